@@ -1,0 +1,237 @@
+// Package action is the data model of a build step: what is run on which inputs, its
+// digest, and the cache from digests to results.
+//
+// It owns the encoding of Command and Action (the Bazel Remote Execution API v2
+// messages, canonical protobuf bytes) and the action cache on disk. It must not
+// know how a step is run, scheduled or shown, nor what a recipe is.
+//
+// What is in an action's digest, and why:
+//
+//	arguments            the exact argv, with paths as %{root}/… so that the place of a checkout is not in it
+//	environment          the whole environment of the tool; nothing is inherited
+//	output paths         what is kept of what the tool writes
+//	platform properties  the toolchain's identity and whatever else decides the bytes but is no file of the input tree
+//	input root           the Merkle tree of every file the step may read
+package action
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/pannous/redox-clif/internal/cas"
+)
+
+// Root is the placeholder for the folder a step runs in. Arguments and environment
+// values name paths below it; it is expanded when the step runs and never enters a digest expanded.
+const Root = "%{root}"
+
+// Action is one step as data. Two actions with equal fields have equal digests and
+// may share a result.
+type Action struct {
+	// Args is the argv. A first element that starts with "builtin:" names a step done by
+	// this program itself; the version that follows the name is raised whenever its
+	// output for equal input changes.
+	Args []string `json:"args"`
+	// Env is the whole environment.
+	Env map[string]string `json:"env,omitempty"`
+	// Outputs are the paths kept, relative to the root, sorted.
+	Outputs []string `json:"outputs,omitempty"`
+	// Platform holds what else decides the result (toolchain identity, probed facts).
+	Platform map[string]string `json:"platform,omitempty"`
+	// Inputs is the root Directory of the input tree.
+	Inputs cas.Digest `json:"inputs"`
+}
+
+// Field numbers of build.bazel.remote.execution.v2.
+const (
+	commandArguments, commandEnv, commandPlatform, commandOutputPaths = 1, 2, 5, 7
+	envName, envValue                                                 = 1, 2
+	platformProperties, propertyName, propertyValue                   = 1, 1, 2
+	actionCommandDigest, actionInputRoot                              = 1, 2
+)
+
+// Command returns the canonical bytes of the Command message.
+func (a *Action) Command() []byte {
+	var b []byte
+	for _, arg := range a.Args {
+		b = appendBytes(b, commandArguments, []byte(arg))
+	}
+	for _, name := range sortedKeys(a.Env) {
+		b = appendBytes(b, commandEnv, pair(envName, name, envValue, a.Env[name]))
+	}
+	if len(a.Platform) > 0 {
+		var p []byte
+		for _, name := range sortedKeys(a.Platform) {
+			p = appendBytes(p, platformProperties, pair(propertyName, name, propertyValue, a.Platform[name]))
+		}
+		b = appendBytes(b, commandPlatform, p)
+	}
+	outputs := append([]string(nil), a.Outputs...)
+	sort.Strings(outputs)
+	for _, out := range outputs {
+		b = appendBytes(b, commandOutputPaths, []byte(out))
+	}
+	return b
+}
+
+// Digest is the action's cache key: the digest of its Action message.
+func (a *Action) Digest() cas.Digest {
+	command := cas.DigestBytes(a.Command())
+	var b []byte
+	b = appendBytes(b, actionCommandDigest, cas.MarshalDigest(command))
+	b = appendBytes(b, actionInputRoot, cas.MarshalDigest(a.Inputs))
+	return cas.DigestBytes(b)
+}
+
+func appendBytes(b []byte, num protowire.Number, v []byte) []byte {
+	b = protowire.AppendTag(b, num, protowire.BytesType)
+	return protowire.AppendBytes(b, v)
+}
+
+func pair(nameField protowire.Number, name string, valueField protowire.Number, value string) []byte {
+	m := appendBytes(nil, nameField, []byte(name))
+	if value == "" {
+		return m
+	}
+	return appendBytes(m, valueField, []byte(value))
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// Result is what running an action gave. Only successes are kept.
+type Result struct {
+	// Output is the root Directory of what the step wrote.
+	Output cas.Digest `json:"output"`
+	// Node names the graph node that ran it, for people.
+	Node string `json:"node"`
+	// Start and Duration tell when and how long it ran.
+	Start    time.Time     `json:"start"`
+	Duration time.Duration `json:"duration_ns"`
+}
+
+// Cache maps action digests to results, one file each, under a folder.
+type Cache struct {
+	dir string
+}
+
+// OpenCache returns the action cache in dir. The folder is made by the first Put.
+func OpenCache(dir string) *Cache { return &Cache{dir: dir} }
+
+// Dir is the folder of the cache.
+func (c *Cache) Dir() string { return c.dir }
+
+// entry is the form on disk. Sum covers the result's JSON, so that a flipped byte reads
+// as a miss and not as another result.
+type entry struct {
+	Result json.RawMessage `json:"result"`
+	Sum    string          `json:"sum"`
+}
+
+func (c *Cache) path(d cas.Digest) string { return filepath.Join(c.dir, d.Hash[:2], d.Hash) }
+
+// Get returns the result kept for a digest. A damaged entry is removed and counts as absent.
+func (c *Cache) Get(d cas.Digest) (Result, bool, error) {
+	b, err := os.ReadFile(c.path(d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Result{}, false, nil
+	}
+	if err != nil {
+		return Result{}, false, fmt.Errorf("reading the action cache: %w", err)
+	}
+	r, ok := decode(b)
+	if !ok {
+		_ = os.Remove(c.path(d))
+	}
+	return r, ok, nil
+}
+
+func decode(b []byte) (Result, bool) {
+	var e entry
+	if json.Unmarshal(b, &e) != nil {
+		return Result{}, false
+	}
+	sum := sha256.Sum256(e.Result)
+	if hex.EncodeToString(sum[:]) != e.Sum {
+		return Result{}, false
+	}
+	var r Result
+	if json.Unmarshal(e.Result, &r) != nil || r.Output.IsZero() {
+		return Result{}, false
+	}
+	return r, true
+}
+
+// Put keeps a result.
+func (c *Cache) Put(d cas.Digest, r Result) error {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(raw)
+	b, err := json.Marshal(entry{raw, hex.EncodeToString(sum[:])})
+	if err != nil {
+		return err
+	}
+	path := c.path(d)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("writing the action cache: %w", err)
+	}
+	if err := renameio.WriteFile(path, b, 0o644); err != nil {
+		return fmt.Errorf("writing the action cache: %w", err)
+	}
+	return nil
+}
+
+// Forget removes an entry; one that is not there is no error.
+func (c *Cache) Forget(d cas.Digest) error {
+	err := os.Remove(c.path(d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Walk calls f with every intact entry and removes damaged ones, which it counts.
+func (c *Cache) Walk(f func(cas.Digest, Result, fs.FileInfo) error) (damaged int, err error) {
+	err = filepath.WalkDir(c.dir, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		r, ok := decode(b)
+		if !ok {
+			damaged++
+			return os.Remove(path)
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		return f(cas.Digest{Hash: e.Name()}, r, info)
+	})
+	return damaged, err
+}

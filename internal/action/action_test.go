@@ -1,0 +1,99 @@
+package action
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pannous/redox-clif/internal/cas"
+)
+
+func sample() *Action {
+	return &Action{
+		Args:     []string{"cargo", "build"},
+		Env:      map[string]string{"B": "2", "A": "1"},
+		Outputs:  []string{"out"},
+		Platform: map[string]string{"toolchain": "t"},
+		Inputs:   cas.DigestBytes(nil),
+	}
+}
+
+// Hand-made from remote_execution.proto: arguments 1, environment_variables 2 (sorted by name),
+// platform 5, output_paths 7.
+func TestCommandBytesAreTheRemoteExecutionAPIs(t *testing.T) {
+	want := "\x0a\x05cargo\x0a\x05build" +
+		"\x12\x06\x0a\x01A\x12\x011" + "\x12\x06\x0a\x01B\x12\x012" +
+		"\x2a\x10\x0a\x0e\x0a\x09toolchain\x12\x01t" + "\x3a\x03out"
+	if got := string(sample().Command()); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestEveryFieldIsInTheDigest(t *testing.T) {
+	base := sample().Digest()
+	changes := map[string]func(*Action){
+		"args":     func(a *Action) { a.Args = append(a.Args, "--release") },
+		"env":      func(a *Action) { a.Env["A"] = "x" },
+		"outputs":  func(a *Action) { a.Outputs = []string{"other"} },
+		"platform": func(a *Action) { a.Platform["toolchain"] = "u" },
+		"inputs":   func(a *Action) { a.Inputs = cas.DigestBytes([]byte("x")) },
+	}
+	for name, change := range changes {
+		a := sample()
+		change(a)
+		if a.Digest() == base {
+			t.Errorf("a change of %s does not change the digest", name)
+		}
+	}
+}
+
+func TestCacheDropsDamagedEntries(t *testing.T) {
+	c := OpenCache(t.TempDir())
+	d := sample().Digest()
+	r := Result{Output: cas.DigestBytes([]byte("o")), Node: "n", Start: time.Unix(1, 0).UTC(), Duration: time.Second}
+	if err := c.Put(d, r); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok, err := c.Get(d); err != nil || !ok || got != r {
+		t.Fatalf("got %+v %v %v", got, ok, err)
+	}
+	b, _ := os.ReadFile(c.path(d))
+	flipped := strings.Replace(string(b), `"node":"n"`, `"node":"m"`, 1)
+	if err := os.WriteFile(c.path(d), []byte(flipped), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := c.Get(d); ok || err != nil {
+		t.Errorf("a damaged entry was believed (err %v)", err)
+	}
+	if _, err := os.Stat(c.path(d)); err == nil {
+		t.Error("a damaged entry was kept")
+	}
+}
+
+func TestDifferencesNameFieldsAndFiles(t *testing.T) {
+	s, err := cas.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := func(content string) cas.Digest {
+		blob, _ := s.PutBytes([]byte(content))
+		tr := cas.NewTree()
+		tr.Entries["src/main.rs"] = cas.Entry{Digest: blob}
+		d, err := s.PutTree(tr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	a, b := sample(), sample()
+	a.Inputs, b.Inputs = tree("one"), tree("two")
+	b.Env["A"] = "changed"
+	var got []string
+	for _, d := range Differences(s, a, b) {
+		got = append(got, d.Field)
+	}
+	if want := "environment A,file src/main.rs"; strings.Join(got, ",") != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}

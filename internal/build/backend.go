@@ -1,0 +1,120 @@
+package build
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/pannous/redox-clif/internal/recipe"
+)
+
+// Backends is the user's choice over what the recipes say: a backend by component (a package, or
+// recipe/step), and one for all components that a recipe does not tie to LLVM.
+type Backends struct {
+	byName map[string]recipe.Backend
+	other  recipe.Backend
+}
+
+// ParseBackends reads "llvm:init,cranelift:*" or just "llvm", which is "llvm:*". Empty text
+// is no choice.
+func ParseBackends(text string) (Backends, error) {
+	b := Backends{byName: map[string]recipe.Backend{}}
+	if text == "" {
+		return b, nil
+	}
+	for _, part := range strings.Split(text, ",") {
+		name, component, ok := strings.Cut(strings.TrimSpace(part), ":")
+		if !ok {
+			component = "*"
+		}
+		backend := recipe.Backend(name)
+		if backend != recipe.Cranelift && backend != recipe.LLVM {
+			return b, fmt.Errorf("backend %q in %q is neither cranelift nor llvm (want backend:component, like llvm:init,cranelift:*)", name, text)
+		}
+		if component == "*" {
+			b.other = backend
+			continue
+		}
+		if component == "" {
+			return b, fmt.Errorf("%q names no component (want backend:component, like llvm:init,cranelift:*)", part)
+		}
+		b.byName[component] = backend
+	}
+	return b, nil
+}
+
+// choose is the backend of one package of a step.
+func (b Backends) choose(r *recipe.Recipe, s *recipe.Step, pkg string) recipe.Backend {
+	for _, name := range []string{pkg, r.Name + "/" + s.Name, r.Name} {
+		if backend, ok := b.byName[name]; ok {
+			return backend
+		}
+	}
+	if b.other != "" && s.Backend != recipe.LLVM {
+		return b.other
+	}
+	return s.BackendOrDefault()
+}
+
+// group is the packages of a step that share a backend.
+type group struct {
+	backend  recipe.Backend
+	packages []string
+	bins     []string
+}
+
+// groups splits a cargo step by backend. Most steps are one group.
+func (b *Builder) groups(r *recipe.Recipe, s *recipe.Step) ([]group, error) {
+	by := map[recipe.Backend]*group{}
+	for _, pkg := range s.Packages {
+		backend, err := b.available(r, s, b.Backends.choose(r, s, pkg))
+		if err != nil {
+			return nil, err
+		}
+		if by[backend] == nil {
+			by[backend] = &group{backend: backend}
+		}
+		by[backend].packages = append(by[backend].packages, pkg)
+	}
+	if len(by) > 1 && len(s.Bins) > 0 {
+		return nil, fmt.Errorf("step %s/%s names its bins, so it cannot be split among backends: choose one for %s/%s", r.Name, s.Name, r.Name, s.Name)
+	}
+	var out []group
+	for _, g := range by {
+		g.bins = g.packages
+		if len(s.Bins) > 0 {
+			g.bins = s.Bins
+		}
+		out = append(out, *g)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].backend < out[j].backend })
+	return out, nil
+}
+
+// available answers for a backend that the toolchain does not have.
+func (b *Builder) available(r *recipe.Recipe, s *recipe.Step, want recipe.Backend) (recipe.Backend, error) {
+	if s.Target == "host" {
+		return recipe.LLVM, nil
+	}
+	if want == recipe.LLVM || b.Tools.Cranelift {
+		return want, nil
+	}
+	if b.MayFallBack {
+		b.notice("%s has no Cranelift backend: going on with LLVM", b.Tools.Name)
+		return recipe.LLVM, nil
+	}
+	return "", &NoCraneliftError{Toolchain: b.Tools.Name, Component: r.Name + "/" + s.Name}
+}
+
+// NoCraneliftError says that Cranelift was asked for and is not there, and the three ways out.
+type NoCraneliftError struct {
+	Toolchain string
+	Component string
+}
+
+func (e *NoCraneliftError) Error() string {
+	return fmt.Sprintf(`%s wants Cranelift and %s does not have it. Three ways out:
+  1. add it to the pinned toolchain:  mage toolchain:install -cranelift
+  2. use one that has it:             REDOX_TOOLCHAIN=DIR mage …
+  3. build with LLVM this time:       mage … -backend=llvm:*`, e.Component, e.Toolchain)
+}

@@ -1,0 +1,212 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+)
+
+// Stage is the node of a recipe's staged tree. Its output has the tree in root/ and manifest.json.
+func (b *Builder) Stage(name string) (*graph.Node, error) {
+	r, err := b.recipe(name)
+	if err != nil {
+		return nil, err
+	}
+	return b.once(name, func(n *graph.Node) error {
+		s := &stage{Builder: b, r: r}
+		for _, f := range r.Files {
+			if err := s.add(n, f); err != nil {
+				return fmt.Errorf("%s: %w", r.Path, err)
+			}
+		}
+		n.Deps = uniqueNodes(n.Deps)
+		n.Resolve = func(_ context.Context, in graph.Outputs) (cas.Digest, error) { return s.compose(in) }
+		return nil
+	})
+}
+
+// stage is a recipe's files bound to nodes.
+type stage struct {
+	*Builder
+	r     *recipe.Recipe
+	files []stagedFile
+}
+
+type stagedFile struct {
+	recipe.File
+	places []resolved
+	// strip is the node that strips the file, nil if it is taken as it is.
+	strip *graph.Node
+}
+
+func (s *stage) add(n *graph.Node, f recipe.File) error {
+	places, err := s.resolve(s.r, f.From)
+	if err != nil {
+		return err
+	}
+	staged := stagedFile{File: f, places: places}
+	n.Deps = append(n.Deps, nodesOf(places)...)
+	if f.Strip != "" {
+		if staged.strip, err = s.stripNode(f, places); err != nil {
+			return err
+		}
+		n.Deps = append(n.Deps, staged.strip)
+	}
+	s.files = append(s.files, staged)
+	return nil
+}
+
+// stripNode takes symbols out of one file. It is an action of its own, so that one changed program
+// costs one strip.
+func (s *stage) stripNode(f recipe.File, places []resolved) (*graph.Node, error) {
+	return s.once(s.r.Name+"/strip/"+f.To, func(n *graph.Node) error {
+		n.Deps = uniqueNodes(nodesOf(places))
+		n.Memory = 128 << 20
+		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
+			e, _, err := s.find(in, places, f.From)
+			if err != nil {
+				return nil, err
+			}
+			if e.Dir || e.Link != "" {
+				return nil, fmt.Errorf("%q is no file to strip", f.From)
+			}
+			inputs, err := s.inputRoot(nil, map[string]cas.Entry{"in": e})
+			if err != nil {
+				return nil, err
+			}
+			return &action.Action{
+				Args: []string{stripPath, "--strip-" + f.Strip, "-o", "%{root}/out/stripped", "%{root}/in"},
+				Env:  toolEnv(), Outputs: []string{"out/stripped"}, Platform: s.platform(), Inputs: inputs,
+			}, nil
+		}
+		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+			return s.run(ctx, job, execroot.Spec{}, func(ctx context.Context, root string) (*cas.Tree, error) {
+				d, err := s.Store.PutFile(ctx, path.Join(root, "out/stripped"))
+				t := cas.NewTree()
+				t.Entries["stripped"] = cas.Entry{Digest: d, Executable: true}
+				return t, err
+			})
+		}
+		return nil
+	})
+}
+
+// compose puts the staged tree and its manifest together, from digests alone.
+func (s *stage) compose(in graph.Outputs) (cas.Digest, error) {
+	m := &Manifest{Recipe: s.r.Name, Target: s.Target, Profile: s.Profile, Toolchain: s.Tools.Name}
+	tree := cas.NewTree()
+	for _, f := range s.files {
+		if err := s.place(in, tree, m, f); err != nil {
+			return cas.Digest{}, err
+		}
+	}
+	text, err := m.finish()
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	manifest, err := s.Store.PutBytes(text)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	root := cas.NewTree()
+	root.Graft("root", tree)
+	root.Entries["manifest.json"] = cas.Entry{Digest: manifest}
+	return s.Store.PutTree(root)
+}
+
+// place adds one file, or everything below one folder.
+func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *Manifest, f stagedFile) error {
+	e, from, err := s.find(in, f.places, f.From)
+	if err != nil {
+		return err
+	}
+	if f.strip != nil {
+		if e, _, err = s.Store.Lookup(in[f.strip], "stripped"); err != nil {
+			return err
+		}
+	}
+	if !e.Dir {
+		return s.placeOne(tree, m, f, f.To, e, s.provenanceOf(in, from, f.places[0].ref, ""))
+	}
+	below, err := s.Store.LoadTree(e.Digest)
+	if err != nil {
+		return err
+	}
+	for _, p := range below.Paths() {
+		if below.Entries[p].Dir {
+			tree.Entries[path.Join(f.To, p)] = below.Entries[p]
+			continue
+		}
+		if err := s.placeOne(tree, m, f, path.Join(f.To, p), below.Entries[p], s.provenanceOf(in, from, f.places[0].ref, p)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stage) placeOne(tree *cas.Tree, m *Manifest, f stagedFile, to string, e cas.Entry, rec FileRecord) error {
+	if _, taken := tree.Entries[to]; taken {
+		return fmt.Errorf("two files are placed at %s (the second from %q)", to, f.From)
+	}
+	perm, err := f.Perm(e.Executable)
+	if err != nil {
+		return err
+	}
+	if f.Mode == "" && rec.Mode != "" {
+		perm = parseMode(rec.Mode)
+	}
+	e.Executable = perm&0o111 != 0
+	tree.Entries[to] = e
+	rec.Path, rec.Mode, rec.Link = to, fmt.Sprintf("%04o", perm), e.Link
+	rec.Size, rec.SHA256 = e.Digest.Size, e.Digest.Hash
+	m.Files = append(m.Files, rec)
+	return nil
+}
+
+func parseMode(text string) fs.FileMode {
+	var n uint32
+	_, _ = fmt.Sscanf(text, "%o", &n)
+	return fs.FileMode(n)
+}
+
+// provenanceOf carries over what another recipe's manifest says of a file, or says it for the first time.
+func (s *stage) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref, below string) FileRecord {
+	if ref.Recipe != "" {
+		if m, err := s.manifest(in[from]); err == nil {
+			for _, rec := range m.Files {
+				if rec.Path == path.Join(ref.Path, below) {
+					return rec
+				}
+			}
+		}
+		return FileRecord{Recipe: ref.Recipe}
+	}
+	p, ok := s.Builder.provenance[from]
+	if !ok {
+		p = provenance{recipe: s.r}
+	}
+	rec := FileRecord{}
+	// The source was resolved when its node was made, so this cannot fail any more.
+	_ = s.record(&rec, p)
+	return rec
+}
+
+// manifest reads the manifest of a staged tree.
+func (b *Builder) manifest(stage cas.Digest) (*Manifest, error) {
+	e, ok, err := b.Store.Lookup(stage, "manifest.json")
+	if err != nil || !ok {
+		return nil, fmt.Errorf("the staged tree has no manifest: %w", err)
+	}
+	text, err := b.Store.ReadAll(e.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return ReadManifest(text)
+}

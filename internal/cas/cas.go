@@ -1,0 +1,378 @@
+// Package cas is the content-addressed store: blobs and Merkle trees named by
+// SHA-256, on a local disk.
+//
+// It owns the on-disk layout of the store, the encoding of trees, and the
+// rule that nothing half-written or altered is ever handed out. It must not
+// know what the bytes mean: no recipe, no compiler, no action.
+//
+// The data model is that of the Bazel Remote Execution API v2 (Digest,
+// Directory, FileNode, DirectoryNode, SymlinkNode; digest function SHA-256), and
+// a Directory is stored as the API's canonical protobuf bytes, so that a
+// remote cache is a transport to add and not a second data model.
+//
+// # How damage is found
+//
+// A blob is written beside, then renamed into place with mode 0444 and a fixed
+// modification time. [Store.Has] compares size and time: whatever was written
+// into the file afterwards has moved the time, is hashed again, and is dropped if
+// it no longer fits its name. Every read through the store is hashed as well, so a
+// flip that leaves no trace in the inode is found when the bytes are used, and
+// [Store.Verify] finds it at any time.
+package cas
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Digest names a blob: the lower-case hex SHA-256 of its bytes and their count.
+// The zero Digest names nothing.
+type Digest struct {
+	Hash string `json:"hash"`
+	Size int64  `json:"size"`
+}
+
+// String is "hash/size", the form used in the Remote Execution API's resource names.
+func (d Digest) String() string { return d.Hash + "/" + strconv.FormatInt(d.Size, 10) }
+
+// Short is the first 12 hex digits, for people.
+func (d Digest) Short() string {
+	if len(d.Hash) < 12 {
+		return d.Hash
+	}
+	return d.Hash[:12]
+}
+
+// IsZero reports whether d names nothing.
+func (d Digest) IsZero() bool { return d.Hash == "" }
+
+// ParseDigest reads the form written by [Digest.String].
+func ParseDigest(s string) (Digest, error) {
+	h, n, ok := strings.Cut(s, "/")
+	size, err := strconv.ParseInt(n, 10, 64)
+	if !ok || err != nil || size < 0 || !validHash(h) {
+		return Digest{}, fmt.Errorf("%q is not a digest (want 64 hex digits, a slash and a size)", s)
+	}
+	return Digest{h, size}, nil
+}
+
+func validHash(h string) bool {
+	if len(h) != 2*sha256.Size {
+		return false
+	}
+	for _, c := range []byte(h) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// DigestBytes is the digest of b.
+func DigestBytes(b []byte) Digest {
+	sum := sha256.Sum256(b)
+	return Digest{hex.EncodeToString(sum[:]), int64(len(b))}
+}
+
+// MissingError says that the store does not hold a blob, or held it damaged and dropped it.
+// The way out is to run again the action that made it.
+type MissingError struct {
+	Digest  Digest
+	Damaged bool
+}
+
+func (e *MissingError) Error() string {
+	if e.Damaged {
+		return fmt.Sprintf("blob %s was damaged and has been dropped from the cache", e.Digest.Short())
+	}
+	return fmt.Sprintf("blob %s is not in the cache", e.Digest.Short())
+}
+
+// blobTime is the modification time of every intact blob; see the package comment.
+var blobTime = time.Unix(1_000_000_000, 0)
+
+// Store is a store on disk. Its methods may be called from any number of
+// goroutines and processes at once: a blob appears by rename and never changes.
+type Store struct {
+	dir string
+}
+
+// Open returns the store in dir and makes its folders when they are missing. A
+// store that cannot be written to can still be read: writes then fail with the
+// operating system's error.
+func Open(dir string) (*Store, error) {
+	s := &Store{dir: dir}
+	if err := os.MkdirAll(s.tmpDir(), 0o755); err != nil {
+		if _, statErr := os.Stat(dir); statErr == nil && (errors.Is(err, fs.ErrPermission) || isReadOnly(err)) {
+			return s, nil
+		}
+		return nil, fmt.Errorf("opening the cache %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+// Dir is the folder of the store.
+func (s *Store) Dir() string { return s.dir }
+
+func (s *Store) tmpDir() string { return filepath.Join(s.dir, "tmp") }
+
+func (s *Store) path(hash string) string {
+	return filepath.Join(s.dir, "sha256", hash[:2], hash)
+}
+
+// Has reports whether the store holds an intact blob, as far as the inode tells.
+func (s *Store) Has(d Digest) bool {
+	if !validHash(d.Hash) {
+		return false
+	}
+	info, err := os.Stat(s.path(d.Hash))
+	if err != nil || info.Size() != d.Size {
+		return false
+	}
+	if info.ModTime().Equal(blobTime) {
+		return true
+	}
+	return s.recheck(d)
+}
+
+// recheck hashes a blob whose inode was touched: it mends the time or drops the blob.
+func (s *Store) recheck(d Digest) bool {
+	path := s.path(d.Hash)
+	got, err := digestFile(path)
+	if err != nil {
+		return false
+	}
+	if got != d {
+		_ = os.Remove(path)
+		return false
+	}
+	_ = os.Chtimes(path, blobTime, blobTime)
+	return true
+}
+
+// PutBytes stores b.
+func (s *Store) PutBytes(b []byte) (Digest, error) {
+	d := DigestBytes(b)
+	if s.Has(d) {
+		return d, nil
+	}
+	return s.put(context.Background(), bytes.NewReader(b), false)
+}
+
+// Put stores everything r gives. The blob is on stable storage before it has its name.
+func (s *Store) Put(ctx context.Context, r io.Reader) (Digest, error) {
+	return s.put(ctx, r, true)
+}
+
+// put leaves out the fsync for what can be made again at no cost (messages, sources): every
+// read is verified, so after a power failure such a blob is found missing, not wrong.
+func (s *Store) put(ctx context.Context, r io.Reader, durable bool) (d Digest, err error) {
+	tmp, err := os.CreateTemp(s.tmpDir(), "put-*")
+	if err != nil {
+		return Digest{}, fmt.Errorf("writing to the cache: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			tmp.Close()
+			os.Remove(tmp.Name())
+		}
+	}()
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(tmp, h), &ctxReader{ctx, r})
+	if err != nil {
+		return Digest{}, fmt.Errorf("writing to the cache: %w", err)
+	}
+	d = Digest{hex.EncodeToString(h.Sum(nil)), n}
+	if s.Has(d) {
+		tmp.Close()
+		return d, os.Remove(tmp.Name())
+	}
+	return d, s.publish(tmp, d, durable)
+}
+
+func (s *Store) publish(tmp *os.File, d Digest, durable bool) error {
+	if err := tmp.Chmod(0o444); err != nil {
+		return err
+	}
+	if durable {
+		if err := tmp.Sync(); err != nil {
+			return fmt.Errorf("writing to the cache: %w", err)
+		}
+	}
+	if err := tmp.Close(); err != nil {
+		return fmt.Errorf("writing to the cache: %w", err)
+	}
+	if err := os.Chtimes(tmp.Name(), blobTime, blobTime); err != nil {
+		return err
+	}
+	path := s.path(d.Hash)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+// PutFile stores the content of a file. A file already held is only read.
+func (s *Store) PutFile(ctx context.Context, path string) (Digest, error) {
+	return s.putFile(ctx, path, true)
+}
+
+func (s *Store) putFile(ctx context.Context, path string, durable bool) (Digest, error) {
+	d, err := digestFile(path)
+	if err != nil {
+		return Digest{}, err
+	}
+	if s.Has(d) {
+		return d, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Digest{}, err
+	}
+	defer f.Close()
+	return s.put(ctx, f, durable)
+}
+
+// ReadAll returns a blob's bytes, verified. A damaged blob is dropped and reported
+// as a [MissingError].
+func (s *Store) ReadAll(d Digest) ([]byte, error) {
+	if !validHash(d.Hash) {
+		return nil, &MissingError{Digest: d}
+	}
+	b, err := os.ReadFile(s.path(d.Hash))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &MissingError{Digest: d}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the cache: %w", err)
+	}
+	if DigestBytes(b) != d {
+		return nil, s.drop(d)
+	}
+	return b, nil
+}
+
+// CopyTo writes a blob's bytes to w and verifies them on the way. When it returns
+// a [MissingError] with Damaged set, what reached w must be thrown away.
+func (s *Store) CopyTo(ctx context.Context, d Digest, w io.Writer) error {
+	if !validHash(d.Hash) {
+		return &MissingError{Digest: d}
+	}
+	f, err := os.Open(s.path(d.Hash))
+	if errors.Is(err, fs.ErrNotExist) {
+		return &MissingError{Digest: d}
+	}
+	if err != nil {
+		return fmt.Errorf("reading the cache: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(w, h), &ctxReader{ctx, f}); err != nil {
+		return err
+	}
+	if hex.EncodeToString(h.Sum(nil)) != d.Hash {
+		return s.drop(d)
+	}
+	return nil
+}
+
+// drop removes a damaged blob and returns the error that says so.
+func (s *Store) drop(d Digest) error {
+	_ = os.Remove(s.path(d.Hash))
+	return &MissingError{Digest: d, Damaged: true}
+}
+
+// Remove deletes a blob; a blob that is not there is no error.
+func (s *Store) Remove(d Digest) error {
+	err := os.Remove(s.path(d.Hash))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Walk calls f with the digest of every blob and the time it was last used
+// by the file system's account. The order is not defined.
+func (s *Store) Walk(f func(Digest, fs.FileInfo) error) error {
+	root := filepath.Join(s.dir, "sha256")
+	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return f(Digest{e.Name(), info.Size()}, info)
+	})
+}
+
+// Verify hashes every blob, drops those that do not fit their names and returns them.
+func (s *Store) Verify(ctx context.Context) (damaged []Digest, count int, err error) {
+	err = s.Walk(func(d Digest, _ fs.FileInfo) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		count++
+		got, err := digestFile(s.path(d.Hash))
+		if err != nil {
+			return err
+		}
+		if got.Hash != d.Hash {
+			damaged = append(damaged, d)
+			return s.Remove(d)
+		}
+		return nil
+	})
+	return damaged, count, err
+}
+
+// DigestFile is the digest of a file's content.
+func DigestFile(path string) (Digest, error) { return digestFile(path) }
+
+func digestFile(path string) (Digest, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Digest{}, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return Digest{}, err
+	}
+	return sum(h, n), nil
+}
+
+func sum(h hash.Hash, n int64) Digest { return Digest{hex.EncodeToString(h.Sum(nil)), n} }
+
+// ctxReader stops a copy when the context ends.
+type ctxReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *ctxReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

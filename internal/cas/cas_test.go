@@ -1,0 +1,236 @@
+package cas
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func newStore(t *testing.T) *Store {
+	t.Helper()
+	s, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// The bytes were computed by hand from remote_execution.proto: field 1 (files) with
+// name (1), digest (2: hash 1, size 2), is_executable (4).
+func TestDirectoryBytesAreTheRemoteExecutionAPIs(t *testing.T) {
+	hash := strings.Repeat("ab", 32)
+	d := Directory{Files: []FileNode{{"a", Digest{hash, 5}, true}}, Symlinks: []SymlinkNode{{"l", "a"}}}
+	want := "\x0a\x4b" + "\x0a\x01a" + "\x12\x44" + "\x0a\x40" + hash + "\x10\x05" + "\x20\x01" + "\x1a\x06" + "\x0a\x01l" + "\x12\x01a"
+	if got := string(d.Marshal()); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	back, err := UnmarshalDirectory(d.Marshal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&d, back); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDirectoryRefusesEscapes(t *testing.T) {
+	for _, name := range []string{"", ".", "..", "a/b", "a\x00"} {
+		d := Directory{Files: []FileNode{{name, Digest{strings.Repeat("0", 64), 0}, false}}}
+		if _, err := UnmarshalDirectory(d.Marshal()); err == nil {
+			t.Errorf("name %q was accepted", name)
+		}
+	}
+}
+
+func FuzzUnmarshalDirectory(f *testing.F) {
+	d := Directory{Files: []FileNode{{"a", Digest{strings.Repeat("ab", 32), 5}, true}}}
+	f.Add(d.Marshal())
+	f.Fuzz(func(t *testing.T, b []byte) { _, _ = UnmarshalDirectory(b) })
+}
+
+func TestFlippedByteIsFoundAndDropped(t *testing.T) {
+	for _, hideTime := range []bool{false, true} {
+		s := newStore(t)
+		d, err := s.Put(context.Background(), strings.NewReader("some bytes"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		flip(t, s.path(d.Hash), hideTime)
+		if has := s.Has(d); has != hideTime {
+			t.Errorf("hidden %v: Has = %v", hideTime, has)
+		}
+		var missing *MissingError
+		if _, err := s.ReadAll(d); !errors.As(err, &missing) {
+			t.Errorf("hidden %v: ReadAll gave %v", hideTime, err)
+		}
+		if s.Has(d) {
+			t.Errorf("hidden %v: the damaged blob is still there", hideTime)
+		}
+	}
+}
+
+func TestVerifyDropsDamage(t *testing.T) {
+	s := newStore(t)
+	good, _ := s.PutBytes([]byte("good"))
+	bad, _ := s.PutBytes([]byte("bad"))
+	flip(t, s.path(bad.Hash), true)
+	damaged, count, err := s.Verify(context.Background())
+	if err != nil || count != 2 || len(damaged) != 1 || damaged[0].Hash != bad.Hash {
+		t.Errorf("damaged %v of %d, err %v", damaged, count, err)
+	}
+	if !s.Has(good) || s.Has(bad) {
+		t.Error("the wrong blob was dropped")
+	}
+}
+
+func flip(t *testing.T, path string, hideTime bool) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[0] ^= 1
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if hideTime {
+		if err := os.Chtimes(path, blobTime, blobTime); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestMaterialiseTouchesOnlyWhatDiffers(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	src, dst := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	write(t, src, "same/a", "a")
+	write(t, src, "changed", "old")
+	write(t, src, "gone/b", "b")
+	write(t, src, "kind", "a file")
+	if err := os.Symlink("same/a", filepath.Join(src, "link")); err != nil {
+		t.Fatal(err)
+	}
+	sync := func() {
+		t.Helper()
+		tree, err := s.Capture(ctx, src, CaptureOptions{Store: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := s.PutTree(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keep := func(p string) bool { return p == "target" }
+		if err := s.Materialise(ctx, d, dst, nil, keep); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Capture(ctx, dst, CaptureOptions{Skip: func(p string, _ bool) bool { return keep(p) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tree, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	sync()
+	old := time.Unix(1_500_000_000, 0)
+	if err := os.Chtimes(filepath.Join(dst, "same/a"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dst, "target/state", "kept")
+	write(t, dst, "stray/c", "removed")
+	write(t, src, "changed", "new")
+	os.RemoveAll(filepath.Join(src, "gone"))
+	os.Remove(filepath.Join(src, "kind"))
+	write(t, src, "kind/now-a-folder", "x")
+	os.Mkdir(filepath.Join(src, "empty"), 0o755)
+	sync()
+	if info, _ := os.Stat(filepath.Join(dst, "same/a")); !info.ModTime().Equal(old) {
+		t.Error("an unchanged file was written again")
+	}
+	if _, err := os.Stat(filepath.Join(dst, "target/state")); err != nil {
+		t.Error("kept state was removed")
+	}
+}
+
+func TestStatCache(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	dir := t.TempDir()
+	write(t, dir, "f", "one")
+	past := time.Now().Add(-time.Hour)
+	os.Chtimes(filepath.Join(dir, "f"), past, past)
+	time.Sleep(2 * racyWindow) // lets the change time, which cannot be set, leave the racy window
+	file := filepath.Join(t.TempDir(), "stats")
+	c := OpenStatCache(file)
+	if _, err := s.Capture(ctx, dir, CaptureOptions{Stats: c}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	c = OpenStatCache(file)
+	if len(c.known) != 1 {
+		t.Fatalf("%d entries came back", len(c.known))
+	}
+	// Same size, same modification time: only the change time tells.
+	write(t, dir, "f", "two")
+	os.Chtimes(filepath.Join(dir, "f"), past, past)
+	tree, err := s.Capture(ctx, dir, CaptureOptions{Stats: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tree.Entries["f"].Digest != DigestBytes([]byte("two")) {
+		t.Error("a changed file was taken from the cache")
+	}
+}
+
+func TestDiff(t *testing.T) {
+	a, b := NewTree(), NewTree()
+	a.Entries["x"] = Entry{Digest: DigestBytes([]byte("1"))}
+	a.Entries["y"] = Entry{Link: "x"}
+	b.Entries["x"] = Entry{Digest: DigestBytes([]byte("2"))}
+	b.Entries["z"] = Entry{Dir: true}
+	var got []string
+	for _, c := range Diff(a, b) {
+		got = append(got, c.Kind+" "+c.Path)
+	}
+	if diff := cmp.Diff([]string{"changed x", "removed y", "added z"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPutStopsWithItsContext(t *testing.T) {
+	s := newStore(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := s.Put(ctx, bytes.NewReader([]byte("x"))); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	left, _ := os.ReadDir(s.tmpDir())
+	if len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func write(t *testing.T, dir, name, content string) {
+	t.Helper()
+	p := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

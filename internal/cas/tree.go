@@ -1,0 +1,442 @@
+package cas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// Tree is a whole tree in memory, by slash path. It is how callers compose input
+// roots and stages before they become Directory messages. The zero value is
+// not usable; call [NewTree].
+type Tree struct {
+	Entries map[string]Entry
+}
+
+// Entry is one file, link or (for an empty or explicit one) folder of a [Tree].
+type Entry struct {
+	Digest     Digest
+	Executable bool
+	Link       string // target, when the entry is a symbolic link
+	Dir        bool
+}
+
+// NewTree returns an empty tree.
+func NewTree() *Tree { return &Tree{Entries: map[string]Entry{}} }
+
+// Paths returns the entries' paths in bytewise order.
+func (t *Tree) Paths() []string {
+	paths := make([]string, 0, len(t.Entries))
+	for p := range t.Entries {
+		paths = append(paths, p)
+	}
+	sort.Strings(paths)
+	return paths
+}
+
+// Graft adds every entry of other below the folder prefix ("" for the top).
+func (t *Tree) Graft(prefix string, other *Tree) {
+	if prefix != "" && len(other.Entries) == 0 {
+		t.Entries[prefix] = Entry{Dir: true}
+	}
+	for p, e := range other.Entries {
+		t.Entries[path.Join(prefix, p)] = e
+	}
+}
+
+// Sub returns what lies below a folder of the tree, with paths relative to it.
+func (t *Tree) Sub(prefix string) *Tree {
+	out := NewTree()
+	for p, e := range t.Entries {
+		if rest, ok := strings.CutPrefix(p, prefix+"/"); ok {
+			out.Entries[rest] = e
+		}
+	}
+	return out
+}
+
+// dirNode is the mutable form used while messages are made.
+type dirNode struct {
+	Directory
+	subs map[string]*dirNode
+}
+
+// PutTree stores the Directory messages of t and returns the root's digest. The
+// files' own bytes must be there already or be put by the caller.
+func (s *Store) PutTree(t *Tree) (Digest, error) {
+	root := &dirNode{subs: map[string]*dirNode{}}
+	for _, p := range t.Paths() {
+		if !fs.ValidPath(p) || p == "." {
+			return Digest{}, fmt.Errorf("bad path %q in a tree", p)
+		}
+		e := t.Entries[p]
+		dir, name := path.Split(p)
+		at := root
+		for _, part := range strings.Split(strings.Trim(dir, "/"), "/") {
+			if part != "" {
+				at = at.sub(part)
+			}
+		}
+		switch {
+		case e.Dir:
+			at.sub(name)
+		case e.Link != "":
+			at.Symlinks = append(at.Symlinks, SymlinkNode{name, e.Link})
+		default:
+			at.Files = append(at.Files, FileNode{name, e.Digest, e.Executable})
+		}
+	}
+	return s.putDir(root)
+}
+
+func (d *dirNode) sub(name string) *dirNode {
+	if d.subs[name] == nil {
+		d.subs[name] = &dirNode{subs: map[string]*dirNode{}}
+	}
+	return d.subs[name]
+}
+
+func (s *Store) putDir(d *dirNode) (Digest, error) {
+	for name, sub := range d.subs {
+		digest, err := s.putDir(sub)
+		if err != nil {
+			return Digest{}, err
+		}
+		d.Dirs = append(d.Dirs, DirNode{name, digest})
+	}
+	d.Sort()
+	return s.PutBytes(d.Marshal())
+}
+
+// LoadTree reads the tree whose root Directory is d, without the files' bytes.
+func (s *Store) LoadTree(d Digest) (*Tree, error) {
+	t := NewTree()
+	return t, s.loadDir(d, "", t)
+}
+
+func (s *Store) loadDir(d Digest, prefix string, t *Tree) error {
+	dir, err := s.LoadDirectory(d)
+	if err != nil {
+		return err
+	}
+	if prefix != "" && len(dir.Files)+len(dir.Dirs)+len(dir.Symlinks) == 0 {
+		t.Entries[prefix] = Entry{Dir: true}
+	}
+	for _, f := range dir.Files {
+		t.Entries[path.Join(prefix, f.Name)] = Entry{Digest: f.Digest, Executable: f.Executable}
+	}
+	for _, l := range dir.Symlinks {
+		t.Entries[path.Join(prefix, l.Name)] = Entry{Link: l.Target}
+	}
+	for _, sub := range dir.Dirs {
+		if err := s.loadDir(sub.Digest, path.Join(prefix, sub.Name), t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LoadDirectory reads one Directory message.
+func (s *Store) LoadDirectory(d Digest) (*Directory, error) {
+	b, err := s.ReadAll(d)
+	if err != nil {
+		return nil, err
+	}
+	return UnmarshalDirectory(b)
+}
+
+// PutDirectory stores one Directory message, whose lists it sorts.
+func (s *Store) PutDirectory(d *Directory) (Digest, error) {
+	d.Sort()
+	return s.PutBytes(d.Marshal())
+}
+
+// Lookup finds what is at a slash path of a tree: a file, a link, or a folder (Dir is set
+// and Digest is that of its message). Links are not followed. ok is false when there
+// is nothing.
+func (s *Store) Lookup(root Digest, p string) (e Entry, ok bool, err error) {
+	e = Entry{Dir: true, Digest: root}
+	if p == "" {
+		return e, true, nil
+	}
+	for _, name := range strings.Split(p, "/") {
+		if !e.Dir {
+			return Entry{}, false, nil
+		}
+		dir, err := s.LoadDirectory(e.Digest)
+		if err != nil {
+			return Entry{}, false, err
+		}
+		if e, ok = dir.entry(name); !ok {
+			return Entry{}, false, nil
+		}
+	}
+	return e, true, nil
+}
+
+func (d *Directory) entry(name string) (Entry, bool) {
+	for _, f := range d.Files {
+		if f.Name == name {
+			return Entry{Digest: f.Digest, Executable: f.Executable}, true
+		}
+	}
+	for _, l := range d.Symlinks {
+		if l.Name == name {
+			return Entry{Link: l.Target}, true
+		}
+	}
+	for _, sub := range d.Dirs {
+		if sub.Name == name {
+			return Entry{Dir: true, Digest: sub.Digest}, true
+		}
+	}
+	return Entry{}, false
+}
+
+// Complete reports whether the store holds every message and file of a tree; it
+// returns the first [MissingError] it meets.
+func (s *Store) Complete(d Digest) error {
+	t, err := s.LoadTree(d)
+	if err != nil {
+		return err
+	}
+	for _, e := range t.Entries {
+		if !e.Dir && e.Link == "" && !s.Has(e.Digest) {
+			return &MissingError{Digest: e.Digest}
+		}
+	}
+	return nil
+}
+
+// CaptureOptions say what of a folder belongs to the tree.
+type CaptureOptions struct {
+	// Skip is asked with each slash path; a skipped folder is not entered.
+	Skip func(path string, dir bool) bool
+	// Stats, when given, spares hashing files whose inode has not changed.
+	Stats *StatCache
+	// Store says whether file contents go into the store. Without it only
+	// the digests are computed.
+	Store bool
+	// Volatile says that the contents can be had again (sources), so that they need
+	// not be forced to stable storage one by one.
+	Volatile bool
+}
+
+// Capture reads a folder into a tree. Devices, sockets and pipes are an error.
+func (s *Store) Capture(ctx context.Context, dir string, opt CaptureOptions) (*Tree, error) {
+	t := NewTree()
+	err := filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, p)
+		if err != nil || rel == "." {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		if opt.Skip != nil && opt.Skip(rel, e.IsDir()) {
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		return s.captureEntry(ctx, t, p, rel, e, opt)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the tree %s: %w", dir, err)
+	}
+	return t, nil
+}
+
+func (s *Store) captureEntry(ctx context.Context, t *Tree, p, rel string, e fs.DirEntry, opt CaptureOptions) error {
+	switch {
+	case e.IsDir():
+		names, err := os.ReadDir(p)
+		if err == nil && len(names) == 0 {
+			t.Entries[rel] = Entry{Dir: true}
+		}
+		return err
+	case e.Type()&fs.ModeSymlink != 0:
+		target, err := os.Readlink(p)
+		t.Entries[rel] = Entry{Link: target}
+		return err
+	case !e.Type().IsRegular():
+		return fmt.Errorf("%s is neither a file, a folder nor a link", p)
+	}
+	info, err := e.Info()
+	if err != nil {
+		return err
+	}
+	d, known := opt.Stats.lookup(p, info)
+	if !known {
+		if d, err = digestFile(p); err != nil {
+			return err
+		}
+		opt.Stats.record(p, info, d)
+	}
+	if opt.Store && !s.Has(d) {
+		if d, err = s.putFile(ctx, p, !opt.Volatile); err != nil {
+			return err
+		}
+	}
+	t.Entries[rel] = Entry{Digest: d, Executable: info.Mode()&0o111 != 0}
+	return nil
+}
+
+// Materialise makes the folder dir equal to the tree d: what differs is written
+// anew, what does not belong there is removed, what is equal is left alone with its
+// times, so that tools which look at times (cargo) see just what changed.
+// Paths for which keep returns true are neither compared nor removed.
+func (s *Store) Materialise(ctx context.Context, d Digest, dir string, stats *StatCache, keep func(path string) bool) error {
+	want, err := s.LoadTree(d)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	have, err := s.Capture(ctx, dir, CaptureOptions{Stats: stats, Skip: func(p string, _ bool) bool { return keep != nil && keep(p) }})
+	if err != nil {
+		return err
+	}
+	if err := removeExtra(dir, have, want); err != nil {
+		return err
+	}
+	for _, p := range want.Paths() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		e := want.Entries[p]
+		if old, ok := have.Entries[p]; ok && old == e {
+			continue
+		}
+		if err := s.place(ctx, e, filepath.Join(dir, filepath.FromSlash(p))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeExtra takes away what is not in the wanted tree, and every entry that changes its kind.
+func removeExtra(dir string, have, want *Tree) error {
+	for _, p := range have.Paths() {
+		w, wanted := want.Entries[p]
+		h := have.Entries[p]
+		if wanted && w.Dir == h.Dir && (w.Link == "") == (h.Link == "") {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, filepath.FromSlash(p))); err != nil {
+			return err
+		}
+	}
+	return removeEmptyDirs(dir, "", want)
+}
+
+// removeEmptyDirs removes folders that hold nothing any more and are not wanted.
+func removeEmptyDirs(dir, rel string, want *Tree) error {
+	entries, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(rel)))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		p := path.Join(rel, e.Name())
+		if err := removeEmptyDirs(dir, p, want); err != nil {
+			return err
+		}
+		if want.Entries[p].Dir {
+			continue
+		}
+		err := os.Remove(filepath.Join(dir, filepath.FromSlash(p)))
+		if err != nil && !isNotEmpty(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// place writes one entry beside its name and renames it.
+func (s *Store) place(ctx context.Context, e Entry, dst string) error {
+	if e.Dir {
+		return os.MkdirAll(dst, 0o755)
+	}
+	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
+		return err
+	}
+	if e.Link != "" {
+		if err := os.Remove(dst); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return os.Symlink(e.Link, dst)
+	}
+	mode := fs.FileMode(0o644)
+	if e.Executable {
+		mode = 0o755
+	}
+	return s.PlaceFile(ctx, e.Digest, dst, mode)
+}
+
+// PlaceFile writes a blob to a path, beside first, verified, then renamed.
+func (s *Store) PlaceFile(ctx context.Context, d Digest, dst string, mode fs.FileMode) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(dst), ".placing-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			tmp.Close()
+			os.Remove(tmp.Name())
+		}
+	}()
+	if err := s.CopyTo(ctx, d, tmp); err != nil {
+		return err
+	}
+	if err := tmp.Chmod(mode); err != nil {
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), dst)
+}
+
+// Change is one difference between two trees.
+type Change struct {
+	Path string
+	Kind string // "added", "removed" or "changed"
+	Old  Entry
+	New  Entry
+}
+
+// Diff lists what differs between two trees, in path order.
+func Diff(old, new *Tree) []Change {
+	var out []Change
+	for _, p := range old.Paths() {
+		o := old.Entries[p]
+		n, ok := new.Entries[p]
+		switch {
+		case !ok:
+			out = append(out, Change{p, "removed", o, Entry{}})
+		case n != o:
+			out = append(out, Change{p, "changed", o, n})
+		}
+	}
+	for _, p := range new.Paths() {
+		if _, ok := old.Entries[p]; !ok {
+			out = append(out, Change{p, "added", Entry{}, new.Entries[p]})
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Path < out[j].Path })
+	return out
+}

@@ -1,0 +1,318 @@
+// Package config is the one place that reads the environment and decides the defaults.
+//
+// It owns the REDOX_* variables, the folders of a checkout and the order
+// flag > environment > default. It must not know recipes, actions or tools; everything below
+// gets its settings from a [Config] and never looks at the environment itself.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// DefaultTarget is the user-space target that is built when nothing else is asked for.
+const DefaultTarget = "aarch64-unknown-redox-clif"
+
+// Config is the settings of one run.
+type Config struct {
+	// Root is the checkout.
+	Root string
+	// Cache is the folder of the content store, the action cache and the tools' own state.
+	Cache string
+	// Target is the user-space target's name.
+	Target string
+	// Profile names the set of sources; "" is the default one.
+	Profile string
+	// Toolchain is a toolchain directory; "" means rustup by the pin.
+	Toolchain string
+	// Offline forbids every use of the network.
+	Offline bool
+	// Jobs is how many processes may work at once.
+	Jobs int
+	// MemoryMiB bounds the expected memory of the steps that run at once.
+	MemoryMiB int64
+	// KeepGoing reports all failures instead of stopping at the first.
+	KeepGoing bool
+	// DryRun prints the plan and runs nothing.
+	DryRun bool
+	// Verbose streams the output of the tools.
+	Verbose bool
+	// Backends overrides the recipes' backends: "llvm:init,cranelift:*".
+	Backends string
+	// Overrides is the overrides file; it need not exist.
+	Overrides string
+	// SourceDirs replaces sources by folders, from REDOX_SOURCE_<NAME>, by recipe name.
+	SourceDirs map[string]string
+	// GitHub asks for GitHub's workflow annotations.
+	GitHub bool
+	// NoColor forbids colour.
+	NoColor bool
+	// Home is the user's home folder, CargoHome and RustupHome the user's own folders of
+	// these tools: read for registry settings and installed toolchains, never written.
+	Home, CargoHome, RustupHome string
+	// NetworkEnv is the user's proxy and certificate settings as NAME=value, for what downloads.
+	NetworkEnv []string
+	// Path is the user's PATH, used to find rustup, git and QEMU.
+	Path string
+}
+
+// Flags are what a target's command line may set; nil means not given.
+type Flags struct {
+	Jobs      *int
+	Memory    *int
+	KeepGoing *bool
+	DryRun    *bool
+	Offline   *bool
+	Profile   *string
+	Target    *string
+	Backend   *string
+	Toolchain *string
+}
+
+// variables are the environment variables that are understood, with their meaning for help.
+var variables = []struct{ name, help string }{
+	{"REDOX_TOOLCHAIN", "a toolchain directory to use in place of the pinned rustup toolchain"},
+	{"REDOX_CACHE", "where results and downloads are kept (default: redox-clif in the user's cache folder)"},
+	{"REDOX_TARGET", "user-space target (default: " + DefaultTarget + ")"},
+	{"REDOX_PROFILE", "set of sources: empty (upstream) or seed"},
+	{"REDOX_OFFLINE", "1 forbids the network"},
+	{"REDOX_JOBS", "processes at once (default: the number of processors)"},
+	{"REDOX_MEMORY", "memory for steps that run at once, in MiB (default: three quarters of the machine's)"},
+	{"REDOX_KEEP_GOING", "1 builds on after a failure and lists all of them"},
+	{"REDOX_BACKEND", "backends over the recipes' own, like llvm:init,cranelift:*"},
+	{"REDOX_OVERRIDES", "overrides file (default: overrides.toml in the checkout)"},
+}
+
+// networkVariables decide how something is downloaded, never what.
+var networkVariables = []string{
+	"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "CARGO_HTTP_CAINFO", "CARGO_HTTP_PROXY", "SSH_AUTH_SOCK",
+}
+
+// sourcePrefix starts the variables that replace one source by a folder.
+const sourcePrefix = "REDOX_SOURCE_"
+
+// Help lists the environment variables, one line each.
+func Help() string {
+	var b strings.Builder
+	for _, v := range variables {
+		fmt.Fprintf(&b, "  %-18s %s\n", v.name, v.help)
+	}
+	fmt.Fprintf(&b, "  %-18s %s\n", sourcePrefix+"<NAME>", "a folder to take in place of the source of recipe NAME (upper case, - and . as _)")
+	return b.String()
+}
+
+// Load makes the settings from the environment (NAME=value lines) and the flags. dir is a folder
+// inside the checkout. All mistakes are reported at once.
+func Load(environ []string, dir string, flags Flags) (*Config, error) {
+	env := map[string]string{}
+	for _, line := range environ {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			env[name] = value
+		}
+	}
+	root, err := findRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all *multierror.Error
+	c := &Config{Root: root, SourceDirs: map[string]string{}}
+	all = multierror.Append(all, c.fromEnvironment(env)...)
+	all = multierror.Append(all, c.fromFlags(flags)...)
+	if err := all.ErrorOrNil(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// findRoot walks up to the folder that has go.mod, recipes and toolchain.
+func findRoot(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for at := abs; ; at = filepath.Dir(at) {
+		if exists(filepath.Join(at, "recipes")) && exists(filepath.Join(at, "toolchain", "toolchain.toml")) {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("%s is not inside a redox-clif checkout (no recipes/ and toolchain/toolchain.toml above it)", abs)
+		}
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+func (c *Config) fromEnvironment(env map[string]string) []error {
+	var errs []error
+	fail := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	fail(unknownVariables(env))
+	c.Home = env["HOME"]
+	c.CargoHome = orJoin(env["CARGO_HOME"], c.Home, ".cargo")
+	c.RustupHome = orJoin(env["RUSTUP_HOME"], c.Home, ".rustup")
+	c.Path = env["PATH"]
+	c.Cache = env["REDOX_CACHE"]
+	if c.Cache == "" {
+		base := orJoin(env["XDG_CACHE_HOME"], c.Home, ".cache")
+		c.Cache = filepath.Join(base, "redox-clif")
+	}
+	c.Target = env["REDOX_TARGET"]
+	if c.Target == "" {
+		c.Target = DefaultTarget
+	}
+	c.Profile = env["REDOX_PROFILE"]
+	c.Toolchain = env["REDOX_TOOLCHAIN"]
+	c.Backends = env["REDOX_BACKEND"]
+	c.Overrides = orJoin(env["REDOX_OVERRIDES"], c.Root, "overrides.toml")
+	var err error
+	c.Offline, err = boolean(env, "REDOX_OFFLINE")
+	fail(err)
+	c.KeepGoing, err = boolean(env, "REDOX_KEEP_GOING")
+	fail(err)
+	jobs, err := number(env, "REDOX_JOBS", int64(runtime.NumCPU()))
+	fail(err)
+	c.Jobs = int(jobs)
+	c.MemoryMiB, err = number(env, "REDOX_MEMORY", machineMemoryMiB()*3/4)
+	fail(err)
+	c.NoColor = env["NO_COLOR"] != ""
+	c.GitHub = env["GITHUB_ACTIONS"] == "true"
+	for _, name := range networkVariables {
+		if v, ok := env[name]; ok {
+			c.NetworkEnv = append(c.NetworkEnv, name+"="+v)
+		}
+	}
+	for name, dir := range env {
+		if rest, ok := strings.CutPrefix(name, sourcePrefix); ok && dir != "" {
+			c.SourceDirs[rest] = dir
+		}
+	}
+	for _, p := range []*string{&c.Cache, &c.Toolchain, &c.Overrides} {
+		if *p == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		fail(err)
+		*p = abs
+	}
+	return errs
+}
+
+// SourceVariable is the variable that replaces the source of a recipe, without its prefix.
+func SourceVariable(recipe string) string {
+	return strings.NewReplacer("-", "_", ".", "_", "+", "_", "/", "_").Replace(strings.ToUpper(recipe))
+}
+
+// unknownVariables refuses misspelt REDOX_ variables: a setting that does nothing costs hours.
+func unknownVariables(env map[string]string) error {
+	known := map[string]bool{}
+	for _, v := range variables {
+		known[v.name] = true
+	}
+	var unknown []string
+	for name := range env {
+		if strings.HasPrefix(name, "REDOX_") && !known[name] && !strings.HasPrefix(name, sourcePrefix) {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	sort.Strings(unknown)
+	return fmt.Errorf("unknown in the environment: %s; known are\n%s", strings.Join(unknown, ", "), Help())
+}
+
+func (c *Config) fromFlags(f Flags) []error {
+	set(&c.KeepGoing, f.KeepGoing)
+	set(&c.DryRun, f.DryRun)
+	set(&c.Offline, f.Offline)
+	set(&c.Profile, f.Profile)
+	set(&c.Target, f.Target)
+	set(&c.Backends, f.Backend)
+	set(&c.Jobs, f.Jobs)
+	if f.Memory != nil {
+		c.MemoryMiB = int64(*f.Memory)
+	}
+	var errs []error
+	if f.Toolchain != nil {
+		abs, err := filepath.Abs(*f.Toolchain)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		c.Toolchain = abs
+	}
+	if c.Jobs < 1 {
+		errs = append(errs, fmt.Errorf("-j is %d: at least one process is needed", c.Jobs))
+	}
+	if c.MemoryMiB < 1 {
+		errs = append(errs, fmt.Errorf("the memory bound is %d MiB", c.MemoryMiB))
+	}
+	return errs
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func orJoin(value, dir, name string) string {
+	if value != "" || dir == "" {
+		return value
+	}
+	return filepath.Join(dir, name)
+}
+
+func boolean(env map[string]string, name string) (bool, error) {
+	v := env[name]
+	if v == "" {
+		return false, nil
+	}
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		return false, fmt.Errorf("%s is %q, not 0 or 1", name, v)
+	}
+	return b, nil
+}
+
+func number(env map[string]string, name string, otherwise int64) (int64, error) {
+	v := env[name]
+	if v == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || n < 1 {
+		return otherwise, fmt.Errorf("%s is %q, not a positive number", name, v)
+	}
+	return n, nil
+}
+
+// Out is the folder of a target's results.
+func (c *Config) Out() string { return filepath.Join(c.Root, "out", c.Target) }
+
+// State is the folder of what is remembered of the last builds, per target and profile.
+func (c *Config) State() string {
+	profile := c.Profile
+	if profile == "" {
+		profile = "default"
+	}
+	return filepath.Join(c.Out(), "state", profile)
+}
+
+// Logs is the folder of the logs.
+func (c *Config) Logs() string { return filepath.Join(c.Out(), "log") }

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func checkout(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, dir := range []string{"recipes", "toolchain", "deep/er"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "toolchain/toolchain.toml"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func TestFlagBeatsEnvironmentBeatsDefault(t *testing.T) {
+	root := checkout(t)
+	three := 3
+	for _, c := range []struct {
+		env   []string
+		flags Flags
+		jobs  int
+	}{
+		{[]string{"REDOX_JOBS=5"}, Flags{}, 5},
+		{[]string{"REDOX_JOBS=5"}, Flags{Jobs: &three}, 3},
+	} {
+		got, err := Load(c.env, filepath.Join(root, "deep/er"), c.flags)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Jobs != c.jobs || got.Root != root {
+			t.Errorf("%v: jobs %d, root %s", c.env, got.Jobs, got.Root)
+		}
+	}
+}
+
+func TestAllMistakesAtOnce(t *testing.T) {
+	_, err := Load([]string{"REDOX_JOBS=many", "REDOX_OFFLINE=perhaps", "REDOX_TOOLCHIAN=/x"}, checkout(t), Flags{})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{"REDOX_JOBS", "REDOX_OFFLINE", "REDOX_TOOLCHIAN"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is not reported in: %v", want, err)
+		}
+	}
+}
+
+func TestOutsideACheckout(t *testing.T) {
+	if _, err := Load(nil, t.TempDir(), Flags{}); err == nil || !strings.Contains(err.Error(), "checkout") {
+		t.Errorf("got %v", err)
+	}
+}

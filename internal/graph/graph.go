@@ -1,0 +1,150 @@
+// Package graph runs a graph of actions: which are up to date, which have to run, in what
+// order, how many at a time.
+//
+// It owns scheduling, early cut-off, the repair of lost outputs and the reasons for
+// what it does. It must not know what an action does (package build makes the nodes) nor
+// how anything is shown (an Observer is told).
+//
+// A node's action is known when the outputs of what it depends on are known, not
+// when their actions are: an action whose output came out the same does not dirty what
+// depends on it.
+package graph
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
+)
+
+// Node is one step of a build. Nodes are compared by address.
+type Node struct {
+	// ID is unique in the graph and stable from run to run: "base/programs".
+	ID string
+	// Deps are the nodes whose outputs go into this one.
+	Deps []*Node
+	// Plan says what the action is, given the outputs of Deps. It must be quick and
+	// must not run tools: it is called on every build and by every dry run.
+	Plan func(ctx context.Context, in Outputs) (*action.Action, error)
+	// Run performs the action and returns the root of its output tree.
+	Run func(ctx context.Context, job *Job) (cas.Digest, error)
+	// Resolve, in place of Plan and Run, gives the output of a node that is no action: a
+	// folder of the user's that is read as it is, or trees put together without
+	// looking into their files. It is called on every build and must be quick.
+	Resolve func(ctx context.Context, in Outputs) (cas.Digest, error)
+	// Memory is what the step is expected to need at its peak, in bytes.
+	Memory int64
+}
+
+// Outputs are the output trees of nodes that are done.
+type Outputs map[*Node]cas.Digest
+
+// Job is what a running node is given.
+type Job struct {
+	Action *action.Action
+	Inputs Outputs
+	// Log takes everything worth keeping about the run.
+	Log io.Writer
+	// LogPath is the file behind Log.
+	LogPath string
+	// Status reports what the step is doing just now, one short line.
+	Status func(string)
+}
+
+// Outcome tells how a node came to its output.
+type Outcome int
+
+const (
+	// UpToDate means the result was in the action cache.
+	UpToDate Outcome = iota
+	// Ran means the action was performed.
+	Ran
+	// Failed means it was performed and failed.
+	Failed
+	// Skipped means something it depends on failed, or the build was stopped.
+	Skipped
+)
+
+func (o Outcome) String() string {
+	return [...]string{"up to date", "ran", "failed", "skipped"}[o]
+}
+
+// Observer is told what happens. Its methods may be called from several goroutines at once.
+type Observer interface {
+	// Begin names the nodes of the graph in an order in which they could run.
+	Begin(nodes []*Node)
+	// Started says that a node runs now, why, and how long it took the last time (0 if unknown).
+	Started(n *Node, reason string, estimate time.Duration)
+	// Status passes on a line from the running node.
+	Status(n *Node, line string)
+	// Finished says how a node ended. d is 0 unless it ran.
+	Finished(n *Node, o Outcome, d time.Duration, err error)
+	// Notice is a line about the build as a whole.
+	Notice(line string)
+}
+
+// Failure is the error of one node.
+type Failure struct {
+	Node string
+	Log  string // path of the log, "" when there is none
+	Err  error
+}
+
+func (f *Failure) Error() string { return fmt.Sprintf("%s: %v", f.Node, f.Err) }
+
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Order returns every node reachable from roots, each after what it depends on, in an
+// order that depends on the IDs alone. Two nodes with one ID or a cycle are errors.
+func Order(roots []*Node) ([]*Node, error) {
+	var order, chain []*Node
+	state := map[*Node]int{} // 1 on the chain, 2 done
+	byID := map[string]*Node{}
+	var visit func(*Node) error
+	visit = func(n *Node) error {
+		switch state[n] {
+		case 1:
+			return cycleError(chain, n)
+		case 2:
+			return nil
+		}
+		if other := byID[n.ID]; other != nil && other != n {
+			return fmt.Errorf("two steps are named %s", n.ID)
+		}
+		byID[n.ID] = n
+		state[n] = 1
+		chain = append(chain, n)
+		deps := append([]*Node(nil), n.Deps...)
+		sort.SliceStable(deps, func(i, j int) bool { return deps[i].ID < deps[j].ID })
+		for _, d := range deps {
+			if err := visit(d); err != nil {
+				return err
+			}
+		}
+		chain = chain[:len(chain)-1]
+		state[n] = 2
+		order = append(order, n)
+		return nil
+	}
+	for _, n := range roots {
+		if err := visit(n); err != nil {
+			return nil, err
+		}
+	}
+	return order, nil
+}
+
+func cycleError(chain []*Node, n *Node) error {
+	var ids []string
+	for i := range chain {
+		if chain[i] == n || len(ids) > 0 {
+			ids = append(ids, chain[i].ID)
+		}
+	}
+	return fmt.Errorf("steps wait for each other: %s", strings.Join(append(ids, n.ID), " needs "))
+}

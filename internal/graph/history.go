@@ -1,0 +1,81 @@
+package graph
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
+)
+
+// Record is what is remembered of a node from the last build that went past it.
+type Record struct {
+	Action   *action.Action `json:"action"`
+	Output   cas.Digest     `json:"output"`
+	Duration time.Duration  `json:"duration_ns"` // of the last real run
+	When     time.Time      `json:"when"`
+}
+
+// History keeps one Record per node in a folder. It explains and estimates; no
+// decision about what is up to date rests on it.
+type History struct{ dir string }
+
+// OpenHistory returns the history in dir.
+func OpenHistory(dir string) *History { return &History{dir: dir} }
+
+func (h *History) path(id string) string {
+	return filepath.Join(h.dir, strings.NewReplacer("/", "__", ":", "_").Replace(id)+".json")
+}
+
+// Get returns the record of a node, or nil.
+func (h *History) Get(id string) *Record {
+	b, err := os.ReadFile(h.path(id))
+	if err != nil {
+		return nil
+	}
+	r := &Record{}
+	if json.Unmarshal(b, r) != nil || r.Action == nil {
+		return nil
+	}
+	return r
+}
+
+// Put replaces the record of a node.
+func (h *History) Put(id string, r *Record) error {
+	b, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	err = renameio.WriteFile(h.path(id), b, 0o644)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(h.dir, 0o755); err != nil {
+			return err
+		}
+		err = renameio.WriteFile(h.path(id), b, 0o644)
+	}
+	return err
+}
+
+// reason says in one line why an action that is not in the cache has to run.
+func reason(store *cas.Store, last *Record, now *action.Action) string {
+	if last == nil {
+		return "not built before"
+	}
+	diffs := action.Differences(store, last.Action, now)
+	if len(diffs) == 0 {
+		return "its result is no longer in the cache"
+	}
+	text := diffs[0].String()
+	if len(diffs) > 1 {
+		text += fmt.Sprintf(" (and %d more)", len(diffs)-1)
+	}
+	return text
+}

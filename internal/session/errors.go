@@ -1,0 +1,105 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/graph"
+)
+
+// explain turns the failures of a build into one error that says for each the step, the first error
+// line, how to repeat it, the log, and what to do when that is known.
+func (s *Session) explain(err error) error {
+	var all *multierror.Error
+	if !errors.As(err, &all) {
+		return err
+	}
+	var b strings.Builder
+	for _, e := range all.Errors {
+		s.explainOne(&b, e)
+	}
+	return &BuildError{Text: strings.TrimRight(b.String(), "\n"), Count: len(all.Errors), Err: err}
+}
+
+// BuildError is the failures of a build, written out for people.
+type BuildError struct {
+	Text  string
+	Count int
+	Err   error
+}
+
+func (e *BuildError) Error() string {
+	if e.Count == 1 {
+		return e.Text
+	}
+	return fmt.Sprintf("%d steps failed\n%s", e.Count, e.Text)
+}
+
+func (e *BuildError) Unwrap() error { return e.Err }
+
+func (s *Session) explainOne(b *strings.Builder, err error) {
+	var f *graph.Failure
+	if !errors.As(err, &f) {
+		fmt.Fprintln(b, err)
+		return
+	}
+	fmt.Fprintf(b, "%s failed: %v\n", f.Node, f.Err)
+	var cmd *execroot.CommandError
+	if errors.As(f.Err, &cmd) && cmd.Script != "" {
+		fmt.Fprintf(b, "  repeat: sh %s\n", s.relative(cmd.Script))
+	}
+	if f.Log != "" {
+		fmt.Fprintf(b, "  log:    %s\n", s.relative(f.Log))
+	}
+	if hint := Hint(f.Err.Error()); hint != "" {
+		fmt.Fprintf(b, "  hint:   %s\n", hint)
+	}
+	if s.Config.GitHub {
+		fmt.Fprintf(b, "::error title=%s failed::%s\n", f.Node, firstLine(f.Err.Error()))
+	}
+}
+
+func (s *Session) relative(path string) string {
+	return strings.TrimPrefix(path, s.Config.Root+"/")
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// hints are failures that cost somebody an afternoon once. The patterns are the messages of rustc,
+// cargo, lld and the operating system.
+var hints = []struct {
+	pattern *regexp.Regexp
+	text    string
+}{
+	{regexp.MustCompile(`no space left on device`), "the disk is full; `mage cache:gc` makes room in the cache"},
+	{regexp.MustCompile(`read-only file system`), "the cache or out/ is on a read-only file system; REDOX_CACHE=DIR moves the cache"},
+	{regexp.MustCompile(`(?i)custom targets are unstable`), "the Cranelift backend's assembler is not told about JSON targets; its patch series patches/cg_clif mends it"},
+	{regexp.MustCompile(`IncompatibleSignature`), "Cranelift chooses f128 comparison results by the host (fixed by our backend patches); use a patched toolchain or -backend=llvm:*"},
+	{regexp.MustCompile(`asm_sym|inline_asm_sym|sym operands`), "this Cranelift has no sym operands in asm; build the component with -backend=llvm:NAME"},
+	{regexp.MustCompile(`(?i)defining variadic functions|variadic`), "Cranelift cannot define variadic functions (rustc_codegen_cranelift#1677); build the component with LLVM"},
+	{regexp.MustCompile(`binary format is unknown`), "Cranelift needs a target spec whose llvm-target names an ELF system, such as aarch64-unknown-redox"},
+	{regexp.MustCompile(`no-f16-f128`), "compiler_builtins lost the feature no-f16-f128 in 2026-01 (rust#150968); remove it from the recipe"},
+	{regexp.MustCompile(`json-target-spec|target specification.* unstable`), "the toolchain is newer than what was probed; remove its probe from the cache: `mage toolchain:show -probe`"},
+	{regexp.MustCompile(`cannot find -lgcc_eh|unable to find library -lgcc_eh`), "the sysroot has no stub libgcc_eh.a; rebuild it: `mage recipe:build sysroot`"},
+	{regexp.MustCompile(`lock file .* needs to be updated|cannot update the lock file`), "the source's Cargo.lock does not fit its manifests; `mage recipe:lock NAME` makes one that does"},
+	{regexp.MustCompile(`attempting to make an HTTP request, but --offline|offline mode`), "`mage fetch` gets everything while the network may be used"},
+	{regexp.MustCompile(`VaListImpl|as_va_list|with_copy`), "this relibc is written for an older nightly; the patch series patches/relibc fits it to the pin"},
+}
+
+// Hint is what to do about a known failure, "" for others.
+func Hint(message string) string {
+	for _, h := range hints {
+		if h.pattern.MatchString(message) {
+			return h.text
+		}
+	}
+	return ""
+}

@@ -1,0 +1,247 @@
+// Package session is one invocation of a target: it opens what the settings name, puts the
+// parts together and runs them.
+//
+// It owns the order in which things are opened, the checkout's lock and what is
+// written to out/. It must not know how any part works; the magefiles call its functions and do
+// nothing else.
+package session
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/source"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// Streams are where a session writes. Out is for results, Err for progress.
+type Streams struct {
+	Out io.Writer
+	Err *os.File
+}
+
+// Session is what an invocation works with.
+type Session struct {
+	Config  *config.Config
+	Recipes recipe.Set
+	Store   *cas.Store
+	Actions *action.Cache
+	Stats   *cas.StatCache
+	History *graph.History
+	Streams Streams
+
+	overrides *source.Overrides
+}
+
+// Open reads the settings and the recipes and opens the cache. It needs no toolchain and no network.
+func Open(flags config.Flags, environ []string, dir string, verbose bool, streams Streams) (*Session, error) {
+	cfg, err := config.Load(environ, dir, flags)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Verbose = verbose
+	recipes, err := recipe.LoadAll(filepath.Join(cfg.Root, "recipes"))
+	if err != nil {
+		return nil, err
+	}
+	overrides, err := loadOverrides(cfg, recipes)
+	if err != nil {
+		return nil, err
+	}
+	store, err := cas.Open(filepath.Join(cfg.Cache, "cas"))
+	if err != nil {
+		return nil, err
+	}
+	return &Session{
+		Config: cfg, Recipes: recipes, Store: store, overrides: overrides, Streams: streams,
+		Actions: action.OpenCache(filepath.Join(cfg.Cache, "actions")),
+		Stats:   cas.OpenStatCache(filepath.Join(cfg.State(), "stats")),
+		History: graph.OpenHistory(filepath.Join(cfg.State(), "nodes")),
+	}, nil
+}
+
+// loadOverrides reads the overrides file, if there is one, and refuses overrides of what is not there.
+func loadOverrides(cfg *config.Config, recipes recipe.Set) (*source.Overrides, error) {
+	text, err := os.ReadFile(cfg.Overrides)
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	env := map[string]string{}
+	for name, dir := range cfg.SourceDirs {
+		env[source.EnvPrefix+name] = dir
+	}
+	o, err := source.LoadOverrides(cfg.Overrides, text, env)
+	if err != nil {
+		return nil, err
+	}
+	if unused := o.Unused(sourceNames(recipes)); len(unused) > 0 {
+		return nil, fmt.Errorf("%s: no recipe has a source of that name: %v", cfg.Overrides, unused)
+	}
+	return o, nil
+}
+
+// sourceNames are the names that overrides can use: recipes, and recipe/path of submodules.
+func sourceNames(recipes recipe.Set) []string {
+	var names []string
+	for _, name := range recipes.Names() {
+		names = append(names, name)
+		r := recipes[name]
+		for at := range r.Source.Submodules {
+			names = append(names, name+"/"+at)
+		}
+		for _, p := range r.Profiles {
+			if p.Source != nil {
+				for at := range p.Source.Submodules {
+					names = append(names, name+"/"+at)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// say writes a line about what is going on.
+func (s *Session) say(format string, args ...any) {
+	fmt.Fprintf(s.Streams.Err, format+"\n", args...)
+}
+
+// lock makes runs in one checkout wait for each other.
+func (s *Session) lock(ctx context.Context) (func(), error) {
+	if err := os.MkdirAll(s.Config.Out(), 0o755); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(s.Config.Out(), ".lock")
+	l := flock.New(path)
+	ok, err := l.TryLock()
+	if err == nil && !ok {
+		s.say("another run works in this checkout; waiting for it to end (%s)", path)
+		_, err = l.TryLockContext(ctx, 200*time.Millisecond)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = l.Unlock() }, nil
+}
+
+// builder makes the Builder for a toolchain.
+func (s *Session) builder(tools build.Tools, jobs *run.Jobserver, fallBack bool) (*build.Builder, error) {
+	backends, err := build.ParseBackends(s.Config.Backends)
+	if err != nil {
+		return nil, err
+	}
+	cargoHome, err := s.cargoHome()
+	if err != nil {
+		return nil, err
+	}
+	cache := s.Config.Cache
+	return build.New(build.Options{
+		Recipes: s.Recipes, Profile: s.Config.Profile, Target: s.Config.Target, Tools: tools, Store: s.Store,
+		Roots: &execroot.Runner{Store: s.Store, Dir: filepath.Join(cache, "work"), Expand: build.Placeholders(tools, cargoHome),
+			Jobs: jobs, Notice: func(line string) { s.say("%s", line) }},
+		Specs: os.DirFS(filepath.Join(s.Config.Root, "targets")), Patches: os.DirFS(filepath.Join(s.Config.Root, "patches")),
+		Sources: s.fetcher(tools, cargoHome), Overrides: s.overrides, Backends: backends, Stats: s.Stats, CargoHome: cargoHome,
+		Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, MayFallBack: fallBack,
+		Notice: func(line string) { s.say("%s", line) },
+	}), nil
+}
+
+func (s *Session) fetcher(tools build.Tools, cargoHome string) *source.Fetcher {
+	env := append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home}, s.Config.NetworkEnv...)
+	return &source.Fetcher{
+		Store: filepath.Join(s.Config.Cache, "sources"), Offline: s.Config.Offline, Git: "git", Env: env,
+		Cargo: tools.Cargo, CargoHome: cargoHome,
+	}
+}
+
+// engine makes the Engine of a build.
+func (s *Session) engine(o graph.Observer) *graph.Engine {
+	return &graph.Engine{
+		Store: s.Store, Cache: s.Actions, History: s.History, LogDir: s.Config.Logs(),
+		LockDir: filepath.Join(s.Config.Cache, "locks"), Jobs: s.Config.Jobs, Memory: s.Config.MemoryMiB << 20,
+		KeepGoing: s.Config.KeepGoing, Observer: o, Now: time.Now,
+	}
+}
+
+// Want names what a build shall bring up to date.
+type Want func(b *build.Builder) ([]*graph.Node, error)
+
+// Built is a finished build.
+type Built struct {
+	Builder *build.Builder
+	Roots   []*graph.Node
+	Summary *graph.Summary
+}
+
+// Output is the output tree of the i-th thing wanted.
+func (b *Built) Output(i int) cas.Digest { return b.Summary.Outputs[b.Roots[i]] }
+
+// Build brings what is wanted up to date, shows the progress and says at the end what was done.
+// With -dryrun it prints the plan and returns nil.
+func (s *Session) Build(ctx context.Context, fallBack bool, want Want) (*Built, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	tools, err := s.tools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := run.NewJobserver(s.Config.Jobs)
+	if err != nil {
+		return nil, err
+	}
+	defer jobs.Close()
+	builder, err := s.builder(tools, jobs, fallBack)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := want(builder)
+	if err != nil {
+		return nil, err
+	}
+	if s.Config.DryRun {
+		return nil, s.printPlan(ctx, roots)
+	}
+	return s.perform(ctx, builder, roots)
+}
+
+func (s *Session) perform(ctx context.Context, builder *build.Builder, roots []*graph.Node) (*Built, error) {
+	shown := ui.New(s.Streams.Err, s.Config.Verbose)
+	trace := ui.NewTrace(shown, time.Now)
+	start := time.Now()
+	summary, err := s.engine(trace).Build(ctx, roots)
+	shown.Close()
+	if saveErr := s.Stats.Save(); saveErr != nil {
+		s.say("could not keep the stat cache: %v", saveErr)
+	}
+	if trace.Spans() > 0 {
+		if traceErr := trace.WriteFile(filepath.Join(s.Config.Out(), "trace.json")); traceErr != nil {
+			s.say("could not write the trace: %v", traceErr)
+		}
+	}
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	ran, fresh := summary.Count(graph.Ran), summary.Count(graph.UpToDate)
+	if ran == 0 {
+		s.say("nothing to do: all %d steps are up to date, no compiler ran", fresh)
+	} else {
+		s.say("%d steps ran, %d were up to date, in %s", ran, fresh, ui.Seconds(time.Since(start)))
+	}
+	return &Built{builder, roots, summary}, nil
+}

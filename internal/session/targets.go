@@ -1,0 +1,49 @@
+package session
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// image wants a recipe's image, and the stage beside it.
+func image(name string) Want {
+	return func(b *build.Builder) ([]*graph.Node, error) {
+		n, err := b.Initfs(name)
+		if err != nil {
+			return nil, err
+		}
+		return []*graph.Node{n}, nil
+	}
+}
+
+// Initfs builds the real initfs.
+func (s *Session) Initfs(ctx context.Context) error {
+	built, err := s.Build(ctx, false, image("initfs"))
+	if err != nil || built == nil {
+		return err
+	}
+	return s.showImage(ctx, built)
+}
+
+func (s *Session) showImage(ctx context.Context, built *Built) error {
+	m, err := s.exportImage(ctx, built.Output(0))
+	if err != nil {
+		return err
+	}
+	s.say("%s: %s, %d files, sha256 %s", filepath.Join(s.relative(s.Config.Out()), build.ImageName),
+		ui.Bytes(m.Image.Size), len(m.Files), m.Image.SHA256[:16])
+	return nil
+}
+
+// Demo builds the embedded demo and boots it.
+func (s *Session) Demo(ctx context.Context) error {
+	built, err := s.Build(ctx, true, image("demo"))
+	if err != nil || built == nil {
+		return err
+	}
+	return s.showImage(ctx, built)
+}

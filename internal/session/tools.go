@@ -1,0 +1,159 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+	"github.com/google/renameio/v2"
+
+	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/toolchain"
+)
+
+// Toolchain is a toolchain that was found, verified, identified and measured.
+type Toolchain struct {
+	Pin *toolchain.Pin
+	*toolchain.Toolchain
+	Identity *toolchain.Identity
+	Caps     *toolchain.Capabilities
+}
+
+// tools is the toolchain in the form the build wants.
+func (s *Session) tools(ctx context.Context) (build.Tools, error) {
+	t, err := s.Toolchain(ctx)
+	if err != nil {
+		return build.Tools{}, err
+	}
+	return build.Tools{
+		Name: t.Name(), Identity: t.Caps.Digest(), BinDir: filepath.Dir(t.Rustc), RustSrc: filepath.Dir(t.Library),
+		Rustc: t.Rustc, Cargo: t.Cargo, LLD: t.Lld(), NM: t.Tools["llvm-nm"], Objcopy: t.Tools["llvm-objcopy"],
+		Strip: t.Tools["llvm-strip"], Archive: t.Tools["llvm-ar"], Compiler: t.Caps.Compiler(),
+		RustcUnstable: t.Caps.RustcUnstableForJSON, CargoJSON: t.Caps.CargoJSONTargetSpec,
+		Cranelift: t.Caps.Can(toolchain.Cranelift, toolchain.Asm).OK,
+	}, nil
+}
+
+// Name is what rustc calls itself.
+func (t *Toolchain) Name() string {
+	v := t.Caps.Version
+	commit := v.Commit
+	if len(commit) > 9 {
+		commit = commit[:9]
+	}
+	return fmt.Sprintf("rustc %s (%s)", v.Release, commit)
+}
+
+// Toolchain finds the toolchain, installs the pinned one by rustup when it is missing, and makes
+// sure that it is what the pin says.
+func (s *Session) Toolchain(ctx context.Context) (*Toolchain, error) {
+	pin, err := toolchain.LoadPin(filepath.Join(s.Config.Root, "toolchain", "toolchain.toml"))
+	if err != nil {
+		return nil, err
+	}
+	from := toolchain.Sources{Directory: s.Config.Toolchain, Rustup: s.lookPath("rustup"), RustupHome: s.Config.RustupHome}
+	run := toolchain.Exec(s.toolEnv())
+	found, err := toolchain.Find(ctx, from, pin, run)
+	if errors.Is(err, toolchain.ErrNotInstalled) {
+		if err := s.install(ctx, from.Rustup, pin); err != nil {
+			return nil, err
+		}
+		found, err = toolchain.Find(ctx, from, pin, run)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.measure(ctx, pin, found, run)
+}
+
+func (s *Session) measure(ctx context.Context, pin *toolchain.Pin, found *toolchain.Toolchain, run toolchain.Runner) (*Toolchain, error) {
+	cache := filepath.Join(s.Config.Cache, "toolchains")
+	identity, err := found.Identify(ctx, cache)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := target.Load(os.DirFS(filepath.Join(s.Config.Root, "targets")), s.Config.Target)
+	if err != nil {
+		return nil, err
+	}
+	caps, err := found.Probe(ctx, run, identity, spec, cache)
+	if err != nil {
+		return nil, err
+	}
+	if err := pin.Verify(found, caps.Version); err != nil {
+		return nil, err
+	}
+	return &Toolchain{pin, found, identity, caps}, nil
+}
+
+// install has rustup install the pin, which takes a while and uses the network.
+func (s *Session) install(ctx context.Context, rustup string, pin *toolchain.Pin) error {
+	if s.Config.Offline {
+		return fmt.Errorf("%s is not installed and -offline forbids to install it: run `mage fetch` without -offline first", pin.Toolchain.Channel)
+	}
+	s.say("installing %s by rustup (once)", pin.Toolchain.Channel)
+	env := append(s.toolEnv(), s.Config.NetworkEnv...)
+	return toolchain.Install(ctx, rustup, pin, false, toolchain.ExecLines(env), func(line string) { s.say("  %s", line) })
+}
+
+// toolEnv is what rustc, cargo and rustup get when they are asked about themselves.
+func (s *Session) toolEnv() []string {
+	return []string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home, "CARGO_HOME=" + s.Config.CargoHome, "RUSTUP_HOME=" + s.Config.RustupHome, "LC_ALL=C"}
+}
+
+// lookPath finds a program in the user's PATH, "" when it is not there.
+func (s *Session) lookPath(name string) string {
+	for _, dir := range filepath.SplitList(s.Config.Path) {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// carriedTables are the tables of the user's cargo configuration that say where and how
+// to download. Everything else (flags, wrappers, profiles, linkers) would change what is built
+// without being in any digest, so it is left behind.
+var carriedTables = []string{"source", "registries", "registry", "http", "net"}
+
+// cargoHome makes the build's own CARGO_HOME: the user's download settings and nothing else.
+func (s *Session) cargoHome() (string, error) {
+	home := filepath.Join(s.Config.Cache, "cargo-home")
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return "", err
+	}
+	carried := map[string]any{}
+	for _, name := range []string{"config.toml", "config"} {
+		path := filepath.Join(s.Config.CargoHome, name)
+		var all map[string]any
+		_, err := toml.DecodeFile(path, &all)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", path, err)
+		}
+		for _, table := range carriedTables {
+			if v, ok := all[table]; ok {
+				carried[table] = v
+			}
+		}
+		break
+	}
+	var text strings.Builder
+	text.WriteString("# Made by redox-clif from the download settings of the user's own cargo configuration.\n")
+	if err := toml.NewEncoder(&text).Encode(carried); err != nil {
+		return "", err
+	}
+	path := filepath.Join(home, "config.toml")
+	if old, err := os.ReadFile(path); err == nil && string(old) == text.String() {
+		return home, nil
+	}
+	return home, renameio.WriteFile(path, []byte(text.String()), 0o644)
+}

@@ -1,0 +1,150 @@
+// Package tomlfile decodes the project's own TOML files strictly: every
+// unknown key and every value of the wrong type is reported in one go, with
+// file, line, column, the source line and a caret.
+//
+// It owns the walk of a document beside the Go type it is decoded into, and
+// the form of the message. It must not know any particular file: recipes,
+// target specs and pins bring their own types. Files written by others
+// (Cargo.toml and the like) are not read with this package, since a key that
+// we do not know is no mistake there.
+//
+// The grammar is that of github.com/pelletier/go-toml/v2. Its decoder stops at
+// the first wrong type, so the walk here goes over the parser's syntax tree
+// (package unstable) with the reflect.Type, and the decoder proper runs only
+// when the walk has found nothing.
+package tomlfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// Decode fills into, a non-nil pointer to a struct or map, from data. path is
+// used in messages only.
+//
+// The error is a *multierror.Error whose members are *Problem, in the order of
+// the document; into is untouched then. Keys are matched exactly as written in
+// the field's toml tag: go-toml's tolerance of another letter case is a typo
+// here.
+func Decode(path string, data []byte, into any) error {
+	doc := &document{path: path, data: data}
+	if err := doc.parse(); err != nil {
+		return doc.failure([]*Problem{err})
+	}
+	problems, err := check(doc, into)
+	if err != nil {
+		return err
+	}
+	if dup := doc.redefinition(); dup != nil {
+		problems = appendNew(problems, dup)
+	}
+	if len(problems) > 0 {
+		return doc.failure(problems)
+	}
+	// Nothing should be left to find; if the decoder still objects, its own
+	// message is passed on rather than lost.
+	decoder := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return doc.failure(doc.fromDecoder(err))
+	}
+	return nil
+}
+
+// document is one TOML text and the name it goes by in messages.
+type document struct {
+	path string
+	data []byte
+}
+
+// parse goes over the whole text once, so that the later walk cannot fail.
+func (d *document) parse() *Problem {
+	var parser unstable.Parser
+	parser.Reset(d.data)
+	for parser.NextExpression() {
+		// Only the parser's verdict is wanted.
+	}
+	err := parser.Error()
+	if err == nil {
+		return nil
+	}
+	var syntax *unstable.ParserError
+	if !errors.As(err, &syntax) {
+		return d.problem(span{}, "%v", err)
+	}
+	return d.problem(d.spanOf(syntax.Highlight), "%s", syntax.Message)
+}
+
+// redefinition reports a key or table that is defined twice, which the grammar
+// alone does not see.
+func (d *document) redefinition() *Problem {
+	var all map[string]any
+	err := toml.Unmarshal(d.data, &all)
+	if err == nil {
+		return nil
+	}
+	return d.fromDecoder(err)[0]
+}
+
+// fromDecoder translates what go-toml reports; it never returns an empty list.
+func (d *document) fromDecoder(err error) []*Problem {
+	var missing *toml.StrictMissingError
+	if errors.As(err, &missing) && len(missing.Errors) > 0 {
+		var problems []*Problem
+		for i := range missing.Errors {
+			problems = append(problems, d.fromDecodeError(&missing.Errors[i]))
+		}
+		return problems
+	}
+	var one *toml.DecodeError
+	if errors.As(err, &one) {
+		return []*Problem{d.fromDecodeError(one)}
+	}
+	return []*Problem{d.problem(span{}, "%v", err)}
+}
+
+func (d *document) fromDecodeError(err *toml.DecodeError) *Problem {
+	line, column := err.Position()
+	at := span{start: d.offset(line, column)}
+	at.end = at.start + 1
+	return d.problem(at, "%s", bytes.TrimPrefix([]byte(err.Error()), []byte("toml: ")))
+}
+
+// failure is the error for a list of problems, sorted by position.
+func (d *document) failure(problems []*Problem) error {
+	sort.SliceStable(problems, func(i, j int) bool {
+		a, b := problems[i], problems[j]
+		return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column
+	})
+	all := &multierror.Error{ErrorFormat: joinLines}
+	for _, problem := range problems {
+		all.Errors = append(all.Errors, problem)
+	}
+	return all
+}
+
+// appendNew adds a problem unless one is already reported at the same line.
+func appendNew(problems []*Problem, next *Problem) []*Problem {
+	for _, known := range problems {
+		if known.Line == next.Line {
+			return problems
+		}
+	}
+	return append(problems, next)
+}
+
+func joinLines(errs []error) string {
+	var text bytes.Buffer
+	for i, err := range errs {
+		if i > 0 {
+			text.WriteByte('\n')
+		}
+		fmt.Fprintf(&text, "%v", err)
+	}
+	return text.String()
+}

@@ -1,0 +1,225 @@
+package tomlfile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-multierror"
+	"github.com/pelletier/go-toml/v2"
+)
+
+// hex is a string that judges itself.
+type hex string
+
+func (h *hex) UnmarshalText(text []byte) error {
+	if strings.Trim(string(text), "0123456789abcdef") != "" {
+		return errors.New("not hexadecimal")
+	}
+	*h = hex(text)
+	return nil
+}
+
+type common struct {
+	Name string `toml:"name"`
+}
+
+type recipe struct {
+	common
+	Jobs     uint8             `toml:"jobs"`
+	Ratio    float64           `toml:"ratio"`
+	Fast     *bool             `toml:"fast"`
+	Features []string          `toml:"features"`
+	Commit   hex               `toml:"commit"`
+	Steps    []step            `toml:"step"`
+	Replace  map[string]string `toml:"replace"`
+	Files    map[string]file   `toml:"file"`
+	Extra    any               `toml:"extra"`
+	Day      toml.LocalDate    `toml:"day"`
+	When     time.Time         `toml:"when"`
+	Hidden   string            `toml:"-"`
+}
+
+type step struct {
+	Kind string     `toml:"kind"`
+	Sub  *file      `toml:"sub"`
+	Argv [][]string `toml:"argv"`
+}
+
+type file struct {
+	From string `toml:"from"`
+	Mode int    `toml:"mode,omitempty"`
+}
+
+func TestDecodeFills(t *testing.T) {
+	text := `
+name = "demo"
+jobs = 0x1f
+ratio = 2
+fast = true
+features = ["a", # why
+  "b"]
+commit = "c0ffee"
+extra = {anything = [1, "x"]}
+day = 2026-01-02
+when = 2026-01-02T03:04:05Z
+replace."https://x/y.git" = "relibc"
+[file.init]
+from = "bin/init"
+[[step]]
+kind = "cargo"
+argv = [["a"], []]
+[step.sub]
+mode = 0o755
+[[step]]
+kind = "link"
+sub = { from = "x", mode = 1_0 }
+`
+	var got recipe
+	if err := Decode("r.toml", []byte(text), &got); err != nil {
+		t.Fatal(err)
+	}
+	fast := true
+	want := recipe{
+		common: common{Name: "demo"}, Jobs: 31, Ratio: 2, Fast: &fast, Features: []string{"a", "b"}, Commit: "c0ffee",
+		Steps: []step{
+			{Kind: "cargo", Sub: &file{Mode: 0o755}, Argv: [][]string{{"a"}, {}}},
+			{Kind: "link", Sub: &file{From: "x", Mode: 10}},
+		},
+		Replace: map[string]string{"https://x/y.git": "relibc"},
+		Files:   map[string]file{"init": {From: "bin/init"}},
+		Extra:   map[string]any{"anything": []any{int64(1), "x"}},
+		Day:     toml.LocalDate{Year: 2026, Month: 1, Day: 2},
+		When:    time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(recipe{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDecodeReportsEverythingAtOnce(t *testing.T) {
+	text := "nam = \"demo\"\nbogus = 1\njobs = \"many\"\n"
+	got := recipe{Jobs: 7}
+	err := Decode("recipes/x/recipe.toml", []byte(text), &got)
+	want := `recipes/x/recipe.toml:1:1: unknown key "nam"; did you mean "name"?
+    nam = "demo"
+    ^^^
+recipes/x/recipe.toml:2:1: unknown key "bogus"; known here: commit, day, extra, fast, features, file, jobs, name, ratio, replace, step, when
+    bogus = 1
+    ^^^^^
+recipes/x/recipe.toml:3:8: key "jobs" must be an integer, is a string
+    jobs = "many"
+           ^^^^^^`
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	var all *multierror.Error
+	if !errors.As(err, &all) || len(all.Errors) != 3 {
+		t.Errorf("want a multierror of 3, got %#v", err)
+	}
+	if got.Jobs != 7 {
+		t.Error("the value was touched although the document is wrong")
+	}
+}
+
+// TestDecodeProblems gives for each text the places and messages, one a line.
+func TestDecodeProblems(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"syntax", "jobs = \n", "1:8: unexpected character U+000A at start of value"},
+		{"empty value at the end", "jobs =", "1:6: expected value, not end of input"},
+		{"unknown table once", "[sted]\na=1\n[sted.x]\nb=2\n", `1:2: unknown key "sted"; did you mean "step"?`},
+		{"unknown in array element", "[[step]]\nkid='x'\n[[step]]\nkind=1\n",
+			"2:1: unknown key \"kid\" in step; did you mean \"kind\"?\n4:6: key \"step.kind\" must be a string, is an integer"},
+		{"inline table", "step = [{kind='a'}, {kind=true, zzz=1}]",
+			"1:27: key \"step.1.kind\" must be a string, is true\n1:33: unknown key \"zzz\" in step.1; known here: argv, kind, sub"},
+		{"table where list wanted", "[step]\nkind='a'\n", `1:2: key "step" must be a list of tables, is a table`},
+		{"list where table wanted", "[[file]]\nx=1\n", `1:3: key "file" must be a table, is an array of tables`},
+		{"scalar as table", "[jobs]\n", `1:2: key "jobs" must be an integer, is a table`},
+		{"dotted through a scalar", "name.x = 1", `1:1: key "name" must be a string, is a table`},
+		{"element of wrong type", "features = ['a', 1, ['b']]",
+			"1:12: key \"features.2\" must be a string, is a list\n1:18: key \"features.1\" must be a string, is an integer"},
+		{"list for scalar", "name = ['a']", `1:8: key "name" must be a string, is a list`},
+		{"too big", "jobs = 256", `1:8: key "jobs" must be between 0 and 255, is 256`},
+		{"negative", "jobs = -1", `1:8: key "jobs" must be between 0 and 255, is -1`},
+		{"beyond 64 bits", "jobs = 99999999999999999999", `1:8: key "jobs" is out of range`},
+		{"fraction", "jobs = 1.5", `1:8: key "jobs" must be an integer, is a number with a fraction`},
+		{"text judged", "commit = 'xyz'\nname = 3", "1:10: key \"commit\": not hexadecimal\n2:8: key \"name\" must be a string, is an integer"},
+		{"text of wrong kind", "commit = 12", `1:10: key "commit" must be a string, is an integer`},
+		{"map value", "[replace]\n'a b' = 1", `2:9: key "replace.a b" must be a string, is an integer`},
+		{"other case is a typo", "Name = 'x'", `1:1: unknown key "Name"; did you mean "name"?`},
+		{"hidden field", "Hidden = 'x'", `1:1: unknown key "Hidden"; known here: commit, day, extra, fast, features, file, jobs, name, ratio, replace, step, when`},
+		{"twice, beside an unknown key", "name = 'x'\njob = 1\nname = 'y'",
+			"2:1: unknown key \"job\"; did you mean \"jobs\"?\n3:1: key name is already defined"},
+		{"columns count characters", "replace = {'ä' = 1, 'ö' = 2}",
+			"1:18: key \"replace.ä\" must be a string, is an integer\n1:27: key \"replace.ö\" must be a string, is an integer"},
+		{"date", "day = 'x'\nwhen = 07:32:00", "1:7: key \"day\" must be a date, is a string\n2:8: key \"when\" must be a date with a time, is a date or time"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var into recipe
+			got := places(Decode("f", []byte(test.text), &into))
+			if got != test.want {
+				t.Errorf("got\n%s\nwant\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+func places(err error) string {
+	var all *multierror.Error
+	if !errors.As(err, &all) {
+		return fmt.Sprint(err)
+	}
+	var lines []string
+	for _, one := range all.Errors {
+		problem := one.(*Problem)
+		lines = append(lines, fmt.Sprintf("%d:%d: %s", problem.Line, problem.Column, problem.Message))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestCaretKeepsTabs(t *testing.T) {
+	var into recipe
+	err := Decode("f", []byte("\tjobs\t= 'x'\r\n"), &into)
+	want := "f:1:9: key \"jobs\" must be an integer, is a string\n    \tjobs\t= 'x'\n    \t    \t  ^^^"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %q\nwant %q", err, want)
+	}
+}
+
+func TestDecodeWantsPointer(t *testing.T) {
+	for _, into := range []any{nil, recipe{}, (*recipe)(nil)} {
+		if err := Decode("f", nil, into); err == nil {
+			t.Errorf("%T: no error", into)
+		}
+	}
+}
+
+func TestAt(t *testing.T) {
+	text := []byte("name = 'x'\n[[step]]\nkind = 'a'\n[[step]]\nargv = [['a'],\n ['b', 'c']]\nsub = {from = 'f'}\n")
+	tests := []struct{ key, want string }{
+		{"name", "1:1"}, {"step.0", "2:3"}, {"step.0.kind", "3:1"}, {"step.1", "4:3"}, {"step.1.kind", "4:3"},
+		{"step.1.argv.1.1", "6:8"}, {"step.1.sub.from", "7:8"}, {"nowhere", "1:1"},
+	}
+	for _, test := range tests {
+		problem := At("f", text, strings.Split(test.key, "."), "bad")
+		if got := fmt.Sprintf("%d:%d", problem.Line, problem.Column); got != test.want {
+			t.Errorf("%s: at %s, want %s", test.key, got, test.want)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte("name = 'x'\n[[step]]\nkind = 1\nsub = {mode = 3, x = [[1]]}\n"))
+	f.Add([]byte("[a.b]\n[[a.b.c]]\n'é' = 2026-01-01"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var into recipe
+		if err := Decode("f", data, &into); err != nil && err.Error() == "" {
+			t.Error("an error without text")
+		}
+		_ = At("f", data, []string{"step", "0"}, "x")
+	})
+}

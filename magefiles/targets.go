@@ -1,0 +1,36 @@
+//go:build mage
+
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/session"
+)
+
+// open starts a session with the flags of a target.
+func open(flags config.Flags) (*session.Session, error) {
+	return session.Open(flags, os.Environ(), ".", mg.Verbose(), session.Streams{Out: os.Stdout, Err: os.Stderr})
+}
+
+// Demo builds the embedded demo and boots it in QEMU: the first command for a newcomer.
+func Demo(ctx context.Context, dryRun *bool, j *int) error {
+	s, err := open(config.Flags{DryRun: dryRun, Jobs: j})
+	if err != nil {
+		return err
+	}
+	return s.Demo(ctx)
+}
+
+// Initfs builds the real Redox initfs from the pinned sources.
+func Initfs(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend})
+	if err != nil {
+		return err
+	}
+	return s.Initfs(ctx)
+}
