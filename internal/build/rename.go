@@ -1,14 +1,65 @@
 package build
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 
+	"github.com/pannous/redox-clif/internal/archive"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/run"
 )
 
+// renameVersion is raised when package archive renames other symbols or otherwise.
 const renameVersion = 1
 
+// renameSymbols keeps relibc's own core and alloc out of the way of a program's.
 func (t *toolRun) renameSymbols(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	return cas.Digest{}, nil
+	dir, err := t.tempDir("rename")
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	defer os.RemoveAll(dir)
+	if err := t.Store.Materialise(ctx, job.Action.Inputs, dir, nil, nil); err != nil {
+		return cas.Digest{}, err
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "in", "0", "*"))
+	if err != nil || len(found) != 1 {
+		return cas.Digest{}, fmt.Errorf("rename-symbols takes one archive, not %d", len(found))
+	}
+	out := filepath.Join(dir, t.s.Output)
+	tools := archive.Tools{NM: t.Tools.NM, Objcopy: t.Tools.Objcopy, Ar: t.Tools.Archive, Run: runner(job)}
+	if err := os.Mkdir(filepath.Join(dir, "scratch"), 0o755); err != nil {
+		return cas.Digest{}, err
+	}
+	summary, err := tools.Relibc(ctx, found[0], out, filepath.Join(dir, "scratch"))
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	fmt.Fprintf(job.Log, "%+v\n", summary)
+	d, err := t.Store.PutFile(ctx, out)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	tree := cas.NewTree()
+	tree.Entries[t.s.Output] = cas.Entry{Digest: d}
+	return t.Store.PutTree(tree)
+}
+
+// runner runs the archive tools with the environment of every tool and logs what they are given.
+func runner(job *graph.Job) archive.Runner {
+	return func(ctx context.Context, argv []string) ([]byte, error) {
+		fmt.Fprintf(job.Log, "$ %s\n", run.Quote(argv))
+		var out, both bytes.Buffer
+		err := run.Exec(ctx, run.Process{Args: argv, Env: []string{"LC_ALL=C"}, Output: &both})
+		out.Write(both.Bytes())
+		if err != nil {
+			job.Log.Write(both.Bytes())
+			return out.Bytes(), fmt.Errorf("%w: %s", err, bytes.TrimSpace(both.Bytes()))
+		}
+		return out.Bytes(), nil
+	}
 }

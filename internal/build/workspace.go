@@ -2,23 +2,331 @@ package build
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
 
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cargoedit"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/source"
 )
+
+const workspaceVersion = 1
 
 // workspace is the node of a recipe's source as cargo sees it: src/ is the patched source, deps/
 // the sources that take the place of git dependencies.
 func (b *Builder) workspace(name string) (*graph.Node, error) {
+	r, err := b.recipe(name)
+	if err != nil {
+		return nil, err
+	}
 	src, err := b.patched(name)
 	if err != nil {
 		return nil, err
 	}
 	return b.once(name+"/workspace", func(n *graph.Node) error {
-		n.Deps = []*graph.Node{src}
-		n.Resolve = func(_ context.Context, in graph.Outputs) (cas.Digest, error) {
-			return b.inputRoot(map[string]cas.Digest{"src": in[src]}, nil)
+		w := &workspace{Builder: b, r: r, src: src}
+		if err := w.dependencies(n); err != nil {
+			return err
 		}
+		if !w.needsWork() {
+			n.Resolve = func(_ context.Context, in graph.Outputs) (cas.Digest, error) {
+				if err := w.checkLock(in[src]); err != nil {
+					return cas.Digest{}, err
+				}
+				return b.inputRoot(map[string]cas.Digest{"src": in[src]}, nil)
+			}
+			return nil
+		}
+		n.Memory = 512 << 20
+		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) { return w.action(in) }
+		n.Run = w.run
 		return nil
 	})
+}
+
+// workspace is what fitting one source to the build is made from.
+type workspace struct {
+	*Builder
+	r    *recipe.Recipe
+	src  *graph.Node
+	deps []dependency
+	lock *graph.Node // recipe folder, when it brings the Cargo.lock
+}
+
+// dependency is a git URL and what takes its place.
+type dependency struct {
+	URL     string `json:"url"`
+	Folder  string `json:"folder,omitempty"` // below deps/
+	Version string `json:"version,omitempty"`
+	Remove  bool   `json:"remove,omitempty"`
+	node    *graph.Node
+}
+
+// dependencies collects the replacements of the recipe and those of the user. The recipe's own come
+// first: that redox-rt is the relibc being built is no matter of taste.
+func (w *workspace) dependencies(n *graph.Node) error {
+	n.Deps = []*graph.Node{w.src}
+	taken := map[string]bool{}
+	for _, url := range sortedKeys(w.r.Cargo.Replace) {
+		name := w.r.Cargo.Replace[url]
+		node, err := w.patched(name)
+		if err != nil {
+			return err
+		}
+		taken[source.NormalizeURL(url)] = true
+		w.deps = append(w.deps, dependency{URL: url, Folder: name, node: node})
+		n.Deps = append(n.Deps, node)
+	}
+	if !w.hasCargo() {
+		return nil
+	}
+	for _, url := range w.Overrides.GitURLs() {
+		if taken[url] {
+			continue
+		}
+		d, err := w.override(url)
+		if err != nil {
+			return err
+		}
+		w.deps = append(w.deps, d)
+		if d.node != nil {
+			n.Deps = append(n.Deps, d.node)
+		}
+	}
+	if w.r.Cargo.Lock != "" {
+		var err error
+		if w.lock, err = w.ownFolder(w.r); err != nil {
+			return err
+		}
+		n.Deps = append(n.Deps, w.lock)
+	}
+	n.Deps = uniqueNodes(n.Deps)
+	return nil
+}
+
+// override is what the user puts in place of a git dependency.
+func (w *workspace) override(url string) (dependency, error) {
+	o, _ := w.Overrides.GitDependency(url, "")
+	d := dependency{URL: url, Version: o.Version, Remove: o.Remove}
+	w.notice("git dependency %s: %s instead (overrides)", url, overrideText(o))
+	if o.Dir == "" {
+		return d, nil
+	}
+	var src source.Source = source.Path(o.Dir)
+	if o.Commit != "" {
+		src = source.Git{URL: o.Dir, Commit: o.Commit}
+	}
+	res, err := w.Overrides.Resolve("override of "+url, src)
+	if err != nil {
+		return d, err
+	}
+	d.Folder = strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' {
+			return c
+		}
+		return '_'
+	}, strings.ToLower(url))
+	d.node, err = w.sourceTree("override/"+d.Folder, res)
+	return d, err
+}
+
+func overrideText(o source.GitOverride) string {
+	switch {
+	case o.Remove:
+		return "nothing"
+	case o.Version != "":
+		return "registry version " + o.Version
+	}
+	return "a folder"
+}
+
+func (w *workspace) hasCargo() bool {
+	for _, s := range w.r.Steps {
+		if s.Kind == "cargo" {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *workspace) needsWork() bool {
+	return len(w.deps) > 0 || len(w.r.Cargo.Members) > 0 || w.lock != nil
+}
+
+// NoLockError says that a source has no Cargo.lock, so that what is built would depend on the day.
+type NoLockError struct{ Recipe string }
+
+func (e *NoLockError) Error() string {
+	return fmt.Sprintf("the source of %s has no Cargo.lock: `mage recipe:lock %s` writes one beside the recipe", e.Recipe, e.Recipe)
+}
+
+func (w *workspace) checkLock(src cas.Digest) error {
+	if !w.hasCargo() {
+		return nil
+	}
+	_, ok, err := w.Store.Lookup(src, path.Join(w.r.Cargo.Dir, "Cargo.lock"))
+	if err == nil && !ok {
+		err = &NoLockError{w.r.Name}
+	}
+	return err
+}
+
+func (w *workspace) action(in graph.Outputs) (*action.Action, error) {
+	deps := &cas.Directory{}
+	for _, d := range w.deps {
+		if d.node != nil {
+			deps.Dirs = append(deps.Dirs, cas.DirNode{Name: d.Folder, Digest: in[d.node]})
+		}
+	}
+	depsDigest, err := w.Store.PutDirectory(deps)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]cas.Entry{}
+	if w.lock != nil {
+		e, ok, err := w.Store.Lookup(in[w.lock], w.r.Cargo.Lock)
+		if err != nil || !ok {
+			return nil, errors.Join(err, fmt.Errorf("%s: cargo.lock = %q: there is no such file beside the recipe", w.r.Path, w.r.Cargo.Lock))
+		}
+		files["Cargo.lock"] = e
+	}
+	config, err := json.Marshal(map[string]any{"dir": w.r.Cargo.Dir, "members": w.r.Cargo.Members, "deps": w.deps})
+	if err != nil {
+		return nil, err
+	}
+	a := builtin("workspace", workspaceVersion, string(config))
+	a.Platform = w.platform()
+	a.Inputs, err = w.inputRoot(map[string]cas.Digest{"src": in[w.src], "deps": depsDigest}, files)
+	return a, err
+}
+
+// run edits the manifests in a fresh copy and has cargo mend the lock file where the edits ask for it.
+func (w *workspace) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+	return w.edited(ctx, job.Action.Inputs, func(dir string) error {
+		if w.lock != nil {
+			if err := os.Rename(filepath.Join(dir, "Cargo.lock"), filepath.Join(dir, "src", filepath.FromSlash(w.r.Cargo.Dir), "Cargo.lock")); err != nil {
+				return err
+			}
+		}
+		report, err := w.edit(dir)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(job.Log, "edits:")
+		for _, e := range report.Edits {
+			fmt.Fprintf(job.Log, "  %s: %s: %s -> %s\n", e.File, e.Key, e.From, e.To)
+		}
+		if w.hasCargo() {
+			if err := w.mendLock(ctx, job, dir, report); err != nil {
+				return err
+			}
+		}
+		return w.dropUnused(dir, report)
+	})
+}
+
+func (w *workspace) edit(dir string) (*cargoedit.Report, error) {
+	src := filepath.Join(dir, "src")
+	report := &cargoedit.Report{}
+	if len(w.r.Cargo.Members) > 0 {
+		pruned, err := cargoedit.Prune(filepath.Join(src, filepath.FromSlash(w.r.Cargo.Dir)), w.r.Cargo.Members)
+		if err != nil {
+			return nil, err
+		}
+		// Its paths are those of the workspace's folder; everything else speaks of the source.
+		for i := range pruned.Resolve {
+			pruned.Resolve[i].File = path.Join(w.r.Cargo.Dir, pruned.Resolve[i].File)
+		}
+		report.Add(pruned)
+	}
+	replaced, err := cargoedit.Replace(src, w.replacements(dir, ".."))
+	if err != nil {
+		return nil, err
+	}
+	report.Add(replaced)
+	// What takes a dependency's place may have git dependencies of its own.
+	for _, d := range w.deps {
+		if d.node == nil {
+			continue
+		}
+		inner, err := cargoedit.Replace(filepath.Join(dir, "deps", d.Folder), w.replacements(dir, "../.."))
+		if err != nil {
+			return nil, err
+		}
+		for i := range inner.Edits {
+			inner.Edits[i].File = path.Join("../deps", d.Folder, inner.Edits[i].File)
+		}
+		report.Edits = append(report.Edits, inner.Edits...)
+	}
+	return report, nil
+}
+
+// replacements are the dependencies as seen from a tree; up leads from it to the folder of deps.
+func (w *workspace) replacements(dir, up string) []cargoedit.Replacement {
+	var out []cargoedit.Replacement
+	for _, d := range w.deps {
+		r := cargoedit.Replacement{URL: d.URL, Version: d.Version, Remove: d.Remove}
+		if d.node != nil {
+			r.Dir = filepath.Join(dir, "deps", d.Folder)
+			r.As = path.Join(up, "deps", d.Folder)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// mendLock lets cargo write Cargo.lock once when the edits made it wrong; versions stay where they
+// can. Every later run of cargo is --locked.
+func (w *workspace) mendLock(ctx context.Context, job *graph.Job, dir string, report *cargoedit.Report) error {
+	manifest := filepath.Join(dir, "src", filepath.FromSlash(w.r.Cargo.Dir), "Cargo.toml")
+	if _, err := os.Stat(filepath.Join(filepath.Dir(manifest), "Cargo.lock")); err != nil {
+		return &NoLockError{w.r.Name}
+	}
+	lock := path.Join(w.r.Cargo.Dir, "Cargo.lock")
+	if !report.NeedsResolve(lock) {
+		return nil
+	}
+	for _, reason := range report.Resolve {
+		fmt.Fprintf(job.Log, "%s: %s\n", reason.File, reason.Why)
+	}
+	job.Status("cargo update --workspace")
+	return w.Roots.Tool(ctx, dir, cargoEnv(), w.extraCargoEnv(), job.Log, cargoPath, "update", "--workspace", "--manifest-path", manifest)
+}
+
+// dropUnused leaves only those deps that a manifest refers to now, so that an override that a recipe
+// does not use does not change what it is built from.
+func (w *workspace) dropUnused(dir string, report *cargoedit.Report) error {
+	used := map[string]bool{}
+	for _, e := range report.Edits {
+		for _, d := range w.deps {
+			if d.Folder != "" && strings.Contains(e.To+"/", "deps/"+d.Folder+"/") {
+				used[d.Folder] = true
+			}
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "deps"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	sort.Slice(entries, func(i, j int) bool { return entries[i].Name() < entries[j].Name() })
+	for _, e := range entries {
+		if !used[e.Name()] {
+			if err := os.RemoveAll(filepath.Join(dir, "deps", e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -194,6 +194,12 @@ func (r *Runner) environment(s Spec, root string) []string {
 	return append(env, s.ExtraEnv...)
 }
 
+// Tool runs a program in a folder of the caller's, with its placeholders expanded for that folder.
+func (r *Runner) Tool(ctx context.Context, dir string, env map[string]string, extra []string, log io.Writer, args ...string) error {
+	s := Spec{Action: &action.Action{Args: args, Env: env}, ExtraEnv: extra, Log: log, Dir: "/"}
+	return r.command(ctx, s, folder{dir: dir}, args)
+}
+
 func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string) error {
 	expanded := make([]string, len(args))
 	for i, a := range args {

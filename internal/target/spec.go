@@ -117,8 +117,9 @@ type Compiler struct {
 	SoftFloatABI map[string]string
 }
 
-// pairs are the scalar keys of the JSON in one list, so that merging and
-// writing cannot disagree about which keys exist.
+// strings are the fields that are a JSON string under their TOML name. Merging
+// and writing both go over this list (and the two below), so that they cannot
+// disagree about which keys exist; TestEveryFieldIsWritten holds it complete.
 func (s *Spec) strings() map[string]**string {
 	return map[string]**string{
 		"arch": &s.Arch, "os": &s.OS, "env": &s.Env, "vendor": &s.Vendor, "llvm-target": &s.LLVMTarget, "cpu": &s.CPU,
@@ -131,6 +132,7 @@ func (s *Spec) strings() map[string]**string {
 	}
 }
 
+// bools are the fields that are a JSON bool under their TOML name.
 func (s *Spec) bools() map[string]**bool {
 	return map[string]**bool{
 		"disable-redzone": &s.DisableRedzone, "default-uwtable": &s.DefaultUwtable, "has-thread-local": &s.HasThreadLocal,

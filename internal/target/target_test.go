@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -211,6 +212,47 @@ func TestKernelNeedsAnObjectFormat(t *testing.T) {
 	}
 	if _, err := Load(fsys, "aarch64-unknown-redox-clif-kernel"); err == nil || !strings.Contains(err.Error(), "object format") {
 		t.Errorf("want the rule about the object format, got %v", err)
+	}
+}
+
+// TestEveryFieldIsWritten sets each field on its own and looks for its key in
+// the JSON, so that a new field cannot be forgotten there or in the merging.
+func TestEveryFieldIsWritten(t *testing.T) {
+	text, number, yes, arch := "text", 3, true, "x86_64"
+	ours := map[string]string{"pointer-width": "target-pointer-width", "soft-float": "rustc-abi", "description": "metadata"}
+	fields := reflect.TypeFor[Spec]()
+	for i := range fields.NumField() {
+		key := fields.Field(i).Tag.Get("toml")
+		file := &Spec{Arch: &arch}
+		switch into := reflect.ValueOf(file).Elem().Field(i).Addr().Interface().(type) {
+		case **string:
+			*into = &text
+		case **int:
+			*into = &number
+		case **bool:
+			*into = &yes
+		case *[]string:
+			*into = []string{"+a"}
+		case *map[string][]string:
+			*into = map[string][]string{"gnu": {"x"}}
+		case *string:
+			*into = text
+		}
+		switch key {
+		case "-", "inherits", "kind":
+			continue // these steer the build and are not rustc's
+		case "arch":
+			file.Arch = &arch // its value decides about soft-float
+		}
+		if ours[key] != "" {
+			key = ours[key]
+		}
+		merged := &Spec{}
+		merged.merge(file)
+		got, err := merged.JSON(later)
+		if err != nil || !strings.Contains(string(got), `"`+key+`":`) {
+			t.Errorf("%s is not in the JSON: %v\n%s", key, err, got)
+		}
 	}
 }
 

@@ -100,11 +100,8 @@ impl<'a> Elf<'a> {
     /// The length of the file by its own account: the end of the last thing a header points to. Whatever
     /// llvm-strip or a linker writes ends with the section header table.
     pub fn file_size(&self) -> usize {
-        let (shoff, shent, shnum) = (
-            u64_at(self.data, 40) as usize,
-            u16_at(self.data, 58) as usize,
-            u16_at(self.data, 60) as usize,
-        );
+        let (shoff, shent, shnum) =
+            (u64_at(self.data, 40) as usize, u16_at(self.data, 58) as usize, u16_at(self.data, 60) as usize);
         let sections = shoff.saturating_add(shent * shnum);
         let headers = self.phoff + self.phnum * PHENT;
         self.segments().map(|s| s.offset + s.file_size).fold(sections.max(headers), usize::max)

@@ -38,13 +38,8 @@ fn f128_compare(report: &mut Report) {
         let (a, b) = (black_box(a), black_box(b));
         [a < b, a <= b, a == b, a != b, a >= b, a > b].map(|is| if is { '1' } else { '0' }).into_iter().collect()
     };
-    let got: [String; 5] = [
-        compare(1.0, 2.0),
-        compare(2.0, 1.0),
-        compare(-1.5, -1.5),
-        compare(0.0, -0.0),
-        compare(f128::NAN, 1.0),
-    ];
+    let got: [String; 5] =
+        [compare(1.0, 2.0), compare(2.0, 1.0), compare(-1.5, -1.5), compare(0.0, -0.0), compare(f128::NAN, 1.0)];
     report.same("f128-compare", got.join(" "), "110100 000111 011010 011010 000100");
 }
 
@@ -109,11 +104,7 @@ fn alloc_collections(report: &mut Report) {
     let sum: u64 = map.values().map(|&value| value as u64).sum();
     let words: Vec<String> = map.keys().take(4).map(|key| format!("<{key}>")).collect();
     let sorted = map.keys().is_sorted();
-    report.same(
-        "alloc",
-        format!("{} {sum} {sorted} {}", map.len(), words.join("")),
-        "293 158712 true <0><3><6><9>",
-    );
+    report.same("alloc", format!("{} {sum} {sorted} {}", map.len(), words.join("")), "293 158712 true <0><3><6><9>");
 }
 
 /// What is freed is used again: two hundred megabytes pass through, of which at most two live at once.
@@ -183,6 +174,7 @@ fn variadic_stack(report: &mut Report) {
 /// Cranelift refuses doubles in a variadic call ("Non int ty types::F64 for variadic call"), so the callee is
 /// given the fixed signature of this one call. AAPCS64 on ELF passes both kinds alike; what is checked
 /// is the caller's placement of the arguments and libc's `va_arg` of doubles.
+#[rustfmt::skip]
 fn variadic_float(report: &mut Report) {
     type Fixed = unsafe extern "C" fn(
         *mut c_char, usize, *const c_char,
@@ -196,8 +188,7 @@ fn variadic_float(report: &mut Report) {
     let f = |n: i32| black_box(n as f64 + 0.25);
     let len = unsafe {
         print(
-            buffer.as_mut_ptr(),
-            buffer.len(),
+            buffer.as_mut_ptr(), buffer.len(),
             c"%ld %.2f %ld %.2f %ld %.2f %ld %.2f %ld %.2f %ld %.2f %ld %.2f %ld %.2f %ld %.2f %d %.2f %s".as_ptr(),
             i(1), f(1), i(2), f(2), i(3), f(3), i(4), f(4), i(5), f(5),
             i(6), f(6), i(7), f(7), i(8), f(8), i(9), f(9), black_box(-10i32), f(10),
@@ -258,7 +249,11 @@ fn atomics(report: &mut Report) {
         "atomics",
         format!(
             "{old} {} {swapped} {} {before} {} {missed:?} {hit:?} {} {set} {}",
-            byte.load(SeqCst), half.load(SeqCst), single.load(SeqCst), WORD.load(SeqCst), flag.load(SeqCst),
+            byte.load(SeqCst),
+            half.load(SeqCst),
+            single.load(SeqCst),
+            WORD.load(SeqCst),
+            flag.load(SeqCst),
         ),
         "250 4 7 9 61920 1000 Err(1) Ok(1) 5 false true",
     );

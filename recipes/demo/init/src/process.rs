@@ -48,12 +48,7 @@ fn thread_local(report: &mut Report) {
 fn programs(report: &mut Report) {
     let nonce = rt::env("NONCE").unwrap_or("");
     let mut statuses = String::new();
-    for argv in [
-        &["bin/hello"][..],
-        &["bin/sums"],
-        &["bin/args", "two words", "", nonce],
-        &["bin/no-such-program"],
-    ] {
+    for argv in [&["bin/hello"][..], &["bin/sums"], &["bin/args", "two words", "", nonce], &["bin/no-such-program"]] {
         let status = rt::run(argv);
         rt::println!("exit {status} {}", argv[0]);
         statuses += &format!("{status} ");

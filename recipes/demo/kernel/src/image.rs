@@ -19,10 +19,7 @@ pub struct Verified {
 
 pub fn verify(arguments: &Arguments) -> Verified {
     let size = arguments.initfs.size;
-    assert!(
-        (BOOTSTRAP_OFFSET..=layout::IMAGE_MAX).contains(&size),
-        "an image of {size} bytes cannot be an initfs"
-    );
+    assert!((BOOTSTRAP_OFFSET..=layout::IMAGE_MAX).contains(&size), "an image of {size} bytes cannot be an initfs");
     let data = unsafe { core::slice::from_raw_parts(layout::IMAGE as *const u8, size) };
     let image = Image::open(data).unwrap_or_else(|error| panic!("initfs: {error}"));
     let entry = check_bootstrap(&data[BOOTSTRAP_OFFSET..], image.entry());

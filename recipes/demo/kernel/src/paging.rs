@@ -140,8 +140,7 @@ fn pages(address: usize, len: usize) -> Result<impl Iterator<Item = usize>, isiz
 }
 
 fn attributes(prot: usize) -> u64 {
-    let mut bits =
-        VALID | TABLE_OR_PAGE | EL0 | INNER_SHAREABLE | ACCESSED | NOT_GLOBAL | EL1_NO_EXECUTE;
+    let mut bits = VALID | TABLE_OR_PAGE | EL0 | INNER_SHAREABLE | ACCESSED | NOT_GLOBAL | EL1_NO_EXECUTE;
     if prot & PROT_W == 0 {
         bits |= READ_ONLY;
     }

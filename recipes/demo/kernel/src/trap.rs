@@ -58,7 +58,13 @@ fn fault(esr: u64, frame: &Frame) -> ! {
 fn end(what: core::fmt::Arguments, frame: &Frame) -> ! {
     println!();
     println!("PANIC: {what}");
-    println!("smoke: process depth {}, x30={:016X} sp={:016X} pc={:016X}", process::depth(), frame.x[30], frame.sp, frame.elr);
+    println!(
+        "smoke: process depth {}, x30={:016X} sp={:016X} pc={:016X}",
+        process::depth(),
+        frame.x[30],
+        frame.sp,
+        frame.elr
+    );
     power::off()
 }
 

@@ -80,9 +80,7 @@ macro_rules! println {
 /// # Safety
 /// `argc` and `argv` must be those of `main`.
 pub unsafe fn args(argc: c_int, argv: *const *const c_char) -> Vec<&'static str> {
-    (0..argc as usize)
-        .map(|i| unsafe { CStr::from_ptr(*argv.add(i)) }.to_str().unwrap_or("?"))
-        .collect()
+    (0..argc as usize).map(|i| unsafe { CStr::from_ptr(*argv.add(i)) }.to_str().unwrap_or("?")).collect()
 }
 
 /// A variable of the environment the kernel handed out.

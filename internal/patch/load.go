@@ -1,0 +1,287 @@
+package patch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/tomlfile"
+)
+
+// rawPatch is the file as written; see the package comment for the fields.
+type rawPatch struct {
+	Title     string        `toml:"title"`
+	Reason    string        `toml:"reason"`
+	Upstream  string        `toml:"upstream"`
+	Needed    *rawCondition `toml:"needed"`
+	Satisfied *rawCondition `toml:"satisfied"`
+	Edit      []rawEdit     `toml:"edit"`
+	File      []rawFile     `toml:"file"`
+}
+
+type rawCondition struct {
+	File    string `toml:"file"`
+	Pattern string `toml:"pattern"`
+}
+
+type rawEdit struct {
+	File      string  `toml:"file"`
+	Anchor    string  `toml:"anchor"`
+	Until     string  `toml:"until"`
+	Where     string  `toml:"where"`
+	Text      *string `toml:"text"`
+	Count     *int    `toml:"count"`
+	Regex     bool    `toml:"regex"`
+	Satisfied string  `toml:"satisfied"`
+}
+
+type rawFile struct {
+	Path string  `toml:"path"`
+	Text *string `toml:"text"`
+	From string  `toml:"from"`
+}
+
+// Load reads the series in folder name of fsys (os.DirFS of the repository's
+// patches folder). All faults of all files are returned at once as a
+// *multierror.Error. A folder without any patch is an error: a series that a
+// recipe names must do something.
+func Load(fsys fs.FS, name string) (*Series, error) {
+	if !fs.ValidPath(name) || name == "." {
+		return nil, fmt.Errorf("series name %q is not a folder below patches", name)
+	}
+	entries, err := fs.ReadDir(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	s := &Series{Name: path.Base(name)}
+	var faults *multierror.Error
+	for _, e := range entries { // fs.ReadDir sorts by name
+		if e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		var p *Patch
+		var err error
+		switch path.Ext(e.Name()) {
+		case ".toml":
+			p, err = loadTOML(fsys, name, e.Name())
+		case ".patch":
+			p, err = loadUnified(fsys, name, e.Name())
+		default:
+			continue // a file some [[file]] takes by `from`, or a README
+		}
+		if err != nil {
+			faults = multierror.Append(faults, err)
+			continue
+		}
+		s.Patches = append(s.Patches, *p)
+	}
+	if err := faults.ErrorOrNil(); err != nil {
+		return nil, err
+	}
+	if len(s.Patches) == 0 {
+		return nil, fmt.Errorf("%s: no *.toml or *.patch file", name)
+	}
+	return s, nil
+}
+
+func loadTOML(fsys fs.FS, dir, name string) (*Patch, error) {
+	full := path.Join(dir, name)
+	data, err := fs.ReadFile(fsys, full)
+	if err != nil {
+		return nil, err
+	}
+	var raw rawPatch
+	if err := tomlfile.Decode(full, data, &raw); err != nil {
+		return nil, err
+	}
+	v := &validator{file: full}
+	p := v.patch(name, &raw, func(from string) ([]byte, error) {
+		return fs.ReadFile(fsys, path.Join(dir, from))
+	})
+	if err := v.faults.ErrorOrNil(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// validator turns raw into typed values and keeps every fault.
+type validator struct {
+	file   string
+	faults *multierror.Error
+}
+
+func (v *validator) fault(where, format string, args ...any) {
+	v.faults = multierror.Append(v.faults, fmt.Errorf("%s: %s: "+format, append([]any{v.file, where}, args...)...))
+}
+
+func (v *validator) patch(name string, raw *rawPatch, read func(string) ([]byte, error)) *Patch {
+	p := &Patch{Name: name, Title: raw.Title, Reason: strings.TrimSpace(raw.Reason), Upstream: raw.Upstream}
+	if raw.Title == "" || strings.Contains(raw.Title, "\n") {
+		v.fault("title", "must be one line")
+	}
+	if p.Reason == "" {
+		v.fault("reason", "missing: say why the change is needed")
+	}
+	p.Needed = v.condition("needed", raw.Needed)
+	p.Satisfied = v.condition("satisfied", raw.Satisfied)
+	if len(raw.Edit)+len(raw.File) == 0 {
+		v.fault("edit", "the patch changes nothing: it has no [[edit]] and no [[file]]")
+	}
+	guarded := raw.Needed != nil || raw.Satisfied != nil
+	for i := range raw.Edit {
+		p.Edits = append(p.Edits, v.edit(fmt.Sprintf("edit %d", i+1), &raw.Edit[i], guarded))
+	}
+	for i := range raw.File {
+		p.Files = append(p.Files, v.newFile(fmt.Sprintf("file %d", i+1), &raw.File[i], read))
+	}
+	return p
+}
+
+func (v *validator) condition(where string, raw *rawCondition) *Condition {
+	if raw == nil {
+		return nil
+	}
+	v.path(where, "file", raw.File)
+	if raw.Pattern == "" {
+		v.fault(where, "pattern is missing")
+	}
+	return &Condition{File: raw.File, Pattern: v.regexp(where, "pattern", raw.Pattern)}
+}
+
+func (v *validator) edit(where string, raw *rawEdit, guarded bool) Edit {
+	e := Edit{
+		File: raw.File, Anchor: unixLines(raw.Anchor), Until: unixLines(raw.Until),
+		Where: Where(raw.Where), Count: 1, Regex: raw.Regex,
+	}
+	v.path(where, "file", raw.File)
+	switch e.Where {
+	case Replace, Before, After:
+	case "":
+		v.fault(where, `where is missing: "replace", "before" or "after"`)
+	default:
+		v.fault(where, `where = %q is none of "replace", "before", "after"`, raw.Where)
+	}
+	if e.Anchor == "" {
+		v.fault(where, "anchor is missing")
+	}
+	if e.Until != "" && e.Where != Replace {
+		v.fault(where, `until is only for where = "replace"`)
+	}
+	if raw.Text == nil {
+		v.fault(where, "text is missing")
+	} else {
+		e.Text = unixLines(*raw.Text)
+		v.emptyText(where, &e, raw, guarded)
+	}
+	if raw.Count != nil {
+		e.Count = *raw.Count
+		if e.Count < 1 {
+			v.fault(where, "count = %d must be at least 1", e.Count)
+		}
+	}
+	if raw.Satisfied != "" {
+		e.Satisfied = v.regexp(where, "satisfied", raw.Satisfied)
+	}
+	e.anchor = v.matcher(where, "anchor", e.Anchor, e.Regex)
+	if e.Until != "" {
+		e.until = v.matcher(where, "until", e.Until, e.Regex)
+	}
+	return e
+}
+
+// emptyText: a deletion leaves nothing behind by which a second application
+// could tell "already done" from "the source has changed".
+func (v *validator) emptyText(where string, e *Edit, raw *rawEdit, guarded bool) {
+	if e.Text != "" {
+		return
+	}
+	if e.Where != Replace {
+		v.fault(where, "text is empty")
+	} else if raw.Satisfied == "" && !guarded {
+		v.fault(where, "an empty text (a deletion) needs a `satisfied` pattern, or [needed] or [satisfied] on the patch")
+	}
+}
+
+func (v *validator) newFile(where string, raw *rawFile, read func(string) ([]byte, error)) NewFile {
+	f := NewFile{Path: raw.Path}
+	v.path(where, "path", raw.Path)
+	switch {
+	case (raw.Text == nil) == (raw.From == ""):
+		v.fault(where, "exactly one of text and from must be given")
+	case raw.Text != nil:
+		f.Text = []byte(unixLines(*raw.Text))
+	case checkPath(raw.From) != nil:
+		v.fault(where, "from: %v", checkPath(raw.From))
+	default:
+		data, err := read(raw.From)
+		if err != nil {
+			v.fault(where, "from: %w", err)
+		}
+		f.Text = data
+	}
+	return f
+}
+
+func (v *validator) path(where, key, name string) {
+	if err := checkPath(name); err != nil {
+		v.fault(where, "%s: %v", key, err)
+	}
+}
+
+func (v *validator) matcher(where, key, text string, isRegexp bool) *regexp.Regexp {
+	if !isRegexp {
+		text = regexp.QuoteMeta(text)
+	}
+	return v.regexp(where, key, text)
+}
+
+func (v *validator) regexp(where, key, text string) *regexp.Regexp {
+	re, err := regexp.Compile("(?m)" + text)
+	if err != nil {
+		v.fault(where, "%s: %v", key, err)
+		return regexp.MustCompile(`\z\A.`) // never matches; the series is refused anyway
+	}
+	return re
+}
+
+func loadUnified(fsys fs.FS, dir, name string) (*Patch, error) {
+	full := path.Join(dir, name)
+	data, err := fs.ReadFile(fsys, full)
+	if err != nil {
+		return nil, err
+	}
+	u, err := parseUnified(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", full, err)
+	}
+	return &Patch{Name: name, Title: unifiedTitle(data, name), Unified: u}, nil
+}
+
+// unifiedTitle is the mail subject of `git format-patch`, else the file name.
+func unifiedTitle(data []byte, name string) string {
+	head, _, _ := bytes.Cut(data, []byte("\ndiff --git "))
+	for line := range strings.Lines(string(head)) {
+		if subject, ok := strings.CutPrefix(line, "Subject: "); ok {
+			subject = strings.TrimSpace(subject)
+			if strings.HasPrefix(subject, "[PATCH") {
+				_, subject, _ = strings.Cut(subject, "] ")
+			}
+			if subject != "" {
+				return subject
+			}
+		}
+	}
+	return strings.TrimSuffix(name, ".patch")
+}
+
+// unixLines makes a text from a TOML file that was checked out with CRLF the
+// same as everywhere else.
+func unixLines(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }
+
+var errNoPaths = errors.New("not a unified diff: it names no file")

@@ -1,0 +1,170 @@
+package lzma2
+
+// Constants of the LZMA specification.
+const (
+	probBits  = 11
+	probInit  = 1 << probBits / 2
+	probShift = 5
+	rangeTop  = 1 << 24
+
+	states      = 12
+	lenStates   = 4
+	alignBits   = 4
+	endPosModel = 14
+	minMatch    = 2
+	maxMatch    = 273
+	literalSize = 0x300
+)
+
+// afterLiteral is the state that follows a literal.
+var afterLiteral = [states]uint8{0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 4, 5}
+
+// stateAfter picks the state after a match: one for "a literal came before", one for "a match came before".
+func stateAfter(state, literal, match int) int {
+	if state < 7 {
+		return literal
+	}
+	return match
+}
+
+// lengthModel holds the probabilities of match lengths.
+type lengthModel struct {
+	choice, choice2 uint16
+	low, mid        [16][8]uint16
+	high            [256]uint16
+}
+
+// model holds all adaptive probabilities, indexed as the specification says; 1<<4 position states.
+type model struct {
+	isMatch, isRep0Long              [states << 4]uint16
+	isRep, isRepG0, isRepG1, isRepG2 [states]uint16
+	posSlot                          [lenStates][64]uint16
+	posSpecial                       [128]uint16
+	posAlign                         [1 << alignBits]uint16
+	length, repLength                lengthModel
+	literal                          [literalSize << 4]uint16
+}
+
+func fill(p []uint16) {
+	for i := range p {
+		p[i] = probInit
+	}
+}
+
+func (l *lengthModel) reset() {
+	l.choice, l.choice2 = probInit, probInit
+	for i := range l.low {
+		fill(l.low[i][:])
+		fill(l.mid[i][:])
+	}
+	fill(l.high[:])
+}
+
+// reset makes every probability one half; literalBits is lc+lp.
+func (m *model) reset(literalBits uint) {
+	fill(m.isMatch[:])
+	fill(m.isRep0Long[:])
+	fill(m.isRep[:])
+	fill(m.isRepG0[:])
+	fill(m.isRepG1[:])
+	fill(m.isRepG2[:])
+	for i := range m.posSlot {
+		fill(m.posSlot[i][:])
+	}
+	fill(m.posSpecial[:])
+	fill(m.posAlign[:])
+	m.length.reset()
+	m.repLength.reset()
+	fill(m.literal[:literalSize<<literalBits])
+}
+
+func (l *lengthModel) decode(rc *rangeDecoder, posState int) int {
+	if rc.bit(&l.choice) == 0 {
+		return minMatch + int(rc.tree(l.low[posState][:], 3))
+	}
+	if rc.bit(&l.choice2) == 0 {
+		return minMatch + 8 + int(rc.tree(l.mid[posState][:], 3))
+	}
+	return minMatch + 16 + int(rc.tree(l.high[:], 8))
+}
+
+// rangeDecoder is the arithmetic decoder over one packed chunk, which is followed by packedSlack readable bytes.
+type rangeDecoder struct {
+	rng, code uint32
+	in        []byte
+	pos, end  int
+}
+
+func (r *rangeDecoder) init(in []byte, n int) bool {
+	if n < 5 || in[0] != 0 {
+		return false
+	}
+	r.in, r.end = in, n
+	r.code = uint32(in[1])<<24 | uint32(in[2])<<16 | uint32(in[3])<<8 | uint32(in[4])
+	r.rng = 0xffffffff
+	r.pos = 5
+	return true
+}
+
+func (r *rangeDecoder) normalize() {
+	if r.rng < rangeTop {
+		r.rng <<= 8
+		r.code = r.code<<8 | uint32(r.in[r.pos])
+		r.pos++
+	}
+}
+
+func (r *rangeDecoder) bit(p *uint16) uint32 {
+	if r.rng < rangeTop {
+		r.rng <<= 8
+		r.code = r.code<<8 | uint32(r.in[r.pos])
+		r.pos++
+	}
+	v := uint32(*p)
+	bound := r.rng >> probBits * v
+	if r.code < bound {
+		r.rng = bound
+		*p = uint16(v + (1<<probBits-v)>>probShift)
+		return 0
+	}
+	r.rng -= bound
+	r.code -= bound
+	*p = uint16(v - v>>probShift)
+	return 1
+}
+
+// tree decodes bits bits, most significant first.
+func (r *rangeDecoder) tree(probs []uint16, bits uint) uint32 {
+	symbol := uint32(1)
+	for range bits {
+		symbol = symbol<<1 | r.bit(&probs[symbol])
+	}
+	return symbol - 1<<bits
+}
+
+// reverse decodes bits bits, least significant first.
+func (r *rangeDecoder) reverse(probs []uint16, bits uint32) uint32 {
+	symbol, value := uint32(1), uint32(0)
+	for i := range bits {
+		b := r.bit(&probs[symbol])
+		symbol = symbol<<1 | b
+		value |= b << i
+	}
+	return value
+}
+
+// direct decodes bits equally likely bits.
+func (r *rangeDecoder) direct(bits uint32) uint32 {
+	value := uint32(0)
+	for range bits {
+		r.normalize()
+		r.rng >>= 1
+		if r.code >= r.rng {
+			r.code -= r.rng
+			value = value<<1 | 1
+		} else {
+			value <<= 1
+		}
+	}
+	return value
+}

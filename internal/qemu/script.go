@@ -1,0 +1,216 @@
+package qemu
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Script says what the serial line must and must not show. Patterns see one
+// line at a time, without its end and without terminal escapes.
+type Script struct {
+	Steps     []Step
+	Unordered bool             // steps may match in any order
+	Forbidden []*regexp.Regexp // a line that matches ends the run: panic, FAIL
+	// PowerOff: after the last step the guest must end QEMU itself, with exit
+	// status 0. Otherwise the run ends, and QEMU with it, at the last step.
+	PowerOff bool
+}
+
+// Step is one thing that must be seen.
+type Step struct {
+	Name    string // for messages; "" means the pattern
+	Pattern *regexp.Regexp
+	// Claim, when set, recognises the line this step is about: a line that
+	// matches Claim and not Pattern is a wrong answer and ends the run at once.
+	Claim *regexp.Regexp
+	// Prompt matches before the line has ended, as "login: " needs it. Such a
+	// pattern must not be able to match the beginning of another line.
+	Prompt bool
+	Send   string // typed into the guest when the step has matched
+}
+
+func (s Step) name() string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return s.Pattern.String()
+}
+
+func (s Script) check() error {
+	for i, st := range s.Steps {
+		if st.Pattern == nil {
+			return fmt.Errorf("step %d (%s) has no pattern", i, st.Name)
+		}
+	}
+	if len(s.Steps) == 0 && !s.PowerOff {
+		return fmt.Errorf("the script asks for nothing")
+	}
+	return nil
+}
+
+// maxLine bounds a line: a guest that never ends one must not fill memory.
+const maxLine = 64 << 10
+
+// lastLines is how many lines a Result shows.
+const lastLines = 20
+
+// escapes are terminal control sequences: colours, cursor movement, titles.
+var escapes = regexp.MustCompile("\x1b(\\[[0-9;?=]*[ -/]*[@-~]|\\][^\a\x1b]*(\a|\x1b\\\\)|[()][0-9A-B]|[=>78cDEHM])")
+
+// matcher follows a Script through the serial output.
+type matcher struct {
+	script Script
+	done   []bool
+	next   int // first step not done, when ordered
+	left   int
+
+	line     []byte
+	used     int // bytes of the line a prompt has consumed, after cleaning
+	number   int // lines seen, the current one included
+	last     []string
+	send     func(string)
+	failed   Outcome
+	failLine string
+	failStep string
+}
+
+func newMatcher(s Script, send func(string)) *matcher {
+	return &matcher{script: s, done: make([]bool, len(s.Steps)), left: len(s.Steps), send: send}
+}
+
+// feed takes serial output and reports whether the run is over.
+func (m *matcher) feed(b []byte) bool {
+	for len(b) > 0 && m.failed == "" {
+		i := bytes.IndexByte(b, '\n')
+		part := b
+		if i >= 0 {
+			part = b[:i]
+		}
+		if room := maxLine - len(m.line); len(part) > room {
+			part, i = part[:room], -1
+			m.line = append(m.line, part...)
+			b = b[len(part):]
+			m.endLine()
+			continue
+		}
+		m.line = append(m.line, part...)
+		if i < 0 {
+			m.prompts()
+			break
+		}
+		b = b[i+1:]
+		m.endLine()
+	}
+	return m.failed != "" || m.left == 0 && !m.script.PowerOff
+}
+
+// finish treats what is left as a line, when no more will come.
+func (m *matcher) finish() {
+	if len(m.line) > 0 && m.failed == "" {
+		m.endLine()
+	}
+}
+
+// clean removes what a terminal would not show. A carriage return in the middle
+// starts the line over on a terminal; here both parts are kept.
+func clean(line []byte) string {
+	s := escapes.ReplaceAllString(string(line), "")
+	return strings.Trim(strings.ToValidUTF8(s, "\uFFFD"), "\r")
+}
+
+func (m *matcher) endLine() {
+	m.number++
+	text := clean(m.line)
+	m.line = m.line[:0]
+	m.remember(text)
+	for _, f := range m.script.Forbidden {
+		if f.MatchString(text) {
+			m.fail(Forbidden, text, f.String())
+			return
+		}
+	}
+	rest := text[min(m.used, len(text)):]
+	m.used = 0
+	if !m.wrongAnswer(text) {
+		m.match(rest, false)
+	}
+}
+
+// wrongAnswer looks at all steps to come, not only the next: a wrong value is
+// wrong whatever else is missing.
+func (m *matcher) wrongAnswer(text string) bool {
+	for i, s := range m.script.Steps {
+		if !m.done[i] && s.Claim != nil && s.Claim.MatchString(text) && !s.Pattern.MatchString(text) {
+			m.fail(WrongAnswer, text, s.name())
+			return true
+		}
+	}
+	return false
+}
+
+// prompts matches the line so far.
+func (m *matcher) prompts() {
+	text := clean(m.line)
+	m.used += m.match(text[min(m.used, len(text)):], true)
+}
+
+// match advances over text and returns how many bytes of it were consumed.
+func (m *matcher) match(text string, unfinished bool) int {
+	used := 0
+	for i := m.next; i < len(m.script.Steps); i++ {
+		s := m.script.Steps[i]
+		if m.done[i] {
+			continue
+		}
+		loc := []int(nil)
+		if !unfinished || s.Prompt {
+			loc = s.Pattern.FindStringIndex(text[used:])
+		}
+		if loc != nil {
+			m.complete(i)
+			if !m.script.Unordered {
+				used += loc[1]
+			}
+			continue
+		}
+		if !m.script.Unordered {
+			break
+		}
+	}
+	return used
+}
+
+func (m *matcher) complete(i int) {
+	m.done[i] = true
+	m.left--
+	if !m.script.Unordered {
+		m.next = i + 1
+	}
+	if s := m.script.Steps[i].Send; s != "" {
+		m.send(s)
+	}
+}
+
+func (m *matcher) fail(o Outcome, line, step string) {
+	m.failed, m.failLine, m.failStep = o, line, step
+}
+
+func (m *matcher) remember(text string) {
+	if len(m.last) == lastLines {
+		m.last = append(m.last[:0], m.last[1:]...)
+	}
+	m.last = append(m.last, text)
+}
+
+// missing lists the steps not seen.
+func (m *matcher) missing() []string {
+	var out []string
+	for i, s := range m.script.Steps {
+		if !m.done[i] {
+			out = append(out, s.name())
+		}
+	}
+	return out
+}

@@ -1,0 +1,150 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+// OfflineError: something is not in the store and the network may not be used.
+type OfflineError struct{ What string }
+
+func (e *OfflineError) Error() string {
+	return e.What + " is not here yet and this run is offline: `mage fetch` gets it"
+}
+
+// HostError: a host could not be reached.
+type HostError struct {
+	Host string
+	Err  error
+}
+
+func (e *HostError) Error() string {
+	return fmt.Sprintf("host %s cannot be reached (%v): name a [mirror] for it, or another [source] or [git] place, in overrides.toml", e.Host, e.Err)
+}
+func (e *HostError) Unwrap() error { return e.Err }
+
+// DigestError: what arrived is not what the pin names.
+type DigestError struct{ What, Want, Got string }
+
+func (e *DigestError) Error() string {
+	return fmt.Sprintf("%s has the wrong digest: expected %s, found %s; nothing of it was kept", e.What, e.Want, e.Got)
+}
+
+// CommitError: the repository does not have the commit.
+type CommitError struct{ URL, Commit string }
+
+func (e *CommitError) Error() string {
+	return fmt.Sprintf("%s has no commit %s", e.URL, e.Commit)
+}
+
+// RepositoryError: the host answers, but not with this repository.
+type RepositoryError struct {
+	URL string
+	Err error
+}
+
+func (e *RepositoryError) Error() string {
+	return fmt.Sprintf("%s is no repository that can be read: %v", e.URL, e.Err)
+}
+func (e *RepositoryError) Unwrap() error { return e.Err }
+
+// StatusError: a web server refused.
+type StatusError struct {
+	URL  string
+	Code int
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("%s: HTTP status %d", e.URL, e.Code) }
+
+// StallError: nothing arrived for a while.
+type StallError struct{ URL, After string }
+
+func (e *StallError) Error() string {
+	return fmt.Sprintf("%s: no data for %s; what arrived is kept and the next run goes on from there", e.URL, e.After)
+}
+
+// DiskFullError: no space is left where the store or the tree is.
+type DiskFullError struct {
+	Dir string
+	Err error
+}
+
+func (e *DiskFullError) Error() string { return "no space left on the disk of " + e.Dir }
+func (e *DiskFullError) Unwrap() error { return e.Err }
+
+// EscapeError: a source wants to write outside of its tree.
+type EscapeError struct{ Entry, Why string }
+
+func (e *EscapeError) Error() string { return fmt.Sprintf("entry %q is refused: %s", e.Entry, e.Why) }
+
+// diskFull types an ENOSPC below dir.
+func diskFull(dir string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &DiskFullError{Dir: dir, Err: err}
+	}
+	return err
+}
+
+// httpFailure types a failure of an HTTP client.
+func httpFailure(rawURL string, err error) error {
+	var op *net.OpError
+	var dns *net.DNSError
+	if errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial" {
+		return &HostError{Host: hostOf(rawURL), Err: errors.Unwrap(err)}
+	}
+	return err
+}
+
+var (
+	gitHost     = regexp.MustCompile(`(?i)could not resolve host|failed to connect|connection (?:timed out|refused|reset)|network is unreachable|no route to host|operation timed out|operation too slow|could not resolve proxy|name or service not known`)
+	gitRefused  = regexp.MustCompile(`(?i)unadvertised object|not our ref|does not support shallow|dumb http transport does not support|no such remote ref|couldn't find remote ref`)
+	gitNoRepo   = regexp.MustCompile(`(?i)repository .*not found|does not appear to be a git repository|could not read from remote|could not read Username|authentication failed|not a git repository|returned error: 40[134]|dubious ownership`)
+	gitDiskFull = regexp.MustCompile(`(?i)no space left on device|disk quota exceeded`)
+)
+
+// gitFailure types git's message.
+func gitFailure(rawURL, store, message string) error {
+	err := errors.New(firstTelling(message))
+	switch {
+	case gitDiskFull.MatchString(message):
+		return &DiskFullError{Dir: store, Err: err}
+	case gitHost.MatchString(message):
+		return &HostError{Host: hostOf(rawURL), Err: err}
+	case gitNoRepo.MatchString(message):
+		return &RepositoryError{URL: rawURL, Err: err}
+	}
+	return fmt.Errorf("git fetch of %s: %w", rawURL, err)
+}
+
+// firstTelling is the first line with git's "fatal:" or "error:", else the last line.
+func firstTelling(message string) string {
+	lines := strings.Split(strings.TrimSpace(message), "\n")
+	for _, l := range lines {
+		if rest, ok := strings.CutPrefix(l, "fatal: "); ok {
+			return rest
+		}
+		if rest, ok := strings.CutPrefix(l, "error: "); ok {
+			return rest
+		}
+	}
+	return lines[len(lines)-1]
+}
+
+func hostOf(rawURL string) string {
+	if u, err := url.Parse(rawURL); err == nil && u.Host != "" {
+		return u.Hostname()
+	}
+	host, _, ok := strings.Cut(rawURL, ":") // git's user@host:path
+	if !ok {
+		return rawURL
+	}
+	if _, h, ok := strings.Cut(host, "@"); ok {
+		return h
+	}
+	return host
+}

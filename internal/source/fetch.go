@@ -1,0 +1,210 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Fetcher gets sources into a store and writes trees out of it. It may be used
+// by several goroutines and several processes on one store at once.
+//
+// Layout of the store: git/<name>-<hash>.git (bare, one per URL),
+// archive/<sha256>, crate/<sha256>, each with a .lock beside it while in work
+// and, for downloads, a .part that a later run continues.
+type Fetcher struct {
+	Store   string   // folder, created when needed
+	Offline bool     // then nothing that could use the network is started
+	Git     string   // git program
+	Env     []string // environment of git and cargo; proxies and credentials are the user's business
+	Client  *http.Client
+	Stall   time.Duration // give up a download when nothing arrives for so long; 0 means a minute
+
+	// Crates come by cargo itself, since only cargo knows the user's registry
+	// replacements, proxies and credentials.
+	Cargo     string // cargo program
+	CargoHome string // the CARGO_HOME that has the user's configuration
+}
+
+const lockRetry = 100 * time.Millisecond
+
+// Fetch brings the source and its submodules into the store. What is already
+// there is not asked for again. A Path needs nothing.
+func (f *Fetcher) Fetch(ctx context.Context, r *Resolved) error {
+	var err error
+	switch s := r.Source.(type) {
+	case Git:
+		err = f.fetchGit(ctx, s, r.FetchURL)
+	case Archive:
+		err = f.fetchArchive(ctx, s, r.FetchURL)
+	case Crate:
+		err = f.fetchCrate(ctx, s)
+	case Path:
+	}
+	if err != nil {
+		return diskFull(f.Store, err)
+	}
+	for _, at := range r.submodulePaths() {
+		if err := f.Fetch(ctx, r.Submodules[at]); err != nil {
+			return fmt.Errorf("submodule %s: %w", at, err)
+		}
+	}
+	return nil
+}
+
+// Have says whether Fetch would do nothing.
+func (f *Fetcher) Have(ctx context.Context, r *Resolved) bool {
+	offline := *f
+	offline.Offline = true
+	return offline.Fetch(ctx, r) == nil
+}
+
+// locked runs what with the lock of a store entry held.
+func locked(ctx context.Context, entry string, what func() error) error {
+	if err := os.MkdirAll(filepath.Dir(entry), 0o755); err != nil {
+		return err
+	}
+	lock := flock.New(entry + ".lock")
+	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	return what()
+}
+
+// repository is the store's folder for a URL.
+func (f *Fetcher) repository(url string) string {
+	sum := sha256.Sum256([]byte(NormalizeURL(url)))
+	name := unsafeName.ReplaceAllString(path.Base(NormalizeURL(url)), "_")
+	return filepath.Join(f.Store, "git", fmt.Sprintf("%s-%s.git", name, hex.EncodeToString(sum[:8])))
+}
+
+var unsafeName = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+
+// keptRef is written by git after all objects have arrived, so its presence is
+// the proof that the commit is whole; it also keeps the commit from gc.
+func keptRef(commit string) string { return "refs/redox-clif/" + commit }
+
+func (f *Fetcher) haveCommit(ctx context.Context, repo, commit string) bool {
+	if _, err := os.Stat(repo); err != nil {
+		return false
+	}
+	_, err := f.git(ctx, repo, "rev-parse", "--quiet", "--verify", keptRef(commit)+"^{commit}")
+	return err == nil
+}
+
+func (f *Fetcher) fetchGit(ctx context.Context, s Git, url string) error {
+	repo := f.repository(s.URL)
+	if f.haveCommit(ctx, repo, s.Commit) {
+		return nil
+	}
+	if f.Offline {
+		return &OfflineError{What: s.String()}
+	}
+	return locked(ctx, repo, func() error {
+		if f.haveCommit(ctx, repo, s.Commit) {
+			return nil // another run got it while we waited
+		}
+		if _, err := f.git(ctx, f.Store, "init", "--quiet", "--bare", repo); err != nil {
+			return err
+		}
+		return f.fetchCommit(ctx, repo, s, url)
+	})
+}
+
+// fetchCommit asks for the one commit first. Servers that refuse to give what
+// no branch or tag names are asked for everything.
+func (f *Fetcher) fetchCommit(ctx context.Context, repo string, s Git, url string) error {
+	fetch := []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"}
+	message, err := f.git(ctx, repo, append(fetch, "--depth=1", "--", url, s.Commit+":"+keptRef(s.Commit))...)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !gitRefused.MatchString(message) {
+		return f.gitError(err, url, message)
+	}
+	if _, err := os.Stat(filepath.Join(repo, "shallow")); err == nil {
+		fetch = append(fetch, "--unshallow")
+	}
+	message, err = f.git(ctx, repo, append(fetch, "--", url, "+refs/heads/*:refs/upstream/heads/*", "+refs/tags/*:refs/upstream/tags/*")...)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return f.gitError(err, url, message)
+	}
+	if _, err := f.git(ctx, repo, "cat-file", "-e", s.Commit+"^{commit}"); err != nil {
+		return &CommitError{URL: url, Commit: s.Commit}
+	}
+	_, err = f.git(ctx, repo, "update-ref", keptRef(s.Commit), s.Commit)
+	return err
+}
+
+// gitError tells a git that could not be started from one that failed.
+func (f *Fetcher) gitError(err error, url, message string) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	return gitFailure(url, f.Store, message)
+}
+
+// git runs git in a folder; the string is its output with its messages.
+func (f *Fetcher) git(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := f.gitCommand(ctx, dir, args...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("git %s: %s: %w", args[0], firstTelling(string(out)), err)
+		if gitDiskFull.Match(out) {
+			err = &DiskFullError{Dir: f.Store, Err: err}
+		}
+	}
+	return string(bytes.TrimSpace(out)), err
+}
+
+func (f *Fetcher) gitCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
+	program := f.Git
+	if program == "" {
+		program = "git"
+	}
+	config := []string{
+		"-c", "gc.auto=0", "-c", "maintenance.auto=false", // in the background they would outlive us and the lock
+		"-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60", // bytes a second and seconds: a host that hangs
+	}
+	cmd := exec.CommandContext(ctx, program, append(config, args...)...)
+	cmd.Dir = dir
+	cmd.Env = append(withoutGit(f.Env), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")
+	cmd.WaitDelay = 5 * time.Second // a transport helper may hold the pipe after a cancel
+	return cmd
+}
+
+// withoutGit drops the variables by which a surrounding git command (a hook,
+// a rebase) would redirect ours to another repository.
+func withoutGit(env []string) []string {
+	var kept []string
+	for _, v := range env {
+		switch name, _, _ := strings.Cut(v, "="); name {
+		case "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX":
+		default:
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}

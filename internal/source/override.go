@@ -1,0 +1,422 @@
+package source
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/tomlfile"
+)
+
+// EnvPrefix begins the variables that override a source by a folder; see
+// [EnvName]. The variables are read by package config, not here.
+const EnvPrefix = "REDOX_SOURCE_"
+
+// Overrides are what a user puts in the place of pinned sources. The zero
+// value overrides nothing.
+type Overrides struct {
+	mirrors map[string]string
+	sources map[string]override
+	env     map[string]string
+	git     map[string]GitOverride // by normalized URL
+	file    string                 // where it was read, for announcements
+}
+
+type override struct {
+	Dir    string `toml:"dir"`
+	Git    string `toml:"git"`
+	Commit string `toml:"commit"`
+}
+
+// GitOverride replaces a git dependency inside Cargo workspaces: exactly one
+// of Dir, Version and Remove.
+type GitOverride struct {
+	Dir     string `toml:"dir"`     // a folder or a git repository that has the crates
+	Version string `toml:"version"` // of the crate registry
+	Remove  bool   `toml:"remove"`
+	Commit  string `toml:"commit"` // only dependencies locked at this commit; with Dir as a repository: the commit taken from it
+}
+
+type rawOverrides struct {
+	Mirror map[string]string      `toml:"mirror"`
+	Source map[string]override    `toml:"source"`
+	Git    map[string]GitOverride `toml:"git"`
+}
+
+// LoadOverrides reads overrides.toml. file is used in messages and as the base
+// of relative folders; env maps REDOX_SOURCE_* names to folders and wins over
+// the file. data may be nil when there is no file.
+func LoadOverrides(file string, data []byte, env map[string]string) (*Overrides, error) {
+	var raw rawOverrides
+	if err := tomlfile.Decode(file, data, &raw); err != nil {
+		return nil, err
+	}
+	o := &Overrides{file: filepath.Base(file), mirrors: map[string]string{}, sources: map[string]override{}, git: map[string]GitOverride{}, env: map[string]string{}}
+	base := filepath.Dir(file)
+	var faults *multierror.Error
+	fault := func(table, key, format string, args ...any) {
+		faults = multierror.Append(faults, tomlfile.At(file, data, []string{table, key}, format, args...))
+	}
+	for from, to := range raw.Mirror {
+		if from == "" || to == "" {
+			fault("mirror", from, "a mirror needs a URL prefix and what replaces it")
+		}
+		o.mirrors[from] = absURL(base, to)
+	}
+	for name, s := range raw.Source {
+		if problem := s.problem(); problem != "" {
+			fault("source", name, "%s", problem)
+		}
+		s.Dir, s.Git = abs(base, s.Dir), absURL(base, s.Git)
+		o.sources[name] = s
+	}
+	for url, g := range raw.Git {
+		if problem := g.problem(); problem != "" {
+			fault("git", url, "%s", problem)
+		}
+		g.Dir = abs(base, g.Dir)
+		o.git[NormalizeURL(url)] = g
+	}
+	for name, dir := range env {
+		if !strings.HasPrefix(name, EnvPrefix) || dir == "" {
+			faults = multierror.Append(faults, fmt.Errorf("%s=%q overrides no source: want %s<NAME>=DIR", name, dir, EnvPrefix))
+		}
+		o.env[name] = abs(base, dir)
+	}
+	if err := faults.ErrorOrNil(); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func (s override) problem() string {
+	switch {
+	case (s.Dir == "") == (s.Git == ""):
+		return "exactly one of dir and git is needed"
+	case s.Git != "" && s.Commit == "":
+		return "git needs a commit"
+	case s.Commit != "" && !commitHex.MatchString(s.Commit):
+		return "commit must be 40 lower-case hex digits"
+	}
+	return ""
+}
+
+func (g GitOverride) problem() string {
+	n := 0
+	for _, given := range []bool{g.Dir != "", g.Version != "", g.Remove} {
+		if given {
+			n++
+		}
+	}
+	switch {
+	case n != 1:
+		return "exactly one of dir, version and remove is needed"
+	case g.Version != "" && !version.MatchString(g.Version):
+		return "version must be a full version such as 0.36.7"
+	case g.Commit != "" && !commitHex.MatchString(g.Commit):
+		return "commit must be 40 lower-case hex digits"
+	}
+	return ""
+}
+
+func abs(base, dir string) string {
+	if dir == "" || filepath.IsAbs(dir) {
+		return dir
+	}
+	return filepath.Join(base, dir)
+}
+
+// absURL makes a local folder absolute and leaves URLs, also git's
+// host:path form, alone.
+func absURL(base, s string) string {
+	if !strings.HasPrefix(s, "./") && !strings.HasPrefix(s, "../") {
+		return s
+	}
+	joined := filepath.Join(base, s)
+	if strings.HasSuffix(s, "/") { // a mirror's prefix
+		joined += "/"
+	}
+	return joined
+}
+
+// EnvName is the variable that overrides a source: REDOX_SOURCE_ and the name
+// in capitals, everything but letters and digits as "_".
+func EnvName(name string) string {
+	return EnvPrefix + strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			return r
+		}
+		return '_'
+	}, name)
+}
+
+// NormalizeURL makes the spellings of one repository's URL equal: no trailing
+// slash, no .git, no cargo query or fragment, no "git+".
+func NormalizeURL(url string) string {
+	url = strings.TrimPrefix(url, "git+")
+	url, _, _ = strings.Cut(url, "#")
+	url, _, _ = strings.Cut(url, "?")
+	url = strings.TrimRight(url, "/")
+	return strings.TrimRight(strings.TrimSuffix(url, ".git"), "/")
+}
+
+// Mirror is the URL to fetch from: the longest matching prefix of the mirror
+// table replaced, as git's insteadOf does it.
+func (o *Overrides) Mirror(url string) string {
+	best := ""
+	for from := range o.mirrors {
+		if strings.HasPrefix(url, from) && len(from) > len(best) {
+			best = from
+		}
+	}
+	if best == "" {
+		return url
+	}
+	return o.mirrors[best] + url[len(best):]
+}
+
+// GitDependency is the override for a git dependency of a Cargo workspace at
+// its locked commit.
+func (o *Overrides) GitDependency(url, commit string) (GitOverride, bool) {
+	g, ok := o.git[NormalizeURL(url)]
+	if !ok || g.Commit != "" && g.Dir == "" && commit != "" && g.Commit != commit {
+		return GitOverride{}, false
+	}
+	return g, true
+}
+
+// GitURLs are the normalized URLs of the overridden git dependencies, in order.
+func (o *Overrides) GitURLs() []string {
+	urls := make([]string, 0, len(o.git))
+	for url := range o.git {
+		urls = append(urls, url)
+	}
+	sort.Strings(urls)
+	return urls
+}
+
+// String says what takes the dependency's place.
+func (g GitOverride) String() string {
+	switch {
+	case g.Remove:
+		return "nothing"
+	case g.Version != "":
+		return "version " + g.Version + " of the crate registry"
+	}
+	return g.Dir
+}
+
+// ResolveGit applies overrides and mirrors to a git dependency of a Cargo
+// workspace at its locked commit, so that it can be fetched and exported like
+// any source. An override by a version or by removal has no source: then the
+// Resolved is nil and the GitOverride says what to do.
+func (o *Overrides) ResolveGit(url, commit string) (*Resolved, GitOverride, error) {
+	pinned := Git{URL: url, Commit: commit}
+	g, ok := o.GitDependency(url, commit)
+	if !ok {
+		r, err := o.Resolve("git "+NormalizeURL(url), pinned)
+		return r, g, err
+	}
+	if g.Dir == "" {
+		return nil, g, nil
+	}
+	r := &Resolved{Name: "git " + NormalizeURL(url), Source: pinned, Overridden: true}
+	if err := r.overrideDir(override{Dir: g.Dir, Commit: g.Commit}); err != nil {
+		return nil, g, fmt.Errorf("%s overrides %s: %w", o.file, url, err)
+	}
+	if git, ok := r.Source.(Git); ok {
+		r.FetchURL = o.Mirror(git.URL)
+	}
+	r.Announce = fmt.Sprintf("git dependency %s: %s instead of the locked one (%s)", url, r.Source, o.file)
+	return r, g, nil
+}
+
+// Unused lists the names of overrides of sources that match none of names: a
+// typo there would silently build the pinned source.
+func (o *Overrides) Unused(names []string) []string {
+	known, knownEnv := map[string]bool{}, map[string]bool{}
+	for _, n := range names {
+		known[n], knownEnv[EnvName(n)] = true, true
+	}
+	var unused []string
+	for n := range o.sources {
+		if !known[n] {
+			unused = append(unused, `source."`+n+`"`)
+		}
+	}
+	for n := range o.env {
+		if !knownEnv[n] {
+			unused = append(unused, n)
+		}
+	}
+	sort.Strings(unused)
+	return unused
+}
+
+// Resolved is a source after overrides and mirrors.
+type Resolved struct {
+	Name       string
+	Source     Source // effective; a Git's Submodules are in the field below
+	FetchURL   string // after mirrors, for Git and Archive
+	Submodules map[string]*Resolved
+	Overridden bool   // this source itself, see AnyOverridden for its submodules
+	Announce   string // one line for people when overridden, else empty
+}
+
+// Resolve applies overrides and mirrors to a source. Submodules are
+// overridden under name/path.
+func (o *Overrides) Resolve(name string, src Source) (*Resolved, error) {
+	if err := src.Validate(); err != nil {
+		return nil, err
+	}
+	r := &Resolved{Name: name, Source: src}
+	if err := o.override(r); err != nil {
+		return nil, err
+	}
+	if g, ok := src.(Git); ok {
+		for _, at := range g.submodulePaths() {
+			sub, err := o.Resolve(name+"/"+at, g.Submodules[at])
+			if err != nil {
+				return nil, fmt.Errorf("submodule %s: %w", at, err)
+			}
+			if r.leavesSubmodule(at, sub) {
+				continue
+			}
+			if r.Submodules == nil {
+				r.Submodules = map[string]*Resolved{}
+			}
+			r.Submodules[at] = sub
+		}
+	}
+	switch s := r.Source.(type) {
+	case Git:
+		s.Submodules = nil
+		r.Source, r.FetchURL = s, o.Mirror(s.URL)
+	case Archive:
+		r.FetchURL = o.Mirror(s.URL)
+	}
+	return r, nil
+}
+
+// leavesSubmodule: a folder given by the user may well have its submodules
+// checked out, and then they are what the user means.
+func (r *Resolved) leavesSubmodule(at string, sub *Resolved) bool {
+	dir, ok := r.Source.(Path)
+	if !ok || sub.Overridden {
+		return false
+	}
+	entries, err := os.ReadDir(filepath.Join(string(dir), filepath.FromSlash(at)))
+	return err == nil && len(entries) > 0
+}
+
+func (o *Overrides) override(r *Resolved) error {
+	by, by2 := o.sources[r.Name], o.file
+	if dir, ok := o.env[EnvName(r.Name)]; ok {
+		by, by2 = override{Dir: dir}, EnvName(r.Name)
+	}
+	switch {
+	case by.Git != "":
+		r.Source = Git{URL: by.Git, Commit: by.Commit}
+	case by.Dir != "":
+		if err := r.overrideDir(by); err != nil {
+			return fmt.Errorf("%s overrides %s: %w", by2, r.Name, err)
+		}
+	default:
+		return nil
+	}
+	r.Overridden = true
+	r.Announce = fmt.Sprintf("source %s: %s instead of the pinned one (%s)", r.Name, r.Source, by2)
+	return nil
+}
+
+// overrideDir takes a repository at a commit as git, so that its identity is
+// the commit and not the folder, and any other folder as it is.
+func (r *Resolved) overrideDir(by override) error {
+	info, err := os.Stat(by.Dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", by.Dir)
+	}
+	commit := by.Commit
+	if commit == "" && IsBareRepository(by.Dir) {
+		g, ok := r.Source.(Git)
+		if !ok {
+			return fmt.Errorf("%s is a bare git repository: give a commit too", by.Dir)
+		}
+		commit = g.Commit
+	}
+	if commit != "" {
+		r.Source = Git{URL: by.Dir, Commit: commit}
+		return nil
+	}
+	r.Source = Path(by.Dir)
+	return nil
+}
+
+// IsBareRepository says whether a folder is itself a git directory.
+func IsBareRepository(dir string) bool {
+	for _, part := range []string{"HEAD", "objects", "refs"} {
+		if _, err := os.Stat(filepath.Join(dir, part)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// AnyOverridden says whether the source or one of its submodules is overridden.
+func (r *Resolved) AnyOverridden() bool { return len(r.Announcements()) > 0 }
+
+// Announcements are the lines of the source and its submodules.
+func (r *Resolved) Announcements() []string {
+	var lines []string
+	if r.Announce != "" {
+		lines = append(lines, r.Announce)
+	}
+	for _, at := range r.submodulePaths() {
+		lines = append(lines, r.Submodules[at].Announcements()...)
+	}
+	return lines
+}
+
+// Identity names the content: commits for git, SHA-256 for archives and
+// crates, submodules with their paths. ok is false when the source or a
+// submodule is a folder, whose content only the caller's tree digest names.
+func (r *Resolved) Identity() (id string, ok bool) {
+	switch s := r.Source.(type) {
+	case Git:
+		id, ok = "git:"+s.Commit, true
+	case Archive:
+		id, ok = fmt.Sprintf("archive:sha256:%s:strip=%d", s.SHA256, s.Strip), true
+	case Crate:
+		id, ok = "crate:sha256:"+s.SHA256, true
+	case Path:
+		return "", false
+	}
+	for _, at := range r.submodulePaths() {
+		sub, subOK := r.Submodules[at].Identity()
+		id, ok = id+" "+path.Clean(at)+"="+sub, ok && subOK
+	}
+	if !ok {
+		return "", false
+	}
+	return id, true
+}
+
+func (r *Resolved) submodulePaths() []string {
+	paths := make([]string, 0, len(r.Submodules))
+	for p := range r.Submodules {
+		paths = append(paths, p)
+	}
+	sort.Strings(paths)
+	return paths
+}

@@ -1,0 +1,229 @@
+package source
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestValidate(t *testing.T) {
+	full, sum := strings.Repeat("0", 40), strings.Repeat("0", 64)
+	for _, ok := range []Source{
+		Git{URL: "u", Commit: full, Submodules: map[string]Git{"a/b": {URL: "u", Commit: full}}},
+		Archive{URL: "u", SHA256: sum, Strip: 1}, Crate{Name: "kibi", Version: "0.2.2", SHA256: sum}, Path("."),
+	} {
+		if err := ok.Validate(); err != nil {
+			t.Errorf("%v: %v", ok, err)
+		}
+	}
+	for _, tc := range []struct {
+		src    Source
+		faults int
+	}{
+		{Git{}, 2}, {Git{URL: "u", Commit: "main"}, 1}, {Git{URL: "--upload-pack=x", Commit: full[:39] + "A"}, 2},
+		{Git{URL: "u", Commit: full, Submodules: map[string]Git{"../x": {}, ".git/hooks": {URL: "u", Commit: full}}}, 4},
+		{Archive{Strip: -1}, 3}, {Crate{Name: "a/b", Version: "1", SHA256: sum[1:]}, 3}, {Path(""), 1},
+	} {
+		err := tc.src.Validate()
+		if err == nil || strings.Count(err.Error(), "* ") != tc.faults && tc.faults > 1 {
+			t.Errorf("%#v: want %d faults, got %v", tc.src, tc.faults, err)
+		}
+		if _, err := (&Overrides{}).Resolve("x", tc.src); err == nil {
+			t.Errorf("%#v was resolved", tc.src)
+		}
+	}
+}
+
+func TestLoadOverridesFaults(t *testing.T) {
+	_, err := LoadOverrides("overrides.toml", []byte(`
+[mirror]
+"" = "x"
+[source.both]
+dir = "a"
+git = "b"
+[source.nothing]
+[source.short]
+dir = "a"
+commit = "abc"
+[git."https://h/x"]
+dir = "a"
+remove = true
+[git."https://h/y"]
+version = "1"
+`), map[string]string{"OTHER": "x"})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"overrides.toml:3", "overrides.toml:4:9", "overrides.toml:7", "overrides.toml:8", "overrides.toml:11", "overrides.toml:14", "OTHER"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not reported", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(err)
+	}
+	if _, err := LoadOverrides("o.toml", []byte("[sources]\n"), nil); err == nil || !strings.Contains(err.Error(), "o.toml:1:2") {
+		t.Errorf("unknown table: %v", err)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	folder, bare := t.TempDir(), t.TempDir()
+	run(t, bare, "git", "init", "-q", "--bare")
+	write(t, folder+"/present/f", "x", 0o644)
+	one, two := strings.Repeat("1", 40), strings.Repeat("2", 40)
+	o, err := LoadOverrides("/base/overrides.toml", []byte(`
+[source.folder]
+dir = "`+folder+`"
+[source.bare]
+dir = "`+bare+`"
+[source.pinned]
+dir = "`+folder+`"
+commit = "`+two+`"
+[source.both]
+dir = "/absent"
+[source.gone]
+dir = "gone"
+[source.misspelt]
+dir = "x"
+`), map[string]string{"REDOX_SOURCE_BOTH": folder, "REDOX_SOURCE_TYPO": "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	git := Git{URL: "https://h/x.git", Commit: one, Submodules: map[string]Git{
+		"present": {URL: "https://h/s", Commit: one}, "absent": {URL: "https://h/s", Commit: one},
+	}}
+	resolveNamed := func(name string) *Resolved {
+		r, err := o.Resolve(name, git)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return r
+	}
+	if r := resolveNamed("plain"); r.Overridden || r.AnyOverridden() || len(r.Submodules) != 2 || r.FetchURL != git.URL {
+		t.Errorf("plain: %+v", r)
+	}
+	r := resolveNamed("folder")
+	if r.Source != Source(Path(folder)) || !r.Overridden || !strings.Contains(r.Announce, "overrides.toml") {
+		t.Errorf("folder: %+v", r)
+	}
+	if _, ok := r.Identity(); ok || len(r.Submodules) != 1 || r.Submodules["absent"] == nil {
+		t.Errorf("folder: a checked-out submodule stays, others come from their pins: %v", r.Submodules)
+	}
+	for name, want := range map[string]string{"bare": "git:" + one, "pinned": "git:" + two} {
+		r := resolveNamed(name)
+		if id, ok := r.Identity(); !ok || !strings.HasPrefix(id, want+" ") || !r.Overridden {
+			t.Errorf("%s: %q", name, id)
+		}
+	}
+	if r := resolveNamed("both"); r.Source != Source(Path(folder)) || !strings.Contains(r.Announce, "REDOX_SOURCE_BOTH") {
+		t.Errorf("the variable does not win: %+v", r)
+	}
+	if _, err := o.Resolve("gone", git); err == nil || !strings.Contains(err.Error(), "/base/gone") {
+		t.Errorf("gone: %v", err)
+	}
+	if _, err := o.Resolve("bare", Archive{URL: "u", SHA256: strings.Repeat("0", 64)}); err == nil {
+		t.Error("a bare repository took an archive's place without a commit")
+	}
+	want := []string{"REDOX_SOURCE_TYPO", `source."misspelt"`}
+	if diff := cmp.Diff(want, o.Unused([]string{"folder", "bare", "pinned", "both", "gone"})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMirrorLongestPrefix(t *testing.T) {
+	o := overrides(t, "[mirror]\n\"https://h/\" = \"https://m/\"\n\"https://h/a/\" = \"./local/\"\n")
+	for url, want := range map[string]string{"https://h/b.git": "https://m/b.git", "https://h/a/c.git": "/base/local/c.git", "https://g/": "https://g/"} {
+		if got := o.Mirror(url); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+}
+
+func TestGitDependency(t *testing.T) {
+	one, two := strings.Repeat("1", 40), strings.Repeat("2", 40)
+	o := overrides(t, `
+[git."https://h/plain.git"]
+remove = true
+[git."https://h/at"]
+version = "0.36.7"
+commit = "`+one+`"
+`)
+	for _, tc := range []struct {
+		url, commit string
+		want        bool
+	}{
+		{"https://h/plain", two, true}, {"https://h/plain.git/", "", true}, {"git+https://h/plain?branch=x#" + two, two, true},
+		{"https://h/at.git", one, true}, {"https://h/at.git", two, false}, {"https://h/other", one, false},
+	} {
+		if _, got := o.GitDependency(tc.url, tc.commit); got != tc.want {
+			t.Errorf("%s at %s: %v", tc.url, tc.commit, got)
+		}
+	}
+}
+
+func TestResolveGit(t *testing.T) {
+	folder, bare := t.TempDir(), t.TempDir()
+	run(t, bare, "git", "init", "-q", "--bare")
+	one := strings.Repeat("1", 40)
+	o := overrides(t, `
+[mirror]
+"https://h/" = "/mirror/"
+[git."https://h/folder"]
+dir = "`+folder+`"
+[git."https://h/bare.git"]
+dir = "`+bare+`"
+[git."https://h/version"]
+version = "1.2.3"
+[git."https://h/gone"]
+remove = true
+[git."https://h/nowhere"]
+dir = "absent"
+`)
+	for url, want := range map[string]string{"https://h/folder.git": folder, "https://h/bare": bare + " at 111111111111", "https://h/pinned.git": "https://h/pinned.git at 111111111111"} {
+		r, _, err := o.ResolveGit(url, one)
+		if err != nil || r.Source.String() != want || r.Overridden == strings.Contains(url, "pinned") || r.Overridden != (r.Announce != "") {
+			t.Errorf("%s: %+v, %v", url, r, err)
+		}
+	}
+	if r, _, err := o.ResolveGit("https://h/pinned.git", one); err != nil || r.FetchURL != "/mirror/pinned.git" {
+		t.Errorf("%+v %v", r, err)
+	}
+	for url, want := range map[string]string{"https://h/version": "version 1.2.3 of the crate registry", "https://h/gone": "nothing"} {
+		if r, g, err := o.ResolveGit(url, one); err != nil || r != nil || g.String() != want {
+			t.Errorf("%s: %+v, %v, %v", url, r, g, err)
+		}
+	}
+	if _, _, err := o.ResolveGit("https://h/nowhere", one); err == nil || !strings.Contains(err.Error(), "/base/absent") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestExportPath(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"Cargo.toml": "c", "src/target/keep.rs": "k", "target/debug/x": "x", "sub/Cargo.toml": "c", "sub/target/x": "x", ".git/HEAD": "h", "sub/.git": "gitdir: x", "a/run": "r",
+	} {
+		write(t, dir+"/"+name, text, 0o600)
+	}
+	if err := os.Chmod(dir+"/a/run", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dest := t.TempDir()
+	f := newFetcher(t)
+	f.Offline = true
+	r := resolve(t, &Overrides{}, Path(dir))
+	if err := f.Fetch(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Export(context.Background(), r, dest); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"Cargo.toml": "-rw-r--r-- c", "src/target/keep.rs": "-rw-r--r-- k", "sub/Cargo.toml": "-rw-r--r-- c", "a/run": "-rwxr-xr-x r"}
+	if diff := cmp.Diff(want, listing(t, dest)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,117 @@
+package toolchain
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/google/renameio/v2"
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/pannous/redox-clif/internal/tomlfile"
+)
+
+// Lock is toolchain/toolchain.lock.toml: what the pinned channel was found to
+// be on the hosts where it was verified.
+type Lock struct {
+	Channel string              `toml:"channel"`
+	Host    map[string]Verified `toml:"host"` // by host triple
+}
+
+// Verified is one installed toolchain that was looked at.
+type Verified struct {
+	Release    string            `toml:"release"`
+	Commit     string            `toml:"commit"`
+	CommitDate string            `toml:"commit-date"`
+	LLVM       string            `toml:"llvm"`
+	Cargo      string            `toml:"cargo"`
+	Files      map[string]string `toml:"files"` // SHA-256 as in Identity.Files
+}
+
+// LockDrift is one difference between the lock and an installed toolchain.
+type LockDrift struct {
+	What string // "rustc commit" or a file
+	Want string // as locked; empty when nothing was locked for this host
+	Got  string // as installed; empty when it is not there
+}
+
+// Error is one line.
+func (d *LockDrift) Error() string {
+	return fmt.Sprintf("%s: locked %q, installed %q", d.What, d.Want, d.Got)
+}
+
+// LoadLock reads the lock. A file that is not there is an empty lock.
+func LoadLock(path string) (*Lock, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Lock{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the toolchain lock: %w", err)
+	}
+	lock := &Lock{}
+	if err := tomlfile.Decode(path, data, lock); err != nil {
+		return nil, err
+	}
+	return lock, nil
+}
+
+// Record notes what is installed as verified. A lock of another channel is
+// started anew; other hosts of the same channel stay.
+func (l *Lock) Record(channel string, version Version, identity *Identity) {
+	if l.Channel != channel || l.Host == nil {
+		l.Channel, l.Host = channel, map[string]Verified{}
+	}
+	l.Host[version.Host] = Verified{
+		Release: version.Release, Commit: version.Commit, CommitDate: version.CommitDate,
+		LLVM: version.LLVM, Cargo: version.Cargo, Files: identity.Files,
+	}
+}
+
+// Compare lists where an installed toolchain differs from the lock. Files that
+// were not locked, such as an optional component, are no drift.
+func (l *Lock) Compare(channel string, version Version, identity *Identity) []*LockDrift {
+	if l.Channel != channel {
+		return []*LockDrift{{What: "channel", Want: l.Channel, Got: channel}}
+	}
+	locked, known := l.Host[version.Host]
+	if !known {
+		return []*LockDrift{{What: "host", Got: version.Host}}
+	}
+	var drift []*LockDrift
+	differ := func(what, want, got string) {
+		if want != got {
+			drift = append(drift, &LockDrift{What: what, Want: want, Got: got})
+		}
+	}
+	differ("rustc release", locked.Release, version.Release)
+	differ("rustc commit", locked.Commit, version.Commit)
+	differ("rustc commit date", locked.CommitDate, version.CommitDate)
+	differ("LLVM", locked.LLVM, version.LLVM)
+	differ("cargo", locked.Cargo, version.Cargo)
+	names := make([]string, 0, len(locked.Files))
+	for name := range locked.Files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		differ(name, locked.Files[name], identity.Files[name])
+	}
+	return drift
+}
+
+// Write replaces the lock file, with the same bytes for the same content.
+func (l *Lock) Write(path string) error {
+	var text bytes.Buffer
+	text.WriteString("# What the pinned toolchain was found to be. Written by `mage toolchain:lock`, not by hand.\n")
+	if err := toml.NewEncoder(&text).Encode(l); err != nil {
+		return fmt.Errorf("write the toolchain lock: %w", err)
+	}
+	if err := renameio.WriteFile(path, text.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("write the toolchain lock: %w", err)
+	}
+	return nil
+}
