@@ -50,6 +50,7 @@ func toolEnv() map[string]string {
 //	CARGO_INCREMENTAL=0    incremental code is laid out by history, not by the source
 //	RUSTC_WRAPPER          sccache and its like break external backends
 //	..._LTO=off            Cranelift has none; a manifest's "fat" must not decide
+//	RUSTC_ICE=0            a compiler crash writes no report into the source
 //	RUSTC                  this very compiler: a rust-toolchain file in a source has no say
 func cargoEnv() map[string]string {
 	env := toolEnv()
@@ -63,6 +64,7 @@ func cargoEnv() map[string]string {
 		"CARGO_TERM_COLOR":            "never",
 		"CARGO_TERM_PROGRESS_WHEN":    "never",
 		"RUSTC":                       rustcPath,
+		"RUSTC_ICE":                   "0",
 		"RUSTC_WRAPPER":               "",
 		"RUSTC_WORKSPACE_WRAPPER":     "",
 		"RUSTUP_AUTO_INSTALL":         "0",

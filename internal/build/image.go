@@ -20,7 +20,7 @@ import (
 	"github.com/pannous/redox-clif/internal/initfs"
 )
 
-const initfsVersion = 1
+const initfsVersion = 2
 
 // ImageName is the name of an image in the output of its node.
 const ImageName = "initfs.img"
@@ -103,15 +103,21 @@ func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs
 		return cas.Digest{}, err
 	}
 	fmt.Fprintf(job.Log, "%d inodes, %d bytes\n", sum.Inodes, sum.Size)
-	return b.storeImage(ctx, image, m, version, entry)
+	bootstrap, err := cas.DigestFile(filepath.Join(dir, "bootstrap"))
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	m.Image = &ImageRecord{Name: ImageName, Layout: int(version), Entry: entry, BootstrapSize: bootstrap.Size, BootstrapSHA256: bootstrap.Hash}
+	return b.storeImage(ctx, image, m)
 }
 
-func (b *Builder) storeImage(ctx context.Context, image string, m *Manifest, version initfs.Version, entry uint64) (cas.Digest, error) {
+// storeImage stores the image and the manifest that describes it.
+func (b *Builder) storeImage(ctx context.Context, image string, m *Manifest) (cas.Digest, error) {
 	d, err := b.Store.PutFile(ctx, image)
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	m.Image = &ImageRecord{Name: ImageName, Size: d.Size, SHA256: d.Hash, Layout: int(version), Entry: entry}
+	m.Image.Size, m.Image.SHA256 = d.Size, d.Hash
 	text, err := m.finish()
 	if err != nil {
 		return cas.Digest{}, err
@@ -203,4 +209,20 @@ func initfsTree(root string, m *Manifest) (*initfs.Node, error) {
 		parent.Children = append(parent.Children, n)
 	}
 	return top, nil
+}
+
+// Kernel is the node that makes the kernel a recipe's image is booted by, and the kernel's path in its output.
+func (b *Builder) Kernel(name string) (*graph.Node, string, error) {
+	r, err := b.recipe(name)
+	if err != nil {
+		return nil, "", err
+	}
+	if r.Boot == nil {
+		return nil, "", fmt.Errorf("recipe %s has no [boot] table, so there is no kernel to boot it with", name)
+	}
+	places, err := b.resolve(r, r.Boot.Kernel)
+	if err != nil {
+		return nil, "", err
+	}
+	return places[0].node, places[0].path, nil
 }

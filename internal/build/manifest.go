@@ -27,7 +27,11 @@ type ImageRecord struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 	Layout int    `json:"layout"`
-	Entry  uint64 `json:"bootstrap_entry"`
+	// Entry is the bootstrap's entry point, a virtual address.
+	Entry uint64 `json:"bootstrap_entry"`
+	// BootstrapSize and BootstrapSHA256 are of the ELF file as it was packed.
+	BootstrapSize   int64  `json:"bootstrap_size"`
+	BootstrapSHA256 string `json:"bootstrap_sha256"`
 }
 
 // FileRecord is one file of a manifest. Mode is octal text. Backend is "cranelift", "llvm" or "" for what

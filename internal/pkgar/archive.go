@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"runtime"
 
 	"github.com/hashicorp/go-multierror"
@@ -25,6 +26,8 @@ const (
 	window = 8 << 20
 	// maxWorkers bounds memory: every worker has a copyBuffer and perhaps a window.
 	maxWorkers = 4
+	// maxRun is the most entries that are handed to a goroutine at once.
+	maxRun = 64
 )
 
 // Archive is an open archive. It is safe for concurrent use.
@@ -149,22 +152,23 @@ func (a *Archive) Verify(ctx context.Context) (int64, error) {
 func (a *Archive) each(ctx context.Context, do func(context.Context, *worker, int) error) error {
 	workers := min(runtime.GOMAXPROCS(0), maxWorkers, max(len(a.Entries), 1))
 	failed := make([]error, len(a.Entries))
-	next := make(chan int)
+	next := make(chan [2]int)
 	var group errgroup.Group
 	for range workers {
 		group.Go(func() error {
 			w := newWorker(a)
-			for i := range next {
-				failed[i] = do(ctx, w, i)
+			for run := range next {
+				for i := run[0]; i < run[1] && ctx.Err() == nil; i++ {
+					failed[i] = do(ctx, w, i)
+				}
 			}
 			return nil
 		})
 	}
-	for i := range a.Entries {
-		if ctx.Err() != nil {
-			break
-		}
-		next <- i
+	for i := 0; i < len(a.Entries) && ctx.Err() == nil; {
+		end := a.run(i)
+		next <- [2]int{i, end}
+		i = end
 	}
 	close(next)
 	_ = group.Wait() // the workers return nil; failures are in failed
@@ -178,6 +182,17 @@ func (a *Archive) each(ctx context.Context, do func(context.Context, *worker, in
 		}
 	}
 	return all.ErrorOrNil()
+}
+
+// run is the end of the run of entries that begins at i and is best left to one goroutine: small files of the same folder. Two
+// goroutines that make files in the same folder mostly wait for each other.
+func (a *Archive) run(i int) int {
+	folder, size := path.Dir(a.Entries[i].Path), uint64(0)
+	for n := 0; i < len(a.Entries) && n < maxRun && size < copyBuffer && path.Dir(a.Entries[i].Path) == folder; n++ {
+		size += a.Entries[i].Size
+		i++
+	}
+	return i
 }
 
 // worker has the memory that one goroutine needs to unpack entries, allocated at first use.

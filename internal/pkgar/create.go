@@ -22,6 +22,8 @@ type CreateOptions struct {
 	Key       SecretKey
 	Arch      Arch
 	Packaging Packaging
+	// NoSync leaves writing to the disk to the operating system, as in ExtractOptions.
+	NoSync bool
 }
 
 // CreateResult says what was made.
@@ -33,6 +35,9 @@ type CreateResult struct {
 
 // CreateFile writes an archive of the folder dir to the file name, which appears, or is replaced, when it is complete.
 func CreateFile(ctx context.Context, name, dir string, opt CreateOptions) (*CreateResult, error) {
+	if opt.NoSync {
+		return createUnsynced(ctx, name, dir, opt)
+	}
 	out, err := renameio.NewPendingFile(name, renameio.WithPermissions(0o644))
 	if err != nil {
 		return nil, err
@@ -43,6 +48,25 @@ func CreateFile(ctx context.Context, name, dir string, opt CreateOptions) (*Crea
 		return nil, err
 	}
 	return result, out.CloseAtomicallyReplace()
+}
+
+// createUnsynced is CreateFile without waiting for the disk, which renameio always does.
+func createUnsynced(ctx context.Context, name, dir string, opt CreateOptions) (*CreateResult, error) {
+	out, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+	if err != nil {
+		return nil, err
+	}
+	result, err := Create(ctx, out, dir, opt)
+	if err == nil {
+		err = out.Chmod(0o644)
+	}
+	if err = errors.Join(err, out.Close()); err == nil {
+		err = os.Rename(out.Name(), name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(out.Name()))
+	}
+	return result, nil
 }
 
 // Create writes an archive of the folder dir to out, which has to be empty. The files come in byte order of their names,

@@ -95,23 +95,20 @@ func isFresh(dir string) (bool, error) {
 	return len(names) == 0, err
 }
 
-// unpackTo unpacks and checks everything into the empty folder tree.
+// unpackTo unpacks and checks everything into the new, empty folder tree. Nobody else can get into it, because the stage around
+// it is private, and no path leads through a link, because the head was checked; so names can be joined without looking at every
+// component again, which os.Root does at several times the price of writing the file.
 func (a *Archive) unpackTo(ctx context.Context, tree string) (*ExtractResult, error) {
-	root, err := os.OpenRoot(tree)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	if err := a.makeFolders(root); err != nil {
+	if err := a.makeFolders(tree); err != nil {
 		return nil, err
 	}
 	sizes := make([]int64, len(a.Entries))
-	err = a.each(ctx, func(ctx context.Context, w *worker, i int) error {
+	err := a.each(ctx, func(ctx context.Context, w *worker, i int) error {
 		if a.Entries[i].IsLink() {
-			return w.extractLink(ctx, root, i)
+			return w.extractLink(ctx, tree, i)
 		}
 		var err error
-		sizes[i], err = w.extractFile(ctx, root, i)
+		sizes[i], err = w.extractFile(ctx, tree, i)
 		return err
 	})
 	if err != nil {
@@ -129,38 +126,42 @@ func (a *Archive) unpackTo(ctx context.Context, tree string) (*ExtractResult, er
 	return result, nil
 }
 
-func (a *Archive) makeFolders(root *os.Root) error {
+func (a *Archive) makeFolders(tree string) error {
 	made := map[string]bool{".": true}
-	for i := range a.Entries {
-		dir := path.Dir(a.Entries[i].Path)
+	var make func(dir string) error
+	make = func(dir string) error {
 		if made[dir] {
-			continue
+			return nil
 		}
-		if err := root.MkdirAll(filepath.FromSlash(dir), dirMode); err != nil {
+		made[dir] = true
+		if err := make(path.Dir(dir)); err != nil {
 			return err
 		}
-		for ; !made[dir]; dir = path.Dir(dir) {
-			made[dir] = true
-			// Not left to the umask.
-			if err := root.Chmod(filepath.FromSlash(dir), dirMode); err != nil {
-				return err
-			}
+		name := filepath.Join(tree, filepath.FromSlash(dir))
+		if err := os.Mkdir(name, dirMode); err != nil {
+			return err
+		}
+		return os.Chmod(name, dirMode) // not left to the umask
+	}
+	for i := range a.Entries {
+		if err := make(path.Dir(a.Entries[i].Path)); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (w *worker) extractLink(ctx context.Context, root *os.Root, i int) error {
+func (w *worker) extractLink(ctx context.Context, tree string, i int) error {
 	target, err := w.linkTarget(ctx, i)
 	if err != nil {
 		return err
 	}
-	return root.Symlink(target, filepath.FromSlash(w.a.Entries[i].Path))
+	return os.Symlink(target, filepath.Join(tree, filepath.FromSlash(w.a.Entries[i].Path)))
 }
 
-func (w *worker) extractFile(ctx context.Context, root *os.Root, i int) (n int64, err error) {
+func (w *worker) extractFile(ctx context.Context, tree string, i int) (n int64, err error) {
 	e := &w.a.Entries[i]
-	f, err := root.OpenFile(filepath.FromSlash(e.Path), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(filepath.Join(tree, filepath.FromSlash(e.Path)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return 0, err
 	}

@@ -257,7 +257,7 @@ func TestThroughput(t *testing.T) {
 			args := append([]string{"create", "--skey", secret, "--archive", theirs, dir}, packArgs(t, p)...)
 			theirCreate := best(p, func() { run(t, *pkgarTool, args...) })
 			ourCreate := best(p, func() {
-				if _, err := CreateFile(context.Background(), ours, dir, CreateOptions{Key: testKey(t, 1), Packaging: p}); err != nil {
+				if _, err := CreateFile(context.Background(), ours, dir, CreateOptions{Key: testKey(t, 1), Packaging: p, NoSync: true}); err != nil {
 					t.Fatal(err)
 				}
 			})

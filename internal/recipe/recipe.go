@@ -153,21 +153,14 @@ type Initfs struct {
 	MaxSize int `toml:"max-size-mib"`
 }
 
-// Boot is a boot test in QEMU.
+// Boot says how an image is booted by a smoke kernel.
 type Boot struct {
-	// Kernel is a reference to the ELF given to -kernel.
+	// Kernel is a reference to the ELF given to QEMU's -kernel.
 	Kernel string `toml:"kernel"`
-	// LoadAddress is the physical address where the image is placed.
-	LoadAddress uint64 `toml:"load-address"`
-	// Require are patterns the serial output must show, in this order.
-	Require []string `toml:"require"`
-	// Canaries are patterns that must appear, in any order.
+	// Canaries are the names of the checks that init has to report as passed.
 	Canaries []string `toml:"canaries"`
-	// Forbid are patterns that end the test as failed.
-	Forbid []string `toml:"forbid"`
-	// Silence and Limit are in seconds.
-	Silence int `toml:"silence"`
-	Limit   int `toml:"limit"`
+	// Exits are the programs that init runs and the status each has to end with.
+	Exits map[string]int `toml:"exits"`
 }
 
 // WithProfile returns the recipe as a profile has it. The empty profile is the recipe itself, and

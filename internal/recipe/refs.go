@@ -29,6 +29,9 @@ func (r *Recipe) Requires() []string {
 	if r.Initfs != nil {
 		ref(r.Initfs.Bootstrap)
 	}
+	if r.Boot != nil {
+		ref(r.Boot.Kernel)
+	}
 	names := make([]string, 0, len(need))
 	for name := range need {
 		names = append(names, name)
@@ -97,6 +100,12 @@ func (r *Recipe) checkSteps() []error {
 	}
 	for _, f := range r.Files {
 		check("file", f.From)
+	}
+	if r.Initfs != nil {
+		check("initfs.bootstrap", r.Initfs.Bootstrap)
+	}
+	if r.Boot != nil {
+		check("boot.kernel", r.Boot.Kernel)
 	}
 	if len(errs) == 0 {
 		if cycle := findCycle(stepNames(r), func(n string) []string { return deps[n] }); cycle != nil {

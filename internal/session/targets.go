@@ -38,12 +38,3 @@ func (s *Session) showImage(ctx context.Context, built *Built) error {
 		ui.Bytes(m.Image.Size), len(m.Files), m.Image.SHA256[:16])
 	return nil
 }
-
-// Demo builds the embedded demo and boots it.
-func (s *Session) Demo(ctx context.Context) error {
-	built, err := s.Build(ctx, true, image("demo"))
-	if err != nil || built == nil {
-		return err
-	}
-	return s.showImage(ctx, built)
-}

@@ -1,0 +1,407 @@
+package pkgrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/pkgar"
+)
+
+// KeyFile is the name of a repository's public key file.
+const KeyFile = "id_ed25519.pub.toml"
+
+// Limits on what a server may send.
+const (
+	maxDescription = 1 << 20
+	maxIndex       = 64 << 20
+)
+
+// Repo is one repository.
+type Repo struct {
+	// Name identifies it in the pins and in the state of installed packages. Empty means the host of a URL, as the reference
+	// client does, or the path of a folder.
+	Name string
+	// URL is https://…, file://…, an absolute path, or http:// on this machine.
+	URL string
+	// Mirrors are further places with the same content, tried in order when URL fails.
+	Mirrors []string
+	// Key, if set, is the key to trust instead of the one seen first.
+	Key *pkgar.PublicKey
+}
+
+// Config says what a client works with. Repos, Target, CacheDir and PinFile are required.
+type Config struct {
+	Repos    []Repo // in order of preference
+	Target   string // for example "aarch64-unknown-redox"
+	CacheDir string // descriptions and verified archives; may be shared by several processes
+	PinFile  string // pinned keys, a TOML file
+	Offline  bool   // use the cache only
+
+	// Transport is http.DefaultTransport if nil.
+	Transport http.RoundTripper
+	// Now is time.Now if nil.
+	Now func() time.Time
+	// Sleep waits between attempts; nil means for real.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Stall is how long a server may send nothing; 0 means 30 seconds.
+	Stall time.Duration
+	// Attempts is how often a place is asked without any progress; 0 means 3.
+	Attempts int
+	// Progress, if not nil, is told about downloads: done of total bytes, total 0 while it is unknown. It is called from
+	// several goroutines.
+	Progress func(name Name, done, total int64)
+}
+
+// Client reads repositories. It is safe for concurrent use.
+type Client struct {
+	config Config
+	pins   pinFile
+	repos  []*repo
+}
+
+// repo is a repository with its places and, once it is known, its key.
+type repo struct {
+	Repo
+	places []place
+
+	lock sync.Mutex
+	key  *pkgar.PublicKey
+}
+
+// New checks the configuration. It touches neither network nor disk.
+func New(config Config) (*Client, error) {
+	if config.Target == "" || config.CacheDir == "" || config.PinFile == "" || len(config.Repos) == 0 {
+		return nil, errors.New("repositories, target, cache folder and file of pinned keys are required")
+	}
+	if strings.ContainsAny(config.Target, "/\\") || config.Target == "." || config.Target == ".." {
+		return nil, fmt.Errorf("target %q is not a name", config.Target)
+	}
+	if config.Transport == nil {
+		config.Transport = http.DefaultTransport
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Sleep == nil {
+		config.Sleep = sleep
+	}
+	if config.Stall == 0 {
+		config.Stall = 30 * time.Second
+	}
+	if config.Attempts == 0 {
+		config.Attempts = 3
+	}
+	c := &Client{config: config, pins: pinFile(config.PinFile)}
+	return c, c.addRepos()
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *Client) addRepos() error {
+	client := &http.Client{Transport: c.config.Transport, CheckRedirect: noDowngrade}
+	var all *multierror.Error
+	seen := map[string]bool{}
+	for _, r := range c.config.Repos {
+		added := &repo{Repo: r, key: r.Key}
+		if added.Name == "" {
+			added.Name = defaultName(r.URL)
+		}
+		if seen[added.Name] {
+			all = multierror.Append(all, fmt.Errorf("two repositories are named %q", added.Name))
+		}
+		seen[added.Name] = true
+		for _, location := range append([]string{r.URL}, r.Mirrors...) {
+			p, err := newPlace(location, client, c.config.Stall)
+			if err != nil {
+				all = multierror.Append(all, fmt.Errorf("repository %s: %w", added.Name, err))
+			}
+			added.places = append(added.places, p)
+		}
+		c.repos = append(c.repos, added)
+	}
+	return all.ErrorOrNil()
+}
+
+func defaultName(location string) string {
+	if u, err := url.Parse(location); err == nil && u.Hostname() != "" {
+		return u.Hostname()
+	}
+	return location
+}
+
+// Found is a package and where it comes from.
+type Found struct {
+	Name Name // as it was asked for
+	Package
+	Repo string
+}
+
+// Info is the description of a package from the first repository that has it.
+func (c *Client) Info(ctx context.Context, name Name) (*Found, error) {
+	if _, err := ParseName(string(name)); err != nil {
+		return nil, err
+	}
+	var misses []string
+	for _, r := range c.repos {
+		data, err := c.metadata(ctx, r, string(name)+".toml", maxDescription)
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrOffline) {
+			misses = append(misses, fmt.Sprintf("%s: %v", r.Name, err))
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("package %s: repository %s: %w", name, r.Name, err)
+		}
+		p, err := c.parseInfo(data, name)
+		if err != nil {
+			return nil, fmt.Errorf("package %s: repository %s: %s.toml: %w", name, r.Name, name, err)
+		}
+		return &Found{Name: name, Package: *p, Repo: r.Name}, nil
+	}
+	return nil, &MissingError{Name: name, Tried: misses}
+}
+
+// MissingError: no repository has the package.
+type MissingError struct {
+	Name  Name
+	By    Name // the package that needs it, if any
+	Tried []string
+}
+
+func (e *MissingError) Error() string {
+	s := fmt.Sprintf("package %s", e.Name)
+	if e.By != "" {
+		s += fmt.Sprintf(" (needed by %s)", e.By)
+	}
+	return s + ": no repository has it: " + strings.Join(e.Tried, "; ")
+}
+
+// Unwrap makes errors.Is(err, ErrNotFound) hold.
+func (e *MissingError) Unwrap() error { return ErrNotFound }
+
+// parseInfo checks that the description is the one asked for.
+func (c *Client) parseInfo(data []byte, name Name) (*Package, error) {
+	p, err := ParsePackage(data)
+	if err != nil {
+		return nil, err
+	}
+	if Name(p.Name).WithoutPrefix() != name.WithoutPrefix() {
+		return nil, fmt.Errorf("server sent the description of package %q", p.Name)
+	}
+	if p.Target != c.config.Target && !name.IsHost() {
+		return nil, fmt.Errorf("package is for %q, not %q", p.Target, c.config.Target)
+	}
+	return p, nil
+}
+
+// RepoIndex is the list of one repository.
+type RepoIndex struct {
+	Repo string
+	Index
+}
+
+// Indexes are the lists of all repositories, in their order.
+func (c *Client) Indexes(ctx context.Context) ([]RepoIndex, error) {
+	var list []RepoIndex
+	var all *multierror.Error
+	for _, r := range c.repos {
+		data, err := c.metadata(ctx, r, "repo.toml", maxIndex)
+		var x *Index
+		if err == nil {
+			x, err = ParseIndex(data)
+		}
+		if err != nil {
+			all = multierror.Append(all, fmt.Errorf("repository %s: repo.toml: %w", r.Name, err))
+			continue
+		}
+		list = append(list, RepoIndex{Repo: r.Name, Index: *x})
+	}
+	return list, all.ErrorOrNil()
+}
+
+// Match is a package that Search found.
+type Match struct {
+	Name Name
+	Repo string
+	Hash string // empty for a metapackage
+}
+
+// Search lists the packages whose names contain text, without regard to case, from the repository that would be asked first.
+func (c *Client) Search(ctx context.Context, text string) ([]Match, error) {
+	indexes, err := c.Indexes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]Match{}
+	for _, x := range indexes {
+		for name, hash := range x.Packages {
+			if _, ok := found[name]; ok || !strings.Contains(strings.ToLower(name), strings.ToLower(text)) {
+				continue
+			}
+			if n, err := ParseName(name); err == nil {
+				found[name] = Match{Name: n, Repo: x.Repo, Hash: hash}
+			}
+		}
+	}
+	matches := make([]Match, 0, len(found))
+	for _, name := range sortedKeys(found) {
+		matches = append(matches, found[name])
+	}
+	return matches, nil
+}
+
+// repoKey is the key of a repository: given, or pinned now or before. Offline it has to be pinned already.
+func (c *Client) repoKey(ctx context.Context, r *repo) (pkgar.PublicKey, error) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if r.key != nil {
+		return *r.key, nil
+	}
+	key, err := c.seenKey(ctx, r)
+	if err != nil {
+		return key, fmt.Errorf("key of repository %s: %w", r.Name, err)
+	}
+	r.key = &key
+	return key, nil
+}
+
+func (c *Client) seenKey(ctx context.Context, r *repo) (pkgar.PublicKey, error) {
+	pinned, _, ok, err := c.pins.get(r.Name)
+	if err != nil {
+		return pinned, err
+	}
+	if c.config.Offline {
+		if !ok {
+			err = fmt.Errorf("%w: it is not pinned in %s", ErrOffline, c.config.PinFile)
+		}
+		return pinned, err
+	}
+	data, err := c.download(ctx, r, KeyFile, 4096)
+	if err != nil {
+		return pinned, err
+	}
+	key, err := pkgar.ParsePublicKey(data)
+	if err != nil {
+		return key, err
+	}
+	return key, c.pins.check(ctx, r.Name, key, c.config.Now())
+}
+
+// metadata is a file of the target's folder: from the network, and then kept in the cache; offline from there. The key is
+// checked first, so that a repository that changed its owner is noticed before anything else is believed.
+func (c *Client) metadata(ctx context.Context, r *repo, file string, limit int64) ([]byte, error) {
+	cached := filepath.Join(c.config.CacheDir, "meta", url.PathEscape(r.Name), c.config.Target, file)
+	if c.config.Offline {
+		data, err := os.ReadFile(cached)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, ErrOffline
+		}
+		return data, err
+	}
+	if _, err := c.repoKey(ctx, r); err != nil {
+		return nil, err
+	}
+	data, err := c.download(ctx, r, path.Join(c.config.Target, file), limit)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(cached), 0o755); err != nil {
+		return nil, err
+	}
+	return data, renameio.WriteFile(cached, data, 0o644)
+}
+
+// download reads a small file from the first place that has it.
+func (c *Client) download(ctx context.Context, r *repo, rel string, limit int64) ([]byte, error) {
+	var data []byte
+	err := c.eachPlace(ctx, r, func(p place) (progress bool, err error) {
+		body, _, err := p.open(ctx, rel, 0)
+		if err != nil {
+			return false, err
+		}
+		defer body.Close()
+		data, err = io.ReadAll(io.LimitReader(body, limit+1))
+		if err == nil && int64(len(data)) > limit {
+			err = fmt.Errorf("%w%s has more than %d bytes", errPermanent, rel, limit)
+		}
+		return false, err
+	})
+	return data, err
+}
+
+// maxAttempts ends an exchange that makes progress byte by byte.
+const maxAttempts = 100
+
+// eachPlace tries the places of a repository in order. A place is asked again after a temporary failure, up to the configured
+// number of times without progress. The error has all failures; it is ErrNotFound only if every place says so.
+func (c *Client) eachPlace(ctx context.Context, r *repo, try func(place) (progress bool, err error)) error {
+	var all *multierror.Error
+	missing := 0
+	for _, p := range r.places {
+		err := c.retry(ctx, p, try)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if errors.Is(err, ErrNotFound) {
+			missing++
+		}
+		all = multierror.Append(all, fmt.Errorf("%v: %w", p, err))
+	}
+	if missing == len(r.places) {
+		return fmt.Errorf("%v: %w", r.places[0], ErrNotFound)
+	}
+	if missing > 0 {
+		// A place that has failed may have the file, so this is not "not found" for sure.
+		return fmt.Errorf("%v", all)
+	}
+	if len(all.Errors) == 1 {
+		return all.Errors[0]
+	}
+	return all
+}
+
+func (c *Client) retry(ctx context.Context, p place, try func(place) (bool, error)) error {
+	wait := 500 * time.Millisecond
+	for attempt, total := 1, 1; ; attempt, total = attempt+1, total+1 {
+		progress, err := try(p)
+		if err == nil || !temporary(err) || ctx.Err() != nil || total >= maxAttempts {
+			return err
+		}
+		if progress {
+			attempt, wait = 0, 500*time.Millisecond
+			continue
+		}
+		if attempt >= c.config.Attempts {
+			return fmt.Errorf("%w (%d attempts)", err, attempt)
+		}
+		if err := c.config.Sleep(ctx, wait); err != nil {
+			return err
+		}
+		wait *= 2
+	}
+}
