@@ -26,11 +26,11 @@ func Demo(ctx context.Context, dryRun *bool, j *int) error {
 	return s.Demo(ctx)
 }
 
-// Initfs builds the real Redox initfs from the pinned sources.
-func Initfs(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend})
+// Boot boots the demo's image as it lies in out/, without building anything.
+func Boot(ctx context.Context) error {
+	s, err := open(config.Flags{})
 	if err != nil {
 		return err
 	}
-	return s.Initfs(ctx)
+	return s.Boot(ctx)
 }

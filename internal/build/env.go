@@ -1,6 +1,7 @@
 package build
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -105,10 +106,24 @@ func (b *Builder) jsonTargetFlags() (rustc, cargo []string) {
 // encodeFlags is the form of CARGO_ENCODED_RUSTFLAGS, which keeps blanks in paths whole.
 func encodeFlags(flags []string) string { return strings.Join(flags, "\x1f") }
 
-// extraCargoEnv may not change what is built: whether cargo may download, and how.
+// extraCargoEnv may not change what is built: whether cargo may download, from where, and how.
 func (b *Builder) extraCargoEnv() []string {
 	if b.Offline {
 		return []string{"CARGO_NET_OFFLINE=true"}
 	}
-	return append([]string{"CARGO_NET_RETRY=3"}, b.NetworkEnv...)
+	env := append([]string{"CARGO_NET_RETRY=3"}, b.NetworkEnv...)
+	return append(env, mirrorEnv(b.Overrides.Mirrors())...)
+}
+
+// mirrorEnv makes cargo fetch its git dependencies from the user's mirrors: the commits stay those of
+// Cargo.lock. Only the git program knows insteadOf from the environment, cargo's own git does not.
+func mirrorEnv(mirrors map[string]string) []string {
+	if len(mirrors) == 0 {
+		return nil
+	}
+	env := []string{"CARGO_NET_GIT_FETCH_WITH_CLI=true", fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(mirrors))}
+	for i, from := range sortedKeys(mirrors) {
+		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=url.%s.insteadOf", i, mirrors[from]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, from))
+	}
+	return env
 }

@@ -14,6 +14,8 @@ type Manifest struct {
 	Target    string `json:"target"`
 	Profile   string `json:"profile,omitempty"`
 	Toolchain string `json:"toolchain"`
+	// Spec is the SHA-256 of the user-space target's JSON, which `mage drift` compares.
+	Spec string `json:"spec_sha256,omitempty"`
 	// Image is the digest of the image, for an image's manifest.
 	Image *ImageRecord `json:"image,omitempty"`
 	Files []FileRecord `json:"files"`

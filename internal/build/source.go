@@ -155,7 +155,7 @@ func isCargoTarget(dir string) bool {
 
 func (b *Builder) importSource(ctx context.Context, job *graph.Job, res *source.Resolved) (cas.Digest, error) {
 	job.Status("getting " + res.Source.String())
-	if err := b.Fetch(ctx, res); err != nil {
+	if err := b.Sources.Fetch(ctx, res); err != nil {
 		return cas.Digest{}, err
 	}
 	dir, err := b.tempDir("source")
@@ -171,11 +171,6 @@ func (b *Builder) importSource(ctx context.Context, job *graph.Job, res *source.
 		return cas.Digest{}, err
 	}
 	return b.Store.PutTree(tree)
-}
-
-// Fetch brings a source to this machine unless it is here already.
-func (b *Builder) Fetch(ctx context.Context, res *source.Resolved) error {
-	return b.Sources.Fetch(ctx, res)
 }
 
 // patched is the node of a recipe's source with its patch series applied.
@@ -263,12 +258,7 @@ func (b *Builder) edited(ctx context.Context, tree cas.Digest, f func(dir string
 	return b.Store.PutTree(result)
 }
 
-func (b *Builder) tempDir(purpose string) (string, error) {
-	if err := os.MkdirAll(b.Roots.Dir, 0o755); err != nil {
-		return "", err
-	}
-	return os.MkdirTemp(b.Roots.Dir, purpose+"-*")
-}
+func (b *Builder) tempDir(purpose string) (string, error) { return b.Roots.TempDir(purpose) }
 
 // ownFolder is the node of the folder that has recipe.toml.
 func (b *Builder) ownFolder(r *recipe.Recipe) (*graph.Node, error) {

@@ -100,7 +100,11 @@ func (s *stage) stripNode(f recipe.File, places []resolved) (*graph.Node, error)
 
 // compose puts the staged tree and its manifest together, from digests alone.
 func (s *stage) compose(in graph.Outputs) (cas.Digest, error) {
-	m := &Manifest{Recipe: s.r.Name, Target: s.Target, Profile: s.Profile, Toolchain: s.Tools.Name}
+	spec, err := s.spec(s.Target)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	m := &Manifest{Recipe: s.r.Name, Target: s.Target, Profile: s.Profile, Toolchain: s.Tools.Name, Spec: cas.DigestBytes(spec).Hash}
 	tree := cas.NewTree()
 	for _, f := range s.files {
 		if err := s.place(in, tree, m, f); err != nil {

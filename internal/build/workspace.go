@@ -149,8 +149,10 @@ func overrideText(o source.GitOverride) string {
 	return "a folder"
 }
 
-func (w *workspace) hasCargo() bool {
-	for _, s := range w.r.Steps {
+func (w *workspace) hasCargo() bool { return hasCargo(w.r) }
+
+func hasCargo(r *recipe.Recipe) bool {
+	for _, s := range r.Steps {
 		if s.Kind == "cargo" {
 			return true
 		}

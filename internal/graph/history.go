@@ -79,3 +79,18 @@ func reason(store *cas.Store, last *Record, now *action.Action) string {
 	}
 	return text
 }
+
+// IDs are the nodes there are records of.
+func (h *History) IDs() []string {
+	entries, err := os.ReadDir(h.dir)
+	if err != nil {
+		return nil
+	}
+	var ids []string
+	for _, e := range entries {
+		if r, ok := strings.CutSuffix(e.Name(), ".json"); ok {
+			ids = append(ids, strings.ReplaceAll(r, "__", "/"))
+		}
+	}
+	return ids
+}

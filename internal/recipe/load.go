@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -78,8 +80,8 @@ func Parse(path string, b []byte) (*Recipe, error) {
 		return nil, err
 	}
 	var all *multierror.Error
-	for _, err := range r.check() {
-		all = multierror.Append(all, fmt.Errorf("%s: %w", path, err))
+	for _, f := range r.check() {
+		all = multierror.Append(all, tomlfile.At(path, b, f.key, "%s", f.text))
 	}
 	if err := all.ErrorOrNil(); err != nil {
 		return nil, err
@@ -87,42 +89,59 @@ func Parse(path string, b []byte) (*Recipe, error) {
 	return r, nil
 }
 
+// fault is a mistake at a key of the file; elements of arrays are named by their position.
+type fault struct {
+	key  []string
+	text string
+}
+
+func at(key ...string) func(format string, args ...any) fault {
+	return func(format string, args ...any) fault { return fault{key, fmt.Sprintf(format, args...)} }
+}
+
+// below puts faults of a part under the key of the whole.
+func below(faults []fault, key ...string) []fault {
+	for i := range faults {
+		faults[i].key = append(slices.Clone(key), faults[i].key...)
+	}
+	return faults
+}
+
 // check finds what the types cannot say.
-func (r *Recipe) check() []error {
-	var errs []error
+func (r *Recipe) check() []fault {
+	var faults []fault
 	if !validName.MatchString(r.Name) {
-		errs = append(errs, fmt.Errorf("the folder's name %q is no recipe name (lower-case letters, digits and ._+-)", r.Name))
+		faults = append(faults, at()("the folder's name %q is no recipe name (lower-case letters, digits and ._+-)", r.Name))
 	}
 	if r.Description == "" {
-		errs = append(errs, errors.New("description is missing: one line for `mage recipe:list`"))
+		faults = append(faults, at("description")("description is missing: one line for `mage recipe:list`"))
 	}
-	errs = append(errs, r.Source.check("source")...)
-	for name, p := range r.Profiles {
-		if p.Source != nil {
-			errs = append(errs, p.Source.check("profile."+name+".source")...)
+	faults = append(faults, below(r.Source.check(), "source")...)
+	for _, name := range slices.Sorted(maps.Keys(r.Profiles)) {
+		if src := r.Profiles[name].Source; src != nil {
+			faults = append(faults, below(src.check(), "profile", name, "source")...)
 		}
 	}
 	seen := map[string]bool{"source": true, "recipe": true}
 	for i := range r.Steps {
 		s := &r.Steps[i]
+		key := []string{"step", strconv.Itoa(i)}
 		if seen[s.Name] {
-			errs = append(errs, fmt.Errorf("step %q: the name is taken", s.Name))
+			faults = append(faults, at(append(key, "name")...)("two steps cannot both be named %q (source and recipe are names of the build)", s.Name))
 		}
 		seen[s.Name] = true
-		for _, err := range s.check() {
-			errs = append(errs, fmt.Errorf("step %q: %w", s.Name, err))
-		}
+		faults = append(faults, below(s.check(), key...)...)
 	}
-	for _, f := range r.Files {
-		errs = append(errs, f.check()...)
+	for i := range r.Files {
+		faults = append(faults, below(r.Files[i].check(), "file", strconv.Itoa(i))...)
 	}
 	if r.Initfs != nil && r.Initfs.Version != 1 && r.Initfs.Version != 2 {
-		errs = append(errs, fmt.Errorf("initfs.version is %d, not 1 or 2", r.Initfs.Version))
+		faults = append(faults, at("initfs", "version")("the layout is %d, not 1 or 2", r.Initfs.Version))
 	}
-	return errs
+	return faults
 }
 
-func (s *Source) check(where string) []error {
+func (s *Source) check() []fault {
 	var kinds []string
 	for kind, v := range map[string]string{"git": s.Git, "archive": s.Archive, "crate": s.Crate, "path": s.Path, "same-as": s.SameAs} {
 		if v != "" {
@@ -131,31 +150,32 @@ func (s *Source) check(where string) []error {
 	}
 	sort.Strings(kinds)
 	if len(kinds) != 1 {
-		return []error{fmt.Errorf("%s needs exactly one of git, archive, crate, path and same-as (it has: %s)", where, orNone(kinds))}
+		return []fault{at()("a source is exactly one of git, archive, crate, path and same-as (here: %s)", orNone(kinds))}
 	}
-	var errs []error
+	var faults []fault
 	switch kinds[0] {
 	case "git":
 		if !validCommit.MatchString(s.Commit) {
-			errs = append(errs, fmt.Errorf("%s.commit %q is not a full commit id (40 hex digits); branches and tags move", where, s.Commit))
+			faults = append(faults, at("commit")("commit %q is not a full commit id (40 hex digits); branches and tags move", s.Commit))
 		}
 	case "archive", "crate":
 		if !validSHA256.MatchString(s.SHA256) {
-			errs = append(errs, fmt.Errorf("%s.sha256 %q is not a SHA-256 (64 hex digits)", where, s.SHA256))
+			faults = append(faults, at("sha256")("sha256 %q is not a SHA-256 (64 hex digits)", s.SHA256))
 		}
 	}
 	if s.Crate != "" && s.Version == "" {
-		errs = append(errs, fmt.Errorf("%s.version is missing", where))
+		faults = append(faults, at("crate")("version is missing"))
 	}
-	for path, sub := range s.Submodules {
+	for _, path := range slices.Sorted(maps.Keys(s.Submodules)) {
+		sub := s.Submodules[path]
 		if !validPath(path) || path == "" {
-			errs = append(errs, fmt.Errorf("%s.submodules: %q is no path inside the source", where, path))
+			faults = append(faults, at("submodules", path)("%q is no path inside the source", path))
 		}
 		if sub.Git == "" || !validCommit.MatchString(sub.Commit) {
-			errs = append(errs, fmt.Errorf("%s.submodules.%q needs git and a full commit id", where, path))
+			faults = append(faults, at("submodules", path)("a submodule needs git and a full commit id"))
 		}
 	}
-	return errs
+	return faults
 }
 
 func orNone(list []string) string {
@@ -165,73 +185,66 @@ func orNone(list []string) string {
 	return strings.Join(list, ", ")
 }
 
-// The values that the words of a step can have.
-var (
-	stepKinds = []string{"cargo", "rustc", "link", "archive", "rename-symbols"}
-	targets   = []string{"", "user", "kernel", "uefi", "host"}
-	artifacts = []string{"", "bin", "staticlib", "object"}
-	stds      = []string{"", "std", "core", "none"}
-	backends  = []string{"", string(Cranelift), string(LLVM)}
-	rules     = []string{"", "program", "bootstrap", "kernel", "none"}
-	strips    = []string{"", "all", "debug"}
-)
-
-func (s *Step) check() []error {
-	var errs []error
-	word := func(key, value string, allowed []string) {
-		for _, a := range allowed {
-			if value == a {
-				return
-			}
-		}
-		errs = append(errs, fmt.Errorf("%s is %q, not one of %s", key, value, strings.TrimPrefix(strings.Join(allowed, ", "), ", ")))
-	}
-	if !validName.MatchString(s.Name) {
-		errs = append(errs, fmt.Errorf("name %q is missing or has other characters than a-z, 0-9 and ._+-", s.Name))
-	}
-	word("kind", s.Kind, stepKinds)
-	word("target", s.Target, targets)
-	word("artifact", s.Artifact, artifacts)
-	word("std", s.Std, stds)
-	word("backend", string(s.Backend), backends)
-	word("rules", s.Rules, rules)
-	if s.Backend == LLVM && s.Reason == "" && s.Target != "host" {
-		errs = append(errs, errors.New(`backend = "llvm" needs backend-reason: why Cranelift cannot build it`))
-	}
-	if s.Kind == "cargo" && len(s.Packages) == 0 {
-		errs = append(errs, errors.New("a cargo step needs packages"))
-	}
-	if s.Kind != "cargo" && s.Output == "" {
-		errs = append(errs, fmt.Errorf("a %s step needs output", s.Kind))
-	}
-	for _, ref := range append([]string{s.Script}, s.Inputs...) {
-		if ref == "" {
-			continue
-		}
-		if _, err := ParseRef(ref); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errs
+// words are the values that some keys of a step can have; "" stands for the default.
+type words struct {
+	key, value string
+	allowed    []string
 }
 
-func (f *File) check() []error {
-	var errs []error
-	if _, err := ParseRef(f.From); err != nil {
-		errs = append(errs, fmt.Errorf("file: %w", err))
+func (s *Step) check() []fault {
+	var faults []fault
+	if !validName.MatchString(s.Name) {
+		faults = append(faults, at("name")("the step's name %q is missing or has other characters than a-z, 0-9 and ._+-", s.Name))
 	}
-	if !validPath(f.To) {
-		errs = append(errs, fmt.Errorf("file %q: to = %q is no path inside the stage", f.From, f.To))
-	}
-	if f.Mode != "" {
-		if _, err := f.Perm(false); err != nil {
-			errs = append(errs, fmt.Errorf("file %q: %w", f.From, err))
+	for _, w := range []words{
+		{"kind", s.Kind, []string{"cargo", "rustc", "link", "archive", "rename-symbols"}},
+		{"target", s.Target, []string{"", "user", "kernel", "uefi", "host"}},
+		{"artifact", s.Artifact, []string{"", "bin", "staticlib", "object"}},
+		{"std", s.Std, []string{"", "std", "core", "none"}},
+		{"backend", string(s.Backend), []string{"", string(Cranelift), string(LLVM)}},
+		{"rules", s.Rules, []string{"", "program", "bootstrap", "kernel", "none"}},
+	} {
+		if !slices.Contains(w.allowed, w.value) {
+			faults = append(faults, at(w.key)("%s is %q, not one of %s", w.key, w.value, strings.TrimPrefix(strings.Join(w.allowed, ", "), ", ")))
 		}
 	}
-	if f.Strip != "" && f.Strip != "all" && f.Strip != "debug" {
-		errs = append(errs, fmt.Errorf("file %q: strip is %q, not one of %s", f.From, f.Strip, strings.Join(strips[1:], ", ")))
+	if s.Backend == LLVM && s.Reason == "" && s.Target != "host" {
+		faults = append(faults, at("backend")(`backend = "llvm" needs backend-reason: why Cranelift cannot build it`))
 	}
-	return errs
+	if s.Kind == "cargo" && len(s.Packages) == 0 {
+		faults = append(faults, at("kind")("a cargo step needs packages"))
+	}
+	if s.Kind != "cargo" && s.Output == "" {
+		faults = append(faults, at("kind")("a %s step needs output", s.Kind))
+	}
+	if s.Script != "" {
+		if _, err := ParseRef(s.Script); err != nil {
+			faults = append(faults, at("script")("%v", err))
+		}
+	}
+	for i, ref := range s.Inputs {
+		if _, err := ParseRef(ref); err != nil {
+			faults = append(faults, at("inputs", strconv.Itoa(i))("%v", err))
+		}
+	}
+	return faults
+}
+
+func (f *File) check() []fault {
+	var faults []fault
+	if _, err := ParseRef(f.From); err != nil {
+		faults = append(faults, at("from")("%v", err))
+	}
+	if !validPath(f.To) {
+		faults = append(faults, at("to")("to = %q is no path inside the stage", f.To))
+	}
+	if _, err := f.Perm(false); err != nil {
+		faults = append(faults, at("mode")("%v", err))
+	}
+	if !slices.Contains([]string{"", "all", "debug"}, f.Strip) {
+		faults = append(faults, at("strip")("strip is %q, not all or debug", f.Strip))
+	}
+	return faults
 }
 
 // Perm is the file's permission bits.

@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -192,6 +193,9 @@ func (o *Overrides) GitDependency(url, commit string) (GitOverride, bool) {
 	}
 	return g, true
 }
+
+// Mirrors is the mirror table: a URL's prefix and what takes its place.
+func (o *Overrides) Mirrors() map[string]string { return maps.Clone(o.mirrors) }
 
 // GitURLs are the normalized URLs of the overridden git dependencies, in order.
 func (o *Overrides) GitURLs() []string {

@@ -1,0 +1,24 @@
+// Command magefile writes the targets of the recipes: magefile ROOT. It is run by `go generate`.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/pannous/redox-clif/internal/recipe/gen"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: magefile ROOT")
+		os.Exit(2)
+	}
+	changed, err := gen.Write(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	for _, name := range changed {
+		fmt.Println("wrote", name)
+	}
+}

@@ -1,0 +1,179 @@
+package recipe
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+func TestProjectRecipesAreSound(t *testing.T) {
+	set, err := LoadAll("../../recipes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"demo", "initfs", "relibc", "sysroot", "base", "redoxfs", "bootstrap"} {
+		if set[name] == nil {
+			t.Errorf("recipe %s is missing", name)
+		}
+	}
+}
+
+// Redox lore as rules: what was rebuilt by hand in the right order before.
+func TestBootstrapIsBuiltFromTheRelibcBeingBuilt(t *testing.T) {
+	set, err := LoadAll("../../recipes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"bootstrap", "base"} {
+		if set[name].Cargo.Replace["https://gitlab.redox-os.org/redox-os/relibc.git"] != "relibc" {
+			t.Errorf("%s takes redox-rt from elsewhere: an old bootstrap against a new relibc faults at boot", name)
+		}
+	}
+	if set["bootstrap"].Source.SameAs != "base" {
+		t.Error("archive and bootstrap must come from the same base revision")
+	}
+}
+
+func TestReasonForLLVM(t *testing.T) {
+	set, err := LoadAll("../../recipes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range set {
+		for _, s := range r.Steps {
+			if s.Backend == LLVM && len(s.Reason) < 20 {
+				t.Errorf("%s/%s: the reason for LLVM says nothing: %q", name, s.Name, s.Reason)
+			}
+		}
+	}
+}
+
+const good = `description = "x"
+[source]
+git = "https://example.org/x.git"
+commit = "0123456789012345678901234567890123456789"
+[[step]]
+name = "p"
+kind = "cargo"
+packages = ["p"]
+[[file]]
+from = "p/p"
+to = "bin/p"
+`
+
+func TestMistakesAreReportedTogetherWithTheirPlace(t *testing.T) {
+	bad := strings.NewReplacer(
+		"kind = \"cargo\"", "kind = \"carg\"\nbackend = \"gcc\"",
+		"0123456789012345678901234567890123456789", "main",
+		"to = \"bin/p\"", "to = \"../p\"\nstrip = \"some\"",
+	).Replace(good)
+	_, err := Parse("recipes/x/recipe.toml", []byte(bad))
+	all, ok := err.(*multierror.Error)
+	if !ok || len(all.Errors) < 5 {
+		t.Fatalf("got %v", err)
+	}
+	for _, want := range []string{"recipe.toml:4:", "recipe.toml:7:", "recipe.toml:8:", "recipe.toml:12:", "recipe.toml:13:", "^"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is not in\n%v", want, err)
+		}
+	}
+}
+
+func TestUnknownKeys(t *testing.T) {
+	_, err := Parse("recipes/x/recipe.toml", []byte(good+"sstrip = \"all\"\nmod = 1\n"))
+	for _, want := range []string{"recipe.toml:12:", "recipe.toml:13:", "sstrip"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in %v", want, err)
+		}
+	}
+}
+
+func TestSourceIsExactlyOne(t *testing.T) {
+	for _, c := range []struct {
+		src Source
+		bad bool
+	}{
+		{Source{}, true},
+		{Source{Git: "u", Path: "."}, true},
+		{Source{Git: "u", Commit: "abc"}, true},
+		{Source{Archive: "u"}, true},
+		{Source{Crate: "c", SHA256: strings.Repeat("0", 64)}, true},
+		{Source{Path: "."}, false},
+		{Source{SameAs: "base"}, false},
+	} {
+		if got := len(c.src.check()) > 0; got != c.bad {
+			t.Errorf("%+v: faults %v", c.src, c.src.check())
+		}
+	}
+}
+
+func TestParseRef(t *testing.T) {
+	for in, want := range map[string]Ref{
+		"programs/init": {Step: "programs", Path: "init"},
+		"source/a/b.rc": {Step: "source", Path: "a/b.rc"},
+		"base:bin/init": {Recipe: "base", Path: "bin/init"},
+		"base:":         {Recipe: "base"},
+	} {
+		if got, err := ParseRef(in); err != nil || got != want {
+			t.Errorf("%s: %+v %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"", "/x", "a/../b", "A/b", "base:../x", ":x", "a//b"} {
+		if got, err := ParseRef(in); err == nil {
+			t.Errorf("%q was read as %+v", in, got)
+		}
+	}
+}
+
+func writeRecipes(t *testing.T, recipes map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range recipes {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name, FileName), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestCyclesAreNamed(t *testing.T) {
+	path := "description = \"x\"\n[source]\npath = \".\"\n"
+	for _, c := range []struct {
+		recipes map[string]string
+		want    string
+	}{
+		{map[string]string{
+			"a": path + "[[file]]\nfrom = \"b:x\"\nto = \"x\"\n",
+			"b": path + "[[file]]\nfrom = \"a:x\"\nto = \"x\"\n",
+		}, "recipes wait for each other: a needs b needs a"},
+		{map[string]string{
+			"a": path + "[[step]]\nname = \"p\"\nkind = \"link\"\noutput = \"o\"\ninputs = [\"q/o\"]\n[[step]]\nname = \"q\"\nkind = \"link\"\noutput = \"o\"\ninputs = [\"p/o\"]\n",
+		}, "steps wait for each other: p needs q needs p"},
+		{map[string]string{"a": "description = \"x\"\n[source]\nsame-as = \"a\"\n"}, "sources wait for each other: a needs a"},
+		{map[string]string{"a": path + "[[file]]\nfrom = \"nobody:x\"\nto = \"x\"\n"}, `there is no recipe "nobody"`},
+		{map[string]string{"a": path + "[[file]]\nfrom = \"nothing/x\"\nto = \"x\"\n"}, `there is no step "nothing"`},
+	} {
+		if _, err := LoadAll(writeRecipes(t, c.recipes)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("want %q in %v", c.want, err)
+		}
+	}
+}
+
+func TestProfileReplacesTheSource(t *testing.T) {
+	r, err := Parse("recipes/x/recipe.toml", []byte(good+"[profile.seed]\npatches = []\n[profile.seed.source]\npath = \".\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := r.WithProfile("seed"); p.Source.Path != "." || p.Source.Git != "" {
+		t.Errorf("got %+v", p.Source)
+	}
+	if p := r.WithProfile("other"); p.Source.Git == "" {
+		t.Error("a recipe without the profile lost its source")
+	}
+}

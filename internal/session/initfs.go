@@ -1,0 +1,247 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/elfcheck"
+	"github.com/pannous/redox-clif/internal/initfs"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// InitfsList lists an image. Where a manifest that fits the image lies beside it, long listings show
+// what made each file; without one they show what the ELF files say of their compilers.
+func (s *Session) InitfsList(image string, long bool) error {
+	img, err := initfs.OpenFile(image)
+	if err != nil {
+		return fmt.Errorf("%s: %w", image, err)
+	}
+	defer img.Close()
+	out := s.Streams.Out
+	fmt.Fprintf(out, "%s: initfs %s, %s, %d inodes, bootstrap %s, entry 0x%x\n", image, img.Version, ui.Bytes(img.Size), img.InodeCount, bootstrapText(img.Image), img.Entry)
+	made := manifestFor(image)
+	rows := [][]string{{"MODE", "SIZE", "PATH"}}
+	if long {
+		rows = [][]string{{"MODE", "SIZE", "OFFSET", "BACKEND", "COMPILER", "RECIPE", "PATH", "SOURCE"}}
+	}
+	err = img.Walk(func(path string, n *initfs.Node) error {
+		if path == "" || path == "." || path == "/" {
+			return nil
+		}
+		name := strings.TrimPrefix(path, "/")
+		shown := name
+		if n.Kind == initfs.Link {
+			shown += " -> " + n.Target
+		}
+		mode := modeText(n)
+		if !long {
+			rows = append(rows, []string{mode, fmt.Sprint(n.Size()), shown})
+			return nil
+		}
+		rec := made[name]
+		rows = append(rows, []string{mode, fmt.Sprint(n.Size()), fmt.Sprintf("0x%x", n.Offset), dash(rec.Backend), dash(compilerOf(n)), dash(rec.Recipe), shown, dash(rec.Source)})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return ui.Table(out, rows)
+}
+
+func bootstrapText(img *initfs.Image) string {
+	if img.Bootstrap == nil {
+		return "missing"
+	}
+	return ui.Bytes(img.Bootstrap.Size())
+}
+
+func modeText(n *initfs.Node) string {
+	kind := map[initfs.Kind]string{initfs.File: "-", initfs.Dir: "d", initfs.Link: "l"}[n.Kind]
+	return fmt.Sprintf("%s%04o", kind, n.Perm)
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// manifestFor reads the manifest beside an image when it is that image's: the digest decides.
+func manifestFor(image string) map[string]build.FileRecord {
+	records := map[string]build.FileRecord{}
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), "manifest.json"))
+	if err != nil {
+		return records
+	}
+	m, err := build.ReadManifest(text)
+	if err != nil || m.Image == nil {
+		return records
+	}
+	d, err := cas.DigestFile(image)
+	if err != nil || d.Hash != m.Image.SHA256 {
+		return records
+	}
+	for _, f := range m.Files {
+		records[f.Path] = f
+	}
+	return records
+}
+
+// compilerOf is what an ELF file's .comment section says.
+func compilerOf(n *initfs.Node) string {
+	if n.Kind != initfs.File {
+		return ""
+	}
+	b, err := contentBytes(n.Content)
+	if err != nil {
+		return ""
+	}
+	p, err := elfcheck.ReadProvenance(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return ""
+	}
+	for _, c := range p.Comments {
+		if strings.Contains(c, "rustc") {
+			return c
+		}
+	}
+	return ""
+}
+
+func contentBytes(c initfs.Content) ([]byte, error) {
+	r, err := c.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+// InitfsExtract writes an image's files into a new folder.
+func (s *Session) InitfsExtract(ctx context.Context, image, dir string) error {
+	img, err := initfs.OpenFile(image)
+	if err != nil {
+		return fmt.Errorf("%s: %w", image, err)
+	}
+	defer img.Close()
+	if err := img.Extract(ctx, dir); err != nil {
+		return fmt.Errorf("%s: %w", image, err)
+	}
+	s.say("%s: extracted to %s", image, dir)
+	if img.Bootstrap == nil {
+		return nil
+	}
+	b, err := contentBytes(img.Bootstrap)
+	if err != nil {
+		return err
+	}
+	path := filepath.Clean(dir) + ".bootstrap"
+	s.say("its bootstrap is %s: `mage initfs:pack %s %s IMG` makes the image again", path, dir, path)
+	return os.WriteFile(path, b, 0o755)
+}
+
+// InitfsPack makes an image of a folder. Every program is checked before anything is written.
+func (s *Session) InitfsPack(ctx context.Context, dir, bootstrap, image string, layout *int) error {
+	version := initfs.V1
+	if layout != nil {
+		version = initfs.Version(*layout)
+	}
+	machine, err := s.machine()
+	if err != nil {
+		return err
+	}
+	report, err := elfcheck.CheckFile(bootstrap, elfcheck.Bootstrap(machine))
+	if err != nil {
+		return err
+	}
+	if err := report.Err(); err != nil {
+		return fmt.Errorf("%s cannot be a bootstrap: %w", bootstrap, err)
+	}
+	root, err := initfs.FromDir(dir, initfs.DirOptions{KeepPerm: true})
+	if err != nil {
+		return err
+	}
+	var all *multierror.Error
+	_ = root.Walk(func(path string, n *initfs.Node) error {
+		if n.Kind == initfs.File {
+			if err := checkProgram(machine, path, n.Content); err != nil {
+				all = multierror.Append(all, err)
+			}
+		}
+		return nil
+	})
+	if err := all.ErrorOrNil(); err != nil {
+		return err
+	}
+	boot, err := initfs.FileContent(bootstrap)
+	if err != nil {
+		return err
+	}
+	sum, err := initfs.WriteFile(ctx, image, initfs.Spec{Version: version, Root: root, Bootstrap: initfs.Bootstrap{Content: boot, Entry: report.Entry}})
+	if err != nil {
+		return err
+	}
+	s.say("%s: initfs %s, %s, %d inodes", image, version, ui.Bytes(sum.Size), sum.Inodes)
+	return nil
+}
+
+func (s *Session) machine() (elf.Machine, error) {
+	arch, _, _ := strings.Cut(s.Config.Target, "-")
+	return elfcheck.MachineOf(arch)
+}
+
+// checkProgram holds an ELF file to the rules for programs; other files pass.
+func checkProgram(machine elf.Machine, path string, c initfs.Content) error {
+	b, err := contentBytes(c)
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(b, []byte(elf.ELFMAG)) {
+		return nil
+	}
+	if err := elfcheck.Check(bytes.NewReader(b), int64(len(b)), elfcheck.Program(machine)).Err(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// InitfsReplace puts one file into an image: same layout, everything checked before the image changes.
+func (s *Session) InitfsReplace(ctx context.Context, image, path, file string) error {
+	machine, err := s.machine()
+	if err != nil {
+		return err
+	}
+	check := func(path string, c initfs.Content) error { return checkProgram(machine, path, c) }
+	sum, err := initfs.Replace(ctx, image, path, file, check)
+	if err != nil {
+		return fmt.Errorf("%s is as it was: %w", image, err)
+	}
+	s.say("%s: %s replaced, %s", image, path, ui.Bytes(sum.Size))
+	return nil
+}
+
+// InitfsVerify reports everything that is wrong with an image.
+func (s *Session) InitfsVerify(image string) error {
+	img, err := initfs.OpenFile(image)
+	if err != nil {
+		return fmt.Errorf("%s: %w", image, err)
+	}
+	defer img.Close()
+	if err := errors.Join(img.Verify(), img.Bootable()); err != nil {
+		return fmt.Errorf("%s: %w", image, err)
+	}
+	s.say("%s: initfs %s, %d inodes, sound and bootable", image, img.Version, img.InodeCount)
+	return nil
+}

@@ -1,0 +1,12 @@
+//go:build mage
+
+package main
+
+// Aliases give the main thing of a namespace its short name.
+var Aliases = map[string]any{
+	// Generated from recipes/ by "go generate ./internal/recipe/gen", up to the next mark.
+	"recipe:demo-sysroot": Recipe.DemoSysroot,
+	"recipe:redoxfs-tool": Recipe.RedoxfsTool,
+	// End of what is generated.
+	"initfs": Initfs.Build,
+}
