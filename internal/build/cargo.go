@@ -272,7 +272,7 @@ func (c *cargoRun) rootKey(id string, job *graph.Job) (string, error) {
 		Inputs map[string]string
 	}{rest, map[string]string{}}
 	for _, d := range dir.Dirs {
-		if d.Name != "src" && d.Name != "deps" {
+		if d.Name != "src" {
 			described.Inputs[d.Name] = d.Digest.Hash
 		}
 	}

@@ -66,7 +66,7 @@ func (b *Builder) fetchCrates(r *recipe.Recipe, ws *graph.Node) (*graph.Node, er
 					return err
 				}
 				// Only that the crates are there now is wanted, not the tree.
-				return errors.Join(os.RemoveAll(filepath.Join(dir, "src")), os.RemoveAll(filepath.Join(dir, "deps")))
+				return os.RemoveAll(filepath.Join(dir, "src"))
 			})
 		}
 		return nil

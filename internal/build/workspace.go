@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"sort"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/action"
@@ -19,10 +18,10 @@ import (
 	"github.com/pannous/redox-clif/internal/source"
 )
 
-const workspaceVersion = 1
+const workspaceVersion = 2
 
-// workspace is the node of a recipe's source as cargo sees it: src/ is the patched source, deps/
-// the sources that take the place of git dependencies.
+// workspace is the node of a recipe's source as cargo sees it, in src/. The sources that take the place
+// of git dependencies are inside the workspace, in _deps/: see cargoedit.Enclose for the reason.
 func (b *Builder) workspace(name string) (*graph.Node, error) {
 	r, err := b.recipe(name)
 	if err != nil {
@@ -236,54 +235,49 @@ func (w *workspace) run(ctx context.Context, job *graph.Job) (cas.Digest, error)
 	})
 }
 
+// edit prunes the workspace, brings what it needs into it and points the manifests there.
 func (w *workspace) edit(dir string) (*cargoedit.Report, error) {
 	src := filepath.Join(dir, "src")
+	root := filepath.Join(src, filepath.FromSlash(w.r.Cargo.Dir))
 	report := &cargoedit.Report{}
 	if len(w.r.Cargo.Members) > 0 {
-		pruned, err := cargoedit.Prune(filepath.Join(src, filepath.FromSlash(w.r.Cargo.Dir)), w.r.Cargo.Members)
+		pruned, err := cargoedit.Prune(root, w.r.Cargo.Members)
 		if err != nil {
 			return nil, err
 		}
-		// Its paths are those of the workspace's folder; everything else speaks of the source.
-		for i := range pruned.Resolve {
-			pruned.Resolve[i].File = path.Join(w.r.Cargo.Dir, pruned.Resolve[i].File)
-		}
 		report.Add(pruned)
 	}
-	replaced, err := cargoedit.Replace(src, w.replacements(dir, ".."))
+	var replacements []cargoedit.Replacement
+	for _, d := range w.deps {
+		r := cargoedit.Replacement{URL: d.URL, Version: d.Version, Remove: d.Remove}
+		if d.node != nil {
+			r.Dir = filepath.Join(root, cargoedit.DepsFolder, d.Folder)
+			r.As = path.Join(cargoedit.DepsFolder, d.Folder)
+			if err := moveDir(filepath.Join(dir, "deps", d.Folder), r.Dir); err != nil {
+				return nil, err
+			}
+		}
+		replacements = append(replacements, r)
+	}
+	enclosed, err := cargoedit.Enclose(src, root)
+	if err != nil {
+		return nil, err
+	}
+	report.Add(enclosed)
+	// This goes over _deps too: what takes a dependency's place may have git dependencies of its own.
+	replaced, err := cargoedit.Replace(root, replacements)
 	if err != nil {
 		return nil, err
 	}
 	report.Add(replaced)
-	// What takes a dependency's place may have git dependencies of its own.
-	for _, d := range w.deps {
-		if d.node == nil {
-			continue
-		}
-		inner, err := cargoedit.Replace(filepath.Join(dir, "deps", d.Folder), w.replacements(dir, "../.."))
-		if err != nil {
-			return nil, err
-		}
-		for i := range inner.Edits {
-			inner.Edits[i].File = path.Join("../deps", d.Folder, inner.Edits[i].File)
-		}
-		report.Edits = append(report.Edits, inner.Edits...)
-	}
 	return report, nil
 }
 
-// replacements are the dependencies as seen from a tree; up leads from it to the folder of deps.
-func (w *workspace) replacements(dir, up string) []cargoedit.Replacement {
-	var out []cargoedit.Replacement
-	for _, d := range w.deps {
-		r := cargoedit.Replacement{URL: d.URL, Version: d.Version, Remove: d.Remove}
-		if d.node != nil {
-			r.Dir = filepath.Join(dir, "deps", d.Folder)
-			r.As = path.Join(up, "deps", d.Folder)
-		}
-		out = append(out, r)
+func moveDir(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
 	}
-	return out
+	return os.Rename(from, to)
 }
 
 // mendLock lets cargo write Cargo.lock once when the edits made it wrong; versions stay where they
@@ -293,8 +287,7 @@ func (w *workspace) mendLock(ctx context.Context, job *graph.Job, dir string, re
 	if _, err := os.Stat(filepath.Join(filepath.Dir(manifest), "Cargo.lock")); err != nil {
 		return &NoLockError{w.r.Name}
 	}
-	lock := path.Join(w.r.Cargo.Dir, "Cargo.lock")
-	if !report.NeedsResolve(lock) {
+	if !report.NeedsResolve("Cargo.lock") {
 		return nil
 	}
 	for _, reason := range report.Resolve {
@@ -310,25 +303,19 @@ func (w *workspace) dropUnused(dir string, report *cargoedit.Report) error {
 	used := map[string]bool{}
 	for _, e := range report.Edits {
 		for _, d := range w.deps {
-			if d.Folder != "" && strings.Contains(e.To+"/", "deps/"+d.Folder+"/") {
+			if d.Folder != "" && strings.Contains("/"+e.To+"/", "/"+d.Folder+"/") {
 				used[d.Folder] = true
 			}
 		}
 	}
-	entries, err := os.ReadDir(filepath.Join(dir, "deps"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	sort.Slice(entries, func(i, j int) bool { return entries[i].Name() < entries[j].Name() })
-	for _, e := range entries {
-		if !used[e.Name()] {
-			if err := os.RemoveAll(filepath.Join(dir, "deps", e.Name())); err != nil {
-				return err
-			}
+	deps := filepath.Join(dir, "src", filepath.FromSlash(w.r.Cargo.Dir), cargoedit.DepsFolder)
+	for _, d := range w.deps {
+		if d.Folder == "" || used[d.Folder] {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(deps, d.Folder)); err != nil {
+			return err
 		}
 	}
-	return nil
+	return os.RemoveAll(filepath.Join(dir, "deps"))
 }

@@ -1,0 +1,368 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/drift"
+	"github.com/pannous/redox-clif/internal/recipe/gen"
+	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/toolchain"
+)
+
+// Drift compares everything derived with what it is derived from. The error says that something drifted, or
+// what kept it from looking. Sources that are not here are fetched unless -offline.
+func (s *Session) Drift(ctx context.Context, asJSON bool) error {
+	r, err := s.findDrift(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = s.printJSON(r)
+	} else {
+		s.printDrift(r)
+	}
+	if err == nil && len(r.Findings) > 0 {
+		err = &DriftError{len(r.Findings)}
+	}
+	return err
+}
+
+// DriftError says that something drifted; the findings are printed already.
+type DriftError struct{ Count int }
+
+func (e *DriftError) Error() string {
+	if e.Count == 1 {
+		return "1 thing drifted"
+	}
+	return fmt.Sprintf("%d things drifted", e.Count)
+}
+
+func (s *Session) printJSON(v any) error {
+	enc := json.NewEncoder(s.Streams.Out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func (s *Session) printDrift(r *drift.Report) {
+	out := s.Streams.Out
+	for _, f := range r.Findings {
+		fmt.Fprintf(out, "%s: %s\n    expected: %s\n    found:    %s\n    mend:     %s\n", f.Kind, f.Place(), f.Expected, dash(f.Found), f.Fix)
+		if s.Config.GitHub {
+			fmt.Fprintln(out, f.Annotation())
+		}
+	}
+	for _, u := range r.Unchecked {
+		fmt.Fprintf(out, "not checked: %s: %s (%s): %s\n", u.Kind, u.What, u.Why, u.Fix)
+	}
+	for _, p := range r.Patches {
+		fmt.Fprintf(out, "patches/%s on %s: %s\n", p.Series, p.Source, p.Summary)
+	}
+	if len(r.Findings) == 0 {
+		fmt.Fprintln(out, "nothing drifted")
+	}
+}
+
+// findDrift runs every comparison. One that cannot be made does not keep the others from being made.
+func (s *Session) findDrift(ctx context.Context) (*drift.Report, error) {
+	r := &drift.Report{}
+	in, err := s.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := s.checkedSources(ctx, !s.Config.Offline)
+	if err != nil {
+		return nil, err
+	}
+	var wrong *multierror.Error
+	for _, compare := range []func() error{
+		func() error { return s.driftFiles(r, in.pin) },
+		func() error { return s.driftWorkflows(r, in.pin) },
+		func() error { return s.driftToolchain(r, in) },
+		func() error { return s.driftSpecs(r, in) },
+		func() error { return s.driftSources(ctx, r, in.pin, sources) },
+		func() error { return s.driftMagefile(r) },
+		func() error { return s.driftSysroots(r, in) },
+	} {
+		wrong = multierror.Append(wrong, compare())
+	}
+	r.Finish()
+	return r, wrong.ErrorOrNil()
+}
+
+// driftFiles compares the toolchain files of this checkout with the pin.
+func (s *Session) driftFiles(r *drift.Report, pin *toolchain.Pin) error {
+	files, err := s.toolchainFiles(nil)
+	if err != nil {
+		return err
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		r.Add(drift.File(pin.Toolchain.Channel, "", "", filepath.ToSlash(s.relative(path)), text)...)
+	}
+	return nil
+}
+
+func (s *Session) driftWorkflows(r *drift.Report, pin *toolchain.Pin) error {
+	workflows, err := s.workflows()
+	for name, text := range workflows {
+		r.Add(drift.WorkflowFile(pin.Toolchain.Channel, name, text)...)
+	}
+	return err
+}
+
+// driftToolchain compares the lock with the pin, and both with what is installed.
+func (s *Session) driftToolchain(r *drift.Report, in *installed) error {
+	lock, err := toolchain.LoadLock(s.lockPath())
+	if err != nil {
+		return err
+	}
+	lockText, err := os.ReadFile(s.lockPath())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	pinText, err := os.ReadFile(s.pinPath())
+	if err != nil {
+		return err
+	}
+	name, channel := filepath.ToSlash(s.relative(s.lockPath())), in.pin.Toolchain.Channel
+	stale := drift.LockText(channel, name, lock, lockText)
+	r.Add(stale...)
+	switch {
+	case in.version == nil:
+		r.Skip(drift.ToolchainLock, channel, firstLine(in.problem.Error()), "mage toolchain:install")
+		return nil
+	case in.toolchain.Provider != toolchain.FromRustup:
+		r.Skip(drift.ToolchainLock, channel, "REDOX_TOOLCHAIN names another toolchain", "unset REDOX_TOOLCHAIN")
+		return nil
+	}
+	r.Add(drift.PinExpectations(in.pin, filepath.ToSlash(s.relative(s.pinPath())), pinText, *in.version)...)
+	if len(stale) > 0 || in.identity == nil {
+		return nil
+	}
+	found, known := drift.Installed(name, lock, lockText, *in.version, in.identity)
+	r.Add(found...)
+	if !known {
+		r.Skip(drift.ToolchainLock, in.version.Host, "nothing is locked for this host", "mage toolchain:lock")
+	}
+	return nil
+}
+
+// driftSpecs compares the generated target JSON files, which are written for the pinned compiler.
+func (s *Session) driftSpecs(r *drift.Report, in *installed) error {
+	compiler, ok := pinnedCompiler(in)
+	if !ok {
+		r.Skip(drift.TargetSpec, "targets/*.json", "what rustc "+in.pin.Expected.Release+" wants is not known without it", "mage toolchain:install")
+		return nil
+	}
+	found, err := drift.Specs(os.DirFS(s.targetsDir()), "targets", compiler)
+	r.Add(found...)
+	return err
+}
+
+// driftSources compares the sources with the pin and with what was locked, and applies their patches.
+func (s *Session) driftSources(ctx context.Context, r *drift.Report, pin *toolchain.Pin, sources []checkedSource) error {
+	lock, text, err := drift.LoadLock(filepath.Join(s.Config.Root, filepath.FromSlash(drift.LockFile)))
+	if err != nil {
+		return err
+	}
+	r.Add(lock.Gone(lockedNames(sources), text)...)
+	var wrong *multierror.Error
+	for i := range sources {
+		wrong = multierror.Append(wrong, s.driftSource(ctx, r, pin, lock, text, &sources[i]))
+	}
+	return wrong.ErrorOrNil()
+}
+
+func (s *Session) driftSource(ctx context.Context, r *drift.Report, pin *toolchain.Pin, lock *drift.Lock, lockText []byte, src *checkedSource) error {
+	if !src.local && src.Identity != "" {
+		r.Add(lock.Identity(&src.Source, lockText)...)
+	}
+	if src.Tree == nil {
+		for _, kind := range []drift.Kind{drift.ToolchainFile, drift.SourceLock, drift.PatchSeries} {
+			if kind != drift.PatchSeries || len(src.Series) > 0 {
+				r.Skip(kind, "source of "+src.Name, src.why, src.fix)
+			}
+		}
+		return nil
+	}
+	if !src.local {
+		found, err := lock.Compare(&src.Source, lockText)
+		r.Add(found...)
+		if err != nil {
+			return err
+		}
+		if src.Overridden {
+			r.Skip(drift.SourceLock, "source of "+src.Name, "it is overridden", "build without the override")
+		}
+	}
+	found, states, err := drift.Patches(ctx, os.DirFS(s.patchesDir()), "patches", &src.Source)
+	r.Add(found...)
+	r.Patches = append(r.Patches, states...)
+	if err != nil || src.local {
+		return err // the files of this checkout are looked at by driftFiles
+	}
+	found, err = drift.SourceFiles(pin.Toolchain.Channel, &src.Source)
+	r.Add(found...)
+	return err
+}
+
+// lockedNames are the sources that recipes/lock.toml is to have.
+func lockedNames(sources []checkedSource) []string {
+	var names []string
+	for _, src := range sources {
+		if !src.local && src.Identity != "" {
+			names = append(names, src.Name)
+		}
+	}
+	return names
+}
+
+func (s *Session) driftMagefile(r *drift.Report) error {
+	got := map[string][]byte{}
+	for _, name := range []string{gen.TargetsFile, gen.AliasesFile} {
+		text, err := os.ReadFile(filepath.Join(s.Config.Root, filepath.FromSlash(name)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil {
+			got[name] = text
+		}
+	}
+	want, err := gen.Files(s.Recipes, got[gen.AliasesFile])
+	if err != nil {
+		return err
+	}
+	r.Add(drift.Generated(want, got, gen.Command)...)
+	return nil
+}
+
+// driftSysroots compares the sysroots that lie in out/ with what would build them now.
+func (s *Session) driftSysroots(r *drift.Report, in *installed) error {
+	var wrong *multierror.Error
+	for _, name := range s.sysroots() {
+		dir := filepath.Join(s.Config.Out(), name)
+		if _, err := os.Stat(dir); err != nil {
+			continue // nothing was exported, so there is nothing that could be linked against by mistake
+		}
+		if in.caps == nil {
+			r.Skip(drift.Sysroot, filepath.ToSlash(s.relative(dir)), firstLine(in.problem.Error()), "mage toolchain:install")
+			continue
+		}
+		spec, err := s.specFor(in.caps.Compiler())
+		if err != nil {
+			return err
+		}
+		t := &Toolchain{in.pin, in.toolchain, in.identity, in.caps}
+		found, err := drift.Objects(drift.Stage{
+			Recipe: name, Dir: filepath.ToSlash(s.relative(dir)), Files: os.DirFS(dir), Toolchain: t.Name(), Spec: cas.DigestBytes(spec).Hash,
+		})
+		r.Add(found...)
+		wrong = multierror.Append(wrong, err)
+	}
+	return wrong.ErrorOrNil()
+}
+
+func (s *Session) specFor(compiler target.Compiler) ([]byte, error) {
+	spec, err := target.Load(os.DirFS(s.targetsDir()), s.Config.Target)
+	if err != nil {
+		return nil, err
+	}
+	return spec.JSON(compiler)
+}
+
+// sysroots are the recipes that steps link against, and those whose objects are in them.
+func (s *Session) sysroots() []string {
+	found := map[string]bool{}
+	var add func(string)
+	add = func(name string) {
+		if r := s.Recipes[name]; r != nil && !found[name] {
+			found[name] = true
+			for _, need := range r.Requires() {
+				add(need)
+			}
+		}
+	}
+	for _, r := range s.Recipes {
+		for _, step := range r.Steps {
+			add(step.Sysroot)
+		}
+	}
+	var names []string
+	for name := range found {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// DriftLock writes down what the pinned sources hold now. What is not here or overridden keeps what was
+// locked for it before, and when nothing fitting was, the error says so.
+func (s *Session) DriftLock(ctx context.Context) error {
+	sources, err := s.checkedSources(ctx, !s.Config.Offline)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(s.Config.Root, filepath.FromSlash(drift.LockFile))
+	lock, _, err := drift.LoadLock(path)
+	if err != nil {
+		return err
+	}
+	var wrong *multierror.Error
+	changed := lock.Prune(lockedNames(sources))
+	for i := range sources {
+		src := &sources[i]
+		if src.local || src.Identity == "" {
+			continue
+		}
+		did, err := s.lockSource(lock, src)
+		if err != nil {
+			wrong = multierror.Append(wrong, err)
+		}
+		if did {
+			s.say("%s: locked %s", src.Name, src.Identity)
+		}
+		changed = changed || did
+	}
+	if changed {
+		if err := lock.Write(path); err != nil {
+			return err
+		}
+	}
+	s.say("%s: %d sources", drift.LockFile, len(lock.Source))
+	return wrong.ErrorOrNil()
+}
+
+func (s *Session) lockSource(lock *drift.Lock, src *checkedSource) (bool, error) {
+	if src.Tree != nil && !src.Overridden {
+		return lock.Record(&src.Source)
+	}
+	if lock.Source[src.Name].Identity == src.Identity {
+		return false, nil
+	}
+	why := src.why
+	if src.Overridden {
+		why = "it is overridden"
+	}
+	return false, fmt.Errorf("%s is not locked: %s", src.Name, why)
+}
+
+// shortIdentity is an identity for people.
+func shortIdentity(id string) string {
+	first, _, _ := strings.Cut(id, " ")
+	return strings.TrimPrefix(first, "git:")
+}

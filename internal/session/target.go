@@ -1,0 +1,153 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/google/renameio/v2"
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/toolchain"
+)
+
+// knownCompilers are what package toolchain measured of the two compilers this project is tested with, for
+// machines that have neither. What is installed is always measured instead.
+var knownCompilers = []target.Compiler{
+	{Release: "1.94.0-nightly", SoftFloatABI: map[string]string{"x86_64": "x86-softfloat"}},
+	{Release: "1.96.0-nightly", SoftFloatABI: map[string]string{"aarch64": "softfloat", "x86_64": "softfloat"}},
+}
+
+// knownCompiler finds a compiler by its release, with or without its patch level and channel.
+func knownCompiler(release string) (target.Compiler, bool) {
+	for _, c := range knownCompilers {
+		if c.Release == release || strings.HasPrefix(c.Release, release+".") || strings.HasPrefix(c.Release, release+"-") {
+			return c, release != ""
+		}
+	}
+	return target.Compiler{}, false
+}
+
+// pinnedCompiler is what the generated files in targets/ are for: the installed toolchain when it is the
+// pinned one, else what is known of the release that the pin expects.
+func pinnedCompiler(in *installed) (target.Compiler, bool) {
+	if in.caps != nil && in.toolchain.Provider == toolchain.FromRustup {
+		return in.caps.Compiler(), true
+	}
+	return knownCompiler(in.pin.Expected.Release)
+}
+
+// SpecOptions say what TargetSpec does.
+type SpecOptions struct {
+	// Triple names one target; "" means the user-space one to print, and all of them to write or check.
+	Triple string
+	// Write writes targets/<triple>.json, Check compares it.
+	Write, Check bool
+	// Compiler is the release the JSON is for: "1.94", "1.96", "installed"; "" means the pinned one.
+	Compiler string
+}
+
+// TargetSpec prints, writes or compares the JSON of target specs.
+func (s *Session) TargetSpec(ctx context.Context, o SpecOptions) error {
+	if (o.Write || o.Check) && o.Compiler != "" {
+		return errors.New("the files in targets/ are for the pinned compiler: -compiler goes with printing only")
+	}
+	compiler, err := s.compilerFor(ctx, o.Compiler)
+	if err != nil {
+		return err
+	}
+	triples := []string{o.Triple}
+	if o.Triple == "" {
+		triples = []string{s.Config.Target}
+		if o.Write || o.Check {
+			if triples, err = target.Triples(os.DirFS(s.targetsDir())); err != nil {
+				return err
+			}
+		}
+	}
+	var wrong *multierror.Error
+	for _, triple := range triples {
+		wrong = multierror.Append(wrong, s.targetSpec(triple, compiler, o))
+	}
+	return wrong.ErrorOrNil()
+}
+
+func (s *Session) targetSpec(triple string, compiler target.Compiler, o SpecOptions) error {
+	spec, err := target.Load(os.DirFS(s.targetsDir()), triple)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(s.targetsDir(), triple+".json")
+	if o.Check {
+		err := spec.Check(path, compiler)
+		if d := (*target.Drift)(nil); errors.As(err, &d) {
+			d.File = s.relative(d.File)
+			return fmt.Errorf("%w; mend: mage target:spec -write -triple=%s", d, triple)
+		}
+		return err
+	}
+	text, err := spec.JSON(compiler)
+	if err != nil {
+		return err
+	}
+	if !o.Write {
+		_, err = s.Streams.Out.Write(text)
+		return err
+	}
+	if old, err := os.ReadFile(path); err == nil && string(old) == string(text) {
+		return nil
+	}
+	s.say("wrote %s for rustc %s", s.relative(path), compiler.Release)
+	return renameio.WriteFile(path, text, 0o644)
+}
+
+// compilerFor finds a compiler by the word of -compiler.
+func (s *Session) compilerFor(ctx context.Context, word string) (target.Compiler, error) {
+	if word != "" && word != "installed" {
+		if c, ok := knownCompiler(word); ok {
+			return c, nil
+		}
+		var known []string
+		for _, c := range knownCompilers {
+			known = append(known, c.Release)
+		}
+		sort.Strings(known)
+		return target.Compiler{}, fmt.Errorf("what rustc %q wants is not known; known are %s, and -compiler=installed measures", word, strings.Join(known, ", "))
+	}
+	in, err := s.look(ctx)
+	if err != nil {
+		return target.Compiler{}, err
+	}
+	if word == "installed" {
+		if in.caps == nil {
+			return target.Compiler{}, in.problem
+		}
+		return in.caps.Compiler(), nil
+	}
+	c, ok := pinnedCompiler(in)
+	if !ok {
+		return c, fmt.Errorf("what the pinned rustc wants is not known without it: mage toolchain:install (%w)", errors.Join(in.problem))
+	}
+	return c, nil
+}
+
+// TargetList lists the targets with what they are for.
+func (s *Session) TargetList() error {
+	triples, err := target.Triples(os.DirFS(s.targetsDir()))
+	if err != nil {
+		return err
+	}
+	for _, triple := range triples {
+		spec, err := target.Load(os.DirFS(s.targetsDir()), triple)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.Streams.Out, "%-40s %-7s %s\n", triple, spec.Kind, spec.Description)
+	}
+	return nil
+}
