@@ -91,6 +91,7 @@ type cargoRun struct {
 	workspace *graph.Node
 	std       *graph.Node // nil for the host
 	sysroot   *graph.Node // nil without one
+	script    []resolved  // linker script, nil without one
 	spec      []byte      // nil for the host
 }
 
@@ -118,6 +119,12 @@ func (c *cargoRun) dependencies(n *graph.Node) (err error) {
 			return err
 		}
 		n.Deps = append(n.Deps, c.sysroot)
+	}
+	if c.s.Script != "" {
+		if c.script, err = c.resolve(c.r, c.s.Script); err != nil {
+			return err
+		}
+		n.Deps = uniqueNodes(append(n.Deps, nodesOf(c.script)...))
 	}
 	return nil
 }
@@ -152,7 +159,25 @@ func (c *cargoRun) inputs(in graph.Outputs) (cas.Digest, error) {
 			return cas.Digest{}, err
 		}
 	}
+	if c.script != nil {
+		if dirs["script"], err = c.scriptFolder(in); err != nil {
+			return cas.Digest{}, err
+		}
+	}
 	return c.inputRoot(dirs, nil)
+}
+
+// scriptFolder holds the linker script alone. Cargo does not look at what the linker reads; as an
+// input of its own the script is part of the exec root's key, so that a change of it links again.
+func (c *cargoRun) scriptFolder(in graph.Outputs) (cas.Digest, error) {
+	e, _, err := c.find(in, c.script, c.s.Script)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	if e.Dir {
+		return cas.Digest{}, fmt.Errorf("%q is a folder; step %s wants a linker script", c.s.Script, c.s.Name)
+	}
+	return c.Store.PutDirectory(&cas.Directory{Files: []cas.FileNode{{Name: path.Base(c.s.Script), Digest: e.Digest}}})
 }
 
 func (c *cargoRun) args() []string {
@@ -204,6 +229,9 @@ func (c *cargoRun) env() map[string]string {
 	}
 	if c.sysroot != nil {
 		flags = append(flags, "-Lnative=%{root}/sysroot/lib")
+	}
+	if c.s.Script != "" {
+		flags = append(flags, "-Clink-arg=-T", "-Clink-arg=%{root}/script/"+path.Base(c.s.Script))
 	}
 	flags = append(flags, remaps()...)
 	env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(append(flags, c.s.RustFlags...))

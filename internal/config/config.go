@@ -61,6 +61,8 @@ type Config struct {
 	Home, CargoHome, RustupHome string
 	// NetworkEnv is the user's proxy and certificate settings as NAME=value, for what downloads.
 	NetworkEnv []string
+	// DisplayEnv is what leads a window of QEMU to the user's screen, as NAME=value.
+	DisplayEnv []string
 	// Path is the user's PATH, used to find rustup, git and QEMU.
 	Path string
 }
@@ -92,10 +94,28 @@ var variables = []struct{ name, help string }{
 	{"REDOX_OVERRIDES", "overrides file (default: overrides.toml in the checkout)"},
 }
 
+// testPrefix starts the variables of the project's own tests.
+const testPrefix = "REDOX_TEST_"
+
 // networkVariables decide how something is downloaded, never what.
 var networkVariables = []string{
 	"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "CARGO_HTTP_CAINFO", "CARGO_HTTP_PROXY", "SSH_AUTH_SOCK",
+	"RUSTUP_DIST_SERVER", "RUSTUP_UPDATE_ROOT",
+}
+
+// displayVariables lead to the user's screen.
+var displayVariables = []string{"DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"}
+
+// given are the variables of a list that are set, as NAME=value.
+func given(env map[string]string, names []string) []string {
+	var out []string
+	for _, name := range names {
+		if v, ok := env[name]; ok {
+			out = append(out, name+"="+v)
+		}
+	}
+	return out
 }
 
 // sourcePrefix starts the variables that replace one source by a folder.
@@ -192,11 +212,8 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	fail(err)
 	c.NoColor = env["NO_COLOR"] != ""
 	c.GitHub = env["GITHUB_ACTIONS"] == "true"
-	for _, name := range networkVariables {
-		if v, ok := env[name]; ok {
-			c.NetworkEnv = append(c.NetworkEnv, name+"="+v)
-		}
-	}
+	c.NetworkEnv = given(env, networkVariables)
+	c.DisplayEnv = given(env, displayVariables)
 	for name, dir := range env {
 		if rest, ok := strings.CutPrefix(name, sourcePrefix); ok && dir != "" {
 			c.SourceDirs[rest] = dir
@@ -226,7 +243,8 @@ func unknownVariables(env map[string]string) error {
 	}
 	var unknown []string
 	for name := range env {
-		if strings.HasPrefix(name, "REDOX_") && !known[name] && !strings.HasPrefix(name, sourcePrefix) {
+		ours := strings.HasPrefix(name, "REDOX_") && !strings.HasPrefix(name, testPrefix)
+		if ours && !known[name] && !strings.HasPrefix(name, sourcePrefix) {
 			unknown = append(unknown, name)
 		}
 	}

@@ -121,6 +121,14 @@ func (r *Recipe) check() []fault {
 		if src := r.Profiles[name].Source; src != nil {
 			faults = append(faults, below(src.check(), "profile", name, "source")...)
 		}
+		for i := range r.Profiles[name].Files {
+			faults = append(faults, below(r.Profiles[name].Files[i].check(), "profile", name, "file", strconv.Itoa(i))...)
+		}
+		for step := range r.Profiles[name].Packages {
+			if st, ok := r.Step(step); !ok || st.Kind != "cargo" {
+				faults = append(faults, at("profile", name, "packages", step)("there is no cargo step %q to add packages to", step))
+			}
+		}
 	}
 	seen := map[string]bool{"source": true, "recipe": true}
 	for i := range r.Steps {

@@ -8,6 +8,7 @@ package recipe
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -92,6 +93,10 @@ type Profile struct {
 	Source  *Source   `toml:"source"`
 	Patches *[]string `toml:"patches"`
 	Cargo   *Cargo    `toml:"cargo"`
+	// Packages are added to those of a step, by its name.
+	Packages map[string][]string `toml:"packages"`
+	// Files are added to the staged tree.
+	Files []File `toml:"file"`
 }
 
 // Step is one action of a recipe, told apart by Kind.
@@ -124,7 +129,7 @@ type Step struct {
 	// For rustc, link, archive and rename-symbols: references, see [ParseRef].
 	Inputs []string `toml:"inputs"`
 	Output string   `toml:"output"`
-	Script string   `toml:"script"` // linker script, a reference
+	Script string   `toml:"script"` // linker script, a reference; for cargo steps as well
 	Args   []string `toml:"args"`
 
 	// Rules are the checks of the linked file: "bootstrap", "kernel" or "program" (the default for bins).
@@ -180,6 +185,12 @@ func (r *Recipe) WithProfile(name string) *Recipe {
 	if p.Cargo != nil {
 		c.Cargo = *p.Cargo
 	}
+	c.Steps = slices.Clone(r.Steps)
+	for i := range c.Steps {
+		st := &c.Steps[i]
+		st.Packages = slices.Concat(st.Packages, p.Packages[st.Name])
+	}
+	c.Files = slices.Concat(r.Files, p.Files)
 	return &c
 }
 

@@ -1,0 +1,240 @@
+package build
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/source"
+)
+
+// newBuilder is a builder over the project's own recipes with a toolchain that exists on paper only: graphs
+// can be made and planned, not run.
+func newBuilder(t *testing.T, change func(*Options)) *Builder {
+	t.Helper()
+	recipes, err := recipe.LoadAll("../../recipes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := cas.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	overrides, err := source.LoadOverrides(filepath.Join(t.TempDir(), "overrides.toml"), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{
+		Recipes: recipes, Target: "aarch64-unknown-redox-clif", Store: store, Overrides: overrides,
+		Roots: &execroot.Runner{Store: store, Dir: t.TempDir()}, CargoHome: t.TempDir(),
+		Specs: os.DirFS("../../targets"), Patches: os.DirFS("../../patches"),
+		Tools: Tools{Name: "rustc on paper", Identity: "paper", Cranelift: true},
+	}
+	if change != nil {
+		change(&o)
+	}
+	return New(o)
+}
+
+// Redox lore: relibc, programs and bootstrap are rebuilt together or the boot faults.
+func TestEverythingThatSpeaksRelibcDependsOnIt(t *testing.T) {
+	b := newBuilder(t, nil)
+	image, err := b.Initfs("initfs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	order, err := graph.Order([]*graph.Node{image})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"bootstrap/lib", "base/programs", "redoxfs/redoxfs", "initfs/initfs"} {
+		if n := find(order, id); n == nil || !reaches(n, "relibc/patch") {
+			t.Errorf("a change of relibc does not reach %s", id)
+		}
+	}
+	// …and what has nothing to do with it is left alone.
+	if n := find(order, "std/aarch64-unknown-redox-clif/std-cranelift"); n == nil || reaches(n, "relibc/patch") {
+		t.Error("the standard library is missing or depends on relibc")
+	}
+}
+
+func find(order []*graph.Node, id string) *graph.Node {
+	for _, n := range order {
+		if n.ID == id {
+			return n
+		}
+	}
+	return nil
+}
+
+func reaches(n *graph.Node, id string) bool {
+	if n.ID == id {
+		return true
+	}
+	for _, d := range n.Deps {
+		if reaches(d, id) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestBackendsOfTheRealInitfs(t *testing.T) {
+	b := newBuilder(t, nil)
+	for component, want := range map[string]recipe.Backend{"base/programs": recipe.Cranelift, "redoxfs/redoxfs": recipe.Cranelift, "relibc/relibc": recipe.LLVM, "bootstrap/lib": recipe.LLVM} {
+		name, step, _ := strings.Cut(component, "/")
+		s, _ := b.Recipes[name].Step(step)
+		groups, err := b.groups(b.Recipes[name], s)
+		if err != nil || len(groups) != 1 || groups[0].backend != want {
+			t.Errorf("%s: %+v %v", component, groups, err)
+		}
+	}
+}
+
+func TestMissingCraneliftIsAnErrorWithThreeWaysOut(t *testing.T) {
+	b := newBuilder(t, func(o *Options) { o.Tools.Cranelift = false })
+	_, err := b.Initfs("initfs")
+	var missing *NoCraneliftError
+	if !errors.As(err, &missing) {
+		t.Fatalf("got %v", err)
+	}
+	for _, way := range []string{"1.", "2.", "3.", "toolchain:install -cranelift", "REDOX_TOOLCHAIN", "-backend=llvm"} {
+		if !strings.Contains(err.Error(), way) {
+			t.Errorf("%q is not in %v", way, err)
+		}
+	}
+}
+
+func TestDemoFallsBackInOneLine(t *testing.T) {
+	var lines []string
+	b := newBuilder(t, func(o *Options) {
+		o.Tools.Cranelift, o.MayFallBack = false, true
+		o.Notice = func(line string) { lines = append(lines, line) }
+	})
+	if _, err := b.Initfs("demo"); err != nil {
+		t.Fatal(err)
+	}
+	if len(lines) != 1 || !strings.Contains(lines[0], "going on with LLVM") {
+		t.Errorf("said %q", lines)
+	}
+}
+
+func TestParseBackends(t *testing.T) {
+	b := newBuilder(t, nil)
+	base := b.Recipes["base"]
+	step, _ := base.Step("programs")
+	for _, c := range []struct {
+		text, pkg string
+		want      recipe.Backend
+	}{
+		{"", "init", recipe.Cranelift},
+		{"llvm", "init", recipe.LLVM},
+		{"llvm:init,cranelift:*", "init", recipe.LLVM},
+		{"llvm:init,cranelift:*", "logd", recipe.Cranelift},
+		{"llvm:base", "logd", recipe.LLVM},
+		{"llvm:base/programs", "logd", recipe.LLVM},
+	} {
+		choice, err := ParseBackends(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := choice.choose(base, step, c.pkg); got != c.want {
+			t.Errorf("%q, %s: %s", c.text, c.pkg, got)
+		}
+	}
+	// What a recipe ties to LLVM is not moved by the wildcard.
+	relibc, _ := b.Recipes["relibc"].Step("relibc")
+	all, _ := ParseBackends("cranelift:*")
+	if all.choose(b.Recipes["relibc"], relibc, "relibc") != recipe.LLVM {
+		t.Error("the wildcard overruled a stated reason")
+	}
+	for _, bad := range []string{"gcc", "llvm:", "gcc:init"} {
+		if _, err := ParseBackends(bad); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+func TestStepIsSplitAmongBackends(t *testing.T) {
+	choice, _ := ParseBackends("llvm:init")
+	b := newBuilder(t, func(o *Options) { o.Backends = choice })
+	image, err := b.Initfs("initfs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	order, _ := graph.Order([]*graph.Node{image})
+	if find(order, "base/programs+llvm") == nil || find(order, "base/programs+cranelift") == nil {
+		t.Error("base/programs is not split")
+	}
+}
+
+func TestSeedProfile(t *testing.T) {
+	b := newBuilder(t, func(o *Options) { o.Profile = "seed" })
+	image, err := b.Initfs("initfs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	order, _ := graph.Order([]*graph.Node{image})
+	if find(order, "base/strip/bin/file") == nil {
+		t.Error("the seed's init.rc calls file, which is not there")
+	}
+	if r, _ := b.recipe("relibc"); r.Source.Commit != "349a6508e5dcf74ce5a19b289b18a22e9edf4eb3" {
+		t.Errorf("relibc is at %s", r.Source.Commit)
+	}
+}
+
+// The environment is a policy: every name here has its reason in env.go, and nothing else gets through.
+func TestEnvironmentPolicy(t *testing.T) {
+	t.Setenv("RUSTFLAGS", "-Cleak")
+	env := cargoEnv()
+	for name, want := range map[string]string{"CARGO_INCREMENTAL": "0", "RUSTC_WRAPPER": "", "CARGO_PROFILE_RELEASE_LTO": "off", "RUSTC": rustcPath, "SOURCE_DATE_EPOCH": "0", "RUSTC_ICE": "0"} {
+		if got, ok := env[name]; !ok || got != want {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	for name, value := range env {
+		if strings.Contains(value, "leak") || name == "RUSTFLAGS" {
+			t.Errorf("%s=%s got through", name, value)
+		}
+	}
+}
+
+// An action must be the same on every machine: no path of this one may be in it.
+func TestActionsNameNoPlace(t *testing.T) {
+	digests := map[cas.Digest]bool{}
+	for range 2 {
+		b := newBuilder(t, nil)
+		std, err := b.std("user", "std", recipe.Cranelift)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := std.Plan(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range append(a.Args, a.Env["CARGO_ENCODED_RUSTFLAGS"]) {
+			if strings.Contains(text, b.Store.Dir()) || strings.Contains(text, os.TempDir()) {
+				t.Errorf("%q names a place", text)
+			}
+		}
+		digests[a.Digest()] = true
+	}
+	if len(digests) != 1 {
+		t.Error("the same action has two digests in two caches")
+	}
+}
+
+func TestUnknownRecipe(t *testing.T) {
+	b := newBuilder(t, nil)
+	_, err := b.Stage("nobody")
+	var unknown *UnknownRecipeError
+	if !errors.As(err, &unknown) || !strings.Contains(err.Error(), "relibc") {
+		t.Errorf("got %v", err)
+	}
+}

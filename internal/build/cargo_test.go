@@ -1,0 +1,68 @@
+package build
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+)
+
+// scriptRun is a cargo step with a linker script from the recipe's own folder.
+func scriptRun(t *testing.T, script string) *cargoRun {
+	t.Helper()
+	store, err := cas.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &recipe.Recipe{Name: "kernel", Dir: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(r.Dir, "flat.ld"), []byte(script), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := &recipe.Step{Name: "kernel", Kind: "cargo", Target: "kernel", Script: "recipe/flat.ld", RustFlags: []string{"-Clink-arg=-z"}}
+	c := &cargoRun{Builder: New(Options{Store: store, Target: "aarch64-unknown-redox-clif"}), r: r, s: s}
+	if c.script, err = c.resolve(r, s.Script); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestCargoScriptIsGivenToTheLinker(t *testing.T) {
+	c := scriptRun(t, "SECTIONS {}")
+	flags := strings.Split(c.env()["CARGO_ENCODED_RUSTFLAGS"], "\x1f")
+	at := slices.Index(flags, "-Clink-arg=-T")
+	if at < 0 || flags[at+1] != "-Clink-arg=%{root}/script/flat.ld" {
+		t.Errorf("the linker is not told of the script: %q", flags)
+	}
+	if flags[len(flags)-1] != "-Clink-arg=-z" {
+		t.Errorf("the recipe's own flags are not last: %q", flags)
+	}
+}
+
+// Cargo does not notice another linker script, so it has to be an input of its own beside src/.
+func TestCargoScriptIsAnInputOfItsOwn(t *testing.T) {
+	folder := func(script string) cas.Digest {
+		c := scriptRun(t, script)
+		node := c.script[0].node
+		tree, err := node.Resolve(context.Background(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := c.scriptFolder(graph.Outputs{node: tree})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := c.Store.Lookup(d, "flat.ld"); err != nil || !ok {
+			t.Fatalf("the script is not in its folder: %v", err)
+		}
+		return d
+	}
+	if folder("SECTIONS {}") == folder("SECTIONS { .text : {} }") {
+		t.Error("two scripts have the same digest")
+	}
+}
