@@ -5,8 +5,10 @@ package main
 // Aliases give the main thing of a namespace its short name.
 var Aliases = map[string]any{
 	// Generated from recipes/ by "go generate ./internal/recipe/gen", up to the next mark.
-	"recipe:demo-sysroot": Recipe.DemoSysroot,
-	"recipe:redoxfs-tool": Recipe.RedoxfsTool,
+	"recipe:bootloader-live": Recipe.BootloaderLive,
+	"recipe:demo-sysroot":    Recipe.DemoSysroot,
+	"recipe:redoxfs-tool":    Recipe.RedoxfsTool,
 	// End of what is generated.
+	"drift":  Drift.Check,
 	"initfs": Initfs.Build,
 }

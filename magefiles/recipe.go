@@ -38,6 +38,15 @@ func (Recipe) List(ctx context.Context, profile *string) error {
 	return s.RecipeList()
 }
 
+// Lock writes recipes/NAME/Cargo.lock for a source that brings none: recipe:lock NAME.
+func (Recipe) Lock(ctx context.Context, name string, profile *string) error {
+	s, err := open(config.Flags{Profile: profile})
+	if err != nil {
+		return err
+	}
+	return s.RecipeLock(ctx, name)
+}
+
 // Clean forgets everything that was built of a recipe: recipe:clean NAME.
 func (Recipe) Clean(ctx context.Context, name string) error {
 	s, err := open(config.Flags{})

@@ -24,6 +24,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -159,8 +160,22 @@ func (c *Cache) Get(d cas.Digest) (Result, bool, error) {
 	r, ok := decode(b)
 	if !ok {
 		_ = os.Remove(c.path(d))
+		return r, false, nil
 	}
-	return r, ok, nil
+	c.touch(c.path(d))
+	return r, true, nil
+}
+
+// usedWindow is how exactly it is kept when an entry was last used: writing the time at every use
+// would cost a disk write per step of every build.
+const usedWindow = time.Hour
+
+// touch notes that an entry was used. A cache that cannot be written to is used without a note.
+func (c *Cache) touch(path string) {
+	now := time.Now()
+	if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) > usedWindow {
+		_ = os.Chtimes(path, now, now)
+	}
 }
 
 func decode(b []byte) (Result, bool) {
@@ -194,7 +209,7 @@ func (c *Cache) Put(d cas.Digest, r Result) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("writing the action cache: %w", err)
 	}
-	if err := renameio.WriteFile(path, b, 0o644); err != nil {
+	if err := renameio.WriteFile(path, b, 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
 		return fmt.Errorf("writing the action cache: %w", err)
 	}
 	return nil
@@ -209,7 +224,8 @@ func (c *Cache) Forget(d cas.Digest) error {
 	return err
 }
 
-// Walk calls f with every intact entry and removes damaged ones, which it counts.
+// Walk calls f with every intact entry, which was last used at its file's modification time (give or
+// take an hour), and removes damaged ones, which it counts, and what killed runs left half-written.
 func (c *Cache) Walk(f func(cas.Digest, Result, fs.FileInfo) error) (damaged int, err error) {
 	err = filepath.WalkDir(c.dir, func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -218,7 +234,23 @@ func (c *Cache) Walk(f func(cas.Digest, Result, fs.FileInfo) error) (damaged int
 		if err != nil || e.IsDir() {
 			return err
 		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(e.Name(), ".") {
+			if time.Since(info.ModTime()) > usedWindow {
+				return os.Remove(path)
+			}
+			return nil
+		}
 		b, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -226,10 +258,6 @@ func (c *Cache) Walk(f func(cas.Digest, Result, fs.FileInfo) error) (damaged int
 		if !ok {
 			damaged++
 			return os.Remove(path)
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
 		}
 		return f(cas.Digest{Hash: e.Name()}, r, info)
 	})

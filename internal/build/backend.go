@@ -100,21 +100,22 @@ func (b *Builder) available(r *recipe.Recipe, s *recipe.Step, want recipe.Backen
 		return want, nil
 	}
 	if b.MayFallBack {
-		b.notice("%s has no Cranelift backend: going on with LLVM", b.Tools.Name)
+		b.notice("%s has no Cranelift backend that works: going on with LLVM", b.Tools.Name)
 		return recipe.LLVM, nil
 	}
-	return "", &NoCraneliftError{Toolchain: b.Tools.Name, Component: r.Name + "/" + s.Name}
+	return "", &NoCraneliftError{Toolchain: b.Tools.Name, Component: r.Name + "/" + s.Name, Problem: b.Tools.CraneliftProblem}
 }
 
 // NoCraneliftError says that Cranelift was asked for and is not there, and the three ways out.
 type NoCraneliftError struct {
 	Toolchain string
 	Component string
+	Problem   string // what the probe found
 }
 
 func (e *NoCraneliftError) Error() string {
-	return fmt.Sprintf(`%s wants Cranelift and %s does not have it. Three ways out:
+	return fmt.Sprintf(`%s wants Cranelift and %s does not have it, or not one that works (%s). Three ways out:
   1. add it to the pinned toolchain:  mage toolchain:install -cranelift
   2. use one that has it:             REDOX_TOOLCHAIN=DIR mage …
-  3. build with LLVM this time:       mage … -backend=llvm:*`, e.Component, e.Toolchain)
+  3. build with LLVM this time:       mage … -backend=llvm:*`, e.Component, e.Toolchain, e.Problem)
 }

@@ -48,6 +48,8 @@ type Tools struct {
 	// RustcUnstable: rustc reads a JSON spec only with -Zunstable-options. CargoJSON: cargo only
 	// with -Zjson-target-spec. Cranelift: the backend is there and works for JSON targets.
 	RustcUnstable, CargoJSON, Cranelift bool
+	// CraneliftProblem is what the probe found wrong when Cranelift is not there or does not work.
+	CraneliftProblem string
 }
 
 // Sources gets sources; source.Fetcher does it.

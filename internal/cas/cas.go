@@ -179,7 +179,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (Digest, error) {
 // put leaves out the fsync for what can be made again at no cost (messages, sources): every
 // read is verified, so after a power failure such a blob is found missing, not wrong.
 func (s *Store) put(ctx context.Context, r io.Reader, durable bool) (d Digest, err error) {
-	tmp, err := os.CreateTemp(s.tmpDir(), "put-*")
+	tmp, err := s.newTemp()
 	if err != nil {
 		return Digest{}, fmt.Errorf("writing to the cache: %w", err)
 	}
@@ -199,20 +199,22 @@ func (s *Store) put(ctx context.Context, r io.Reader, durable bool) (d Digest, e
 		tmp.Close()
 		return d, os.Remove(tmp.Name())
 	}
-	return d, s.publish(tmp, d, durable)
+	if err = s.publish(tmp, d, durable); err != nil {
+		return Digest{}, fmt.Errorf("writing to the cache: %w", err)
+	}
+	return d, nil
 }
 
+// publish gives a finished file its name. The file is closed last: until then its lock keeps
+// Sweep away from it.
 func (s *Store) publish(tmp *os.File, d Digest, durable bool) error {
 	if err := tmp.Chmod(0o444); err != nil {
 		return err
 	}
 	if durable {
 		if err := tmp.Sync(); err != nil {
-			return fmt.Errorf("writing to the cache: %w", err)
+			return err
 		}
-	}
-	if err := tmp.Close(); err != nil {
-		return fmt.Errorf("writing to the cache: %w", err)
 	}
 	if err := os.Chtimes(tmp.Name(), blobTime, blobTime); err != nil {
 		return err
@@ -221,7 +223,10 @@ func (s *Store) publish(tmp *os.File, d Digest, durable bool) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), path)
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	return tmp.Close()
 }
 
 // PutFile stores the content of a file. A file already held is only read.
@@ -303,8 +308,7 @@ func (s *Store) Remove(d Digest) error {
 	return err
 }
 
-// Walk calls f with the digest of every blob and the time it was last used
-// by the file system's account. The order is not defined.
+// Walk calls f with the digest of every blob and its inode. The order is not defined.
 func (s *Store) Walk(f func(Digest, fs.FileInfo) error) error {
 	root := filepath.Join(s.dir, "sha256")
 	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
@@ -315,7 +319,7 @@ func (s *Store) Walk(f func(Digest, fs.FileInfo) error) error {
 			return err
 		}
 		info, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || !validHash(e.Name()) {
 			return nil
 		}
 		if err != nil {
@@ -333,6 +337,9 @@ func (s *Store) Verify(ctx context.Context) (damaged []Digest, count int, err er
 		}
 		count++
 		got, err := digestFile(s.path(d.Hash))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // collected meanwhile
+		}
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ type StatCache struct {
 	path  string
 	mu    sync.Mutex
 	known map[string]statEntry
+	seen  map[string]bool // looked up or recorded by this process
 	dirty bool
 }
 
@@ -43,7 +45,7 @@ const statHeader = "redox-clif stat cache 1"
 
 // OpenStatCache reads the cache file; one that is missing or unreadable is an empty cache.
 func OpenStatCache(path string) *StatCache {
-	c := &StatCache{path: path, known: map[string]statEntry{}}
+	c := &StatCache{path: path, known: map[string]statEntry{}, seen: map[string]bool{}}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return c
@@ -77,7 +79,7 @@ func parseStatLine(line string) (string, statEntry, bool) {
 	return name, statEntry{size, mtime, ctime, ino, f[0]}, true
 }
 
-// Save writes the cache when it changed.
+// Save writes the cache when it changed, without the files that are gone.
 func (c *StatCache) Save() error {
 	if c == nil {
 		return nil
@@ -91,15 +93,23 @@ func (c *StatCache) Save() error {
 	fmt.Fprintln(&b, statHeader)
 	names := make([]string, 0, len(c.known))
 	for name := range c.known {
-		names = append(names, name)
+		if _, err := os.Lstat(name); err == nil || c.seen[name] {
+			names = append(names, name)
+		}
 	}
 	sort.Strings(names)
 	for _, name := range names {
 		e := c.known[name]
 		fmt.Fprintf(&b, "%s %d %d %d %d %q\n", e.hash, e.size, e.mtime, e.ctime, e.ino, name)
 	}
+	if err := os.MkdirAll(filepath.Dir(c.path), 0o755); err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(c.path, b.Bytes(), 0o644, renameio.WithTempDir(filepath.Dir(c.path))); err != nil {
+		return err
+	}
 	c.dirty = false
-	return renameio.WriteFile(c.path, b.Bytes(), 0o644)
+	return nil
 }
 
 func (c *StatCache) lookup(path string, info fs.FileInfo) (Digest, bool) {
@@ -113,6 +123,7 @@ func (c *StatCache) lookup(path string, info fs.FileInfo) (Digest, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.known[path]
+	c.seen[path] = ok
 	if !ok || e.size != now.size || e.mtime != now.mtime || e.ctime != now.ctime || e.ino != now.ino {
 		return Digest{}, false
 	}
@@ -131,6 +142,7 @@ func (c *StatCache) record(path string, info fs.FileInfo, d Digest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.known[path] = e
+	c.seen[path] = true
 	c.dirty = true
 }
 

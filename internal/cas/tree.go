@@ -214,6 +214,32 @@ func (s *Store) Complete(d Digest) error {
 	return nil
 }
 
+// EachBlob calls f with the digest of every message of a tree (dir is true) and of every file, as far
+// as seen does not hold it already. It returns a [MissingError] when a message is lost.
+func (s *Store) EachBlob(root Digest, seen map[Digest]bool, f func(d Digest, dir bool)) error {
+	if seen[root] {
+		return nil
+	}
+	dir, err := s.LoadDirectory(root)
+	if err != nil {
+		return err
+	}
+	seen[root] = true
+	f(root, true)
+	for _, file := range dir.Files {
+		if !seen[file.Digest] {
+			seen[file.Digest] = true
+			f(file.Digest, false)
+		}
+	}
+	for _, sub := range dir.Dirs {
+		if err := s.EachBlob(sub.Digest, seen, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // CaptureOptions say what of a folder belongs to the tree.
 type CaptureOptions struct {
 	// Skip is asked with each slash path; a skipped folder is not entered.
@@ -231,6 +257,7 @@ type CaptureOptions struct {
 // Capture reads a folder into a tree. Devices, sockets and pipes are an error.
 func (s *Store) Capture(ctx context.Context, dir string, opt CaptureOptions) (*Tree, error) {
 	t := NewTree()
+	dirs, full := []string{}, map[string]bool{} // a folder is an entry of its own only when it is empty
 	err := filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -243,10 +270,15 @@ func (s *Store) Capture(ctx context.Context, dir string, opt CaptureOptions) (*T
 			return err
 		}
 		rel = filepath.ToSlash(rel)
+		full[path.Dir(rel)] = true
 		if opt.Skip != nil && opt.Skip(rel, e.IsDir()) {
 			if e.IsDir() {
 				return fs.SkipDir
 			}
+			return nil
+		}
+		if e.IsDir() {
+			dirs = append(dirs, rel)
 			return nil
 		}
 		return s.captureEntry(ctx, t, p, rel, e, opt)
@@ -254,17 +286,16 @@ func (s *Store) Capture(ctx context.Context, dir string, opt CaptureOptions) (*T
 	if err != nil {
 		return nil, fmt.Errorf("reading the tree %s: %w", dir, err)
 	}
+	for _, rel := range dirs {
+		if !full[rel] {
+			t.Entries[rel] = Entry{Dir: true}
+		}
+	}
 	return t, nil
 }
 
 func (s *Store) captureEntry(ctx context.Context, t *Tree, p, rel string, e fs.DirEntry, opt CaptureOptions) error {
 	switch {
-	case e.IsDir():
-		names, err := os.ReadDir(p)
-		if err == nil && len(names) == 0 {
-			t.Entries[rel] = Entry{Dir: true}
-		}
-		return err
 	case e.Type()&fs.ModeSymlink != 0:
 		target, err := os.Readlink(p)
 		t.Entries[rel] = Entry{Link: target}
@@ -308,7 +339,7 @@ func (s *Store) Materialise(ctx context.Context, d Digest, dir string, stats *St
 	if err != nil {
 		return err
 	}
-	if err := removeExtra(dir, have, want); err != nil {
+	if err := removeExtra(dir, have, want, keep); err != nil {
 		return err
 	}
 	for _, p := range want.Paths() {
@@ -327,7 +358,7 @@ func (s *Store) Materialise(ctx context.Context, d Digest, dir string, stats *St
 }
 
 // removeExtra takes away what is not in the wanted tree, and every entry that changes its kind.
-func removeExtra(dir string, have, want *Tree) error {
+func removeExtra(dir string, have, want *Tree, keep func(string) bool) error {
 	for _, p := range have.Paths() {
 		w, wanted := want.Entries[p]
 		h := have.Entries[p]
@@ -338,11 +369,11 @@ func removeExtra(dir string, have, want *Tree) error {
 			return err
 		}
 	}
-	return removeEmptyDirs(dir, "", want)
+	return removeEmptyDirs(dir, "", want, keep)
 }
 
-// removeEmptyDirs removes folders that hold nothing any more and are not wanted.
-func removeEmptyDirs(dir, rel string, want *Tree) error {
+// removeEmptyDirs removes folders that hold nothing any more and are neither wanted nor kept.
+func removeEmptyDirs(dir, rel string, want *Tree, keep func(string) bool) error {
 	entries, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(rel)))
 	if err != nil {
 		return err
@@ -352,7 +383,10 @@ func removeEmptyDirs(dir, rel string, want *Tree) error {
 			continue
 		}
 		p := path.Join(rel, e.Name())
-		if err := removeEmptyDirs(dir, p, want); err != nil {
+		if keep != nil && keep(p) {
+			continue
+		}
+		if err := removeEmptyDirs(dir, p, want, keep); err != nil {
 			return err
 		}
 		if want.Entries[p].Dir {
@@ -384,12 +418,20 @@ func (s *Store) place(ctx context.Context, e Entry, dst string) error {
 	if e.Executable {
 		mode = 0o755
 	}
-	return s.PlaceFile(ctx, e.Digest, dst, mode)
+	return s.placeFile(ctx, e.Digest, dst, mode, false)
 }
 
-// PlaceFile writes a blob to a path, beside first, verified, then renamed.
-func (s *Store) PlaceFile(ctx context.Context, d Digest, dst string, mode fs.FileMode) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(dst), ".placing-*")
+// PlacingPrefix starts the name of a file that is being written beside its place. What a killed
+// run left of them may be removed by whoever owns the folder.
+const PlacingPrefix = ".placing-"
+
+// PlaceFile writes a blob to a path: beside first, verified, on stable storage, then renamed.
+func (s *Store) PlaceFile(ctx context.Context, d Digest, dst string, mode fs.FileMode) error {
+	return s.placeFile(ctx, d, dst, mode, true)
+}
+
+func (s *Store) placeFile(ctx context.Context, d Digest, dst string, mode fs.FileMode, durable bool) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(dst), PlacingPrefix+"*")
 	if err != nil {
 		return err
 	}
@@ -404,6 +446,11 @@ func (s *Store) PlaceFile(ctx context.Context, d Digest, dst string, mode fs.Fil
 	}
 	if err := tmp.Chmod(mode); err != nil {
 		return err
+	}
+	if durable {
+		if err := tmp.Sync(); err != nil {
+			return err
+		}
 	}
 	if err := tmp.Close(); err != nil {
 		return err

@@ -6,25 +6,29 @@
 // the script beside each log that repeats the command by hand. It must not know recipes or
 // what the command does.
 //
-// There are two kinds of folder. A temporary one is made for one command and removed. A lasting
-// one is kept from build to build under a key, for tools with incremental state of their own
-// (cargo): its inputs are brought up to date file by file and the state paths are left alone.
+// There are two kinds of folder. A temporary one is made for one command and removed (when the
+// command fails it is kept in failed/, so that the script can repeat it). A lasting one is kept from
+// build to build under a key, for tools with incremental state of their own (cargo): its inputs are
+// brought up to date file by file and the state paths are left alone.
 package execroot
 
 import (
-	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/run"
 )
 
@@ -39,6 +43,9 @@ type Runner struct {
 	Jobs *run.Jobserver
 	// Notice receives lines about waiting.
 	Notice func(string)
+
+	mu   sync.Mutex
+	temp *tempFolder // made by the first use
 }
 
 // Spec says how one command is run.
@@ -85,23 +92,17 @@ type Collect func(ctx context.Context, root string) (*cas.Tree, error)
 // Run lays out the inputs, runs the command and stores what collect picks. It returns the root
 // of the output tree.
 func (r *Runner) Run(ctx context.Context, s Spec, collect Collect) (cas.Digest, error) {
-	root, unlock, err := r.open(ctx, s)
+	root, done, err := r.open(ctx, s)
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	defer unlock()
-	if err := r.layOut(ctx, s, root.dir); err != nil {
-		return cas.Digest{}, err
+	defer done()
+	err = r.perform(ctx, s, root)
+	var failed *CommandError
+	if s.Key == "" && errors.As(err, &failed) {
+		r.keepFailed(s, root, failed)
 	}
-	if err := makeOutputDirs(root.dir, s.Action.Outputs); err != nil {
-		return cas.Digest{}, err
-	}
-	for _, args := range s.Before {
-		if err := r.command(ctx, s, root, args); err != nil {
-			return cas.Digest{}, err
-		}
-	}
-	if err := r.command(ctx, s, root, s.Action.Args); err != nil {
+	if err != nil {
 		return cas.Digest{}, err
 	}
 	tree, err := collect(ctx, root.dir)
@@ -109,6 +110,22 @@ func (r *Runner) Run(ctx context.Context, s Spec, collect Collect) (cas.Digest, 
 		return cas.Digest{}, err
 	}
 	return r.Store.PutTree(tree)
+}
+
+// perform lays the folder out and runs the commands in it.
+func (r *Runner) perform(ctx context.Context, s Spec, root folder) error {
+	if err := r.layOut(ctx, s, root.dir); err != nil {
+		return err
+	}
+	if err := makeOutputDirs(root.dir, s.Action.Outputs); err != nil {
+		return err
+	}
+	for _, args := range s.Before {
+		if err := r.command(ctx, s, root, args); err != nil {
+			return err
+		}
+	}
+	return r.command(ctx, s, root, s.Action.Args)
 }
 
 // makeOutputDirs makes the folders of the outputs, as remote execution does for its workers.
@@ -128,17 +145,15 @@ type folder struct {
 
 func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 	if s.Key == "" {
-		if err := os.MkdirAll(r.Dir, 0o755); err != nil {
+		temp, err := r.temporary()
+		if err != nil {
 			return folder{}, nil, err
 		}
-		dir, err := os.MkdirTemp(r.Dir, "tmp-*")
-		return folder{dir: dir}, func() { os.RemoveAll(dir) }, err
+		dir, err := os.MkdirTemp(temp.dir, "tmp-*")
+		return folder{dir, temp.lock.File()}, func() { os.RemoveAll(dir) }, err
 	}
 	dir := filepath.Join(r.Dir, filepath.FromSlash(s.Key))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return folder{}, nil, err
-	}
-	lock, err := waitLock(ctx, filepath.Join(dir, lockName), func() {
+	lock, err := lockfile.Wait(ctx, filepath.Join(dir, lockName), func() {
 		if r.Notice != nil {
 			r.Notice(fmt.Sprintf("waiting for %s: another build, or a process that a killed build left behind, works there", dir))
 		}
@@ -148,7 +163,7 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 	}
 	now := time.Now()
 	_ = os.Chtimes(dir, now, now) // when it was last used, for the collection of old ones
-	return folder{dir, lock}, func() { lock.Close() }, nil
+	return folder{dir, lock.File()}, lock.Release, nil
 }
 
 // Names in a lasting folder that are this package's own.
@@ -196,27 +211,31 @@ func (r *Runner) environment(s Spec, root string) []string {
 
 // Tool runs a program in a folder of the caller's, with its placeholders expanded for that folder.
 func (r *Runner) Tool(ctx context.Context, dir string, env map[string]string, extra []string, log io.Writer, args ...string) error {
-	s := Spec{Action: &action.Action{Args: args, Env: env}, ExtraEnv: extra, Log: log, Dir: "/"}
-	return r.command(ctx, s, folder{dir: dir}, args)
-}
-
-func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string) error {
-	expanded := make([]string, len(args))
-	for i, a := range args {
-		expanded[i] = r.expand(a, root.dir)
-	}
-	dir := filepath.Join(root.dir, s.Dir)
-	if s.Dir == "/" {
-		dir = "/"
-	}
-	env := r.environment(s, root.dir)
-	script, err := writeScript(s.LogPath, dir, env, expanded)
+	temp, err := r.temporary()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Log, "$ cd %s\n$ %s\n", run.Quote([]string{dir}), run.Quote(expanded))
+	s := Spec{Action: &action.Action{Args: args, Env: env}, ExtraEnv: extra, Log: log, Dir: "/"}
+	return r.command(ctx, s, folder{dir, temp.lock.File()}, args)
+}
+
+// command runs one command. It holds one token of the jobserver meanwhile: the job that every client
+// of a jobserver owns from the start.
+func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string) error {
+	c := r.expandCommand(s, root.dir, args)
+	script, err := c.writeScript(s.LogPath)
+	if err != nil {
+		return err
+	}
+	if r.Jobs != nil {
+		if err := r.Jobs.Acquire(ctx); err != nil {
+			return err
+		}
+		defer r.Jobs.Release()
+	}
+	fmt.Fprintf(s.Log, "$ cd %s\n$ %s\n", run.Quote([]string{c.dir}), run.Quote(c.args))
 	watch := &watcher{status: s.Status}
-	p := run.Process{Args: expanded, Env: env, Dir: dir, Output: io.MultiWriter(s.Log, watch)}
+	p := run.Process{Args: c.args, Env: slices.Clone(c.env), Dir: c.dir, Output: io.MultiWriter(s.Log, watch)}
 	if root.lock != nil {
 		p.Files = append(p.Files, root.lock)
 	}
@@ -228,109 +247,62 @@ func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return &CommandError{Args: expanded, First: watch.first, Script: script, Err: err}
+	watch.end()
+	return &CommandError{Args: c.args, First: watch.message(), Script: script, Err: err}
 }
 
-// writeScript keeps the command as a shell script beside the log.
-func writeScript(logPath, dir string, env, args []string) (string, error) {
+// expanded is a command with all its placeholders filled in for one folder.
+type expanded struct {
+	dir  string
+	env  []string
+	args []string
+}
+
+func (r *Runner) expandCommand(s Spec, root string, args []string) expanded {
+	c := expanded{dir: filepath.Join(root, s.Dir), env: r.environment(s, root)}
+	if s.Dir == "/" {
+		c.dir = "/"
+	}
+	for _, a := range args {
+		c.args = append(c.args, r.expand(a, root))
+	}
+	return c
+}
+
+// keepFailed moves a temporary folder to where it is not removed and has the script work there.
+// That it cannot is no failure of the build's.
+func (r *Runner) keepFailed(s Spec, root folder, failed *CommandError) {
+	if s.LogPath == "" {
+		return
+	}
+	dir := filepath.Join(r.Dir, failedName, strings.TrimSuffix(filepath.Base(s.LogPath), ".log"))
+	if os.RemoveAll(dir) != nil || os.MkdirAll(filepath.Dir(dir), 0o755) != nil || os.Rename(root.dir, dir) != nil {
+		return
+	}
+	args := s.Action.Args
+	for _, before := range s.Before {
+		if slices.Equal(r.expandCommand(s, root.dir, before).args, failed.Args) {
+			args = before
+		}
+	}
+	c := r.expandCommand(s, dir, args)
+	failed.Args = c.args
+	_, _ = c.writeScript(s.LogPath)
+}
+
+// writeScript keeps the command as a shell script beside the log. Only its owner may read it: a proxy's
+// password may be among the settings.
+func (c expanded) writeScript(logPath string) (string, error) {
 	if logPath == "" {
 		return "", nil
 	}
 	path := strings.TrimSuffix(logPath, ".log") + ".sh"
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "#!/bin/sh\n# Repeats the command of %s with the same environment.\n", filepath.Base(logPath))
-	fmt.Fprintf(&b, "cd %s &&\nexec env -i \\\n", run.Quote([]string{dir}))
-	for _, e := range env {
+	fmt.Fprintf(&b, "cd %s &&\nexec env -i \\\n", run.Quote([]string{c.dir}))
+	for _, e := range c.env {
 		fmt.Fprintf(&b, "  %s \\\n", run.Quote([]string{e}))
 	}
-	fmt.Fprintf(&b, "  %s\n", run.Quote(args))
-	return path, os.WriteFile(path, b.Bytes(), 0o755)
-}
-
-// watcher looks at output as it goes by: the newest line for the status, the first error line
-// for the failure.
-type watcher struct {
-	status func(string)
-	rest   []byte
-	first  string
-}
-
-func (w *watcher) Write(p []byte) (int, error) {
-	w.rest = append(w.rest, p...)
-	for {
-		i := bytes.IndexByte(w.rest, '\n')
-		if i < 0 {
-			return len(p), nil
-		}
-		w.line(strings.TrimSpace(string(w.rest[:i])))
-		w.rest = w.rest[i+1:]
-	}
-}
-
-func (w *watcher) line(line string) {
-	if line == "" {
-		return
-	}
-	if w.first == "" && isError(line) {
-		w.first = line
-	}
-	if w.status != nil {
-		w.status(line)
-	}
-}
-
-// isError knows the first words of rustc, cargo, lld and the LLVM tools.
-func isError(line string) bool {
-	return strings.HasPrefix(line, "error") || strings.HasPrefix(line, "rust-lld: error") ||
-		strings.HasPrefix(line, "ld.lld: error") || strings.HasPrefix(line, "fatal error") ||
-		strings.Contains(line, "internal compiler error") || strings.HasPrefix(line, "llvm-") && strings.Contains(line, "error:")
-}
-
-// FirstError returns the first error line of a log, "" when none looks like one.
-func FirstError(r io.Reader) string {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		if line := strings.TrimSpace(lines.Text()); isError(line) {
-			return line
-		}
-	}
-	return ""
-}
-
-// Keep removes all but the newest n lasting folders with the given first part of the
-// key, leaving alone those in use.
-func (r *Runner) Keep(prefix string, n int) error {
-	dir := filepath.Join(r.Dir, filepath.FromSlash(prefix))
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	type aged struct {
-		path string
-		used time.Time
-	}
-	var all []aged
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && e.IsDir() {
-			all = append(all, aged{filepath.Join(dir, e.Name()), info.ModTime()})
-		}
-	}
-	sort.Slice(all, func(i, j int) bool { return all[i].used.After(all[j].used) })
-	for _, old := range all[min(n, len(all)):] {
-		if err := removeUnused(old.path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// removeUnused removes a lasting folder unless somebody holds its lock.
-func removeUnused(dir string) error {
-	lock, err := tryLock(filepath.Join(dir, lockName))
-	if lock == nil {
-		return err
-	}
-	defer lock.Close()
-	return os.RemoveAll(dir)
+	fmt.Fprintf(&b, "  %s\n", run.Quote(c.args))
+	return path, os.WriteFile(path, b.Bytes(), 0o700)
 }

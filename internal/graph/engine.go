@@ -11,12 +11,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/lockfile"
 )
 
 // Engine runs graphs. All fields are set by the caller and not changed during a build.
@@ -26,8 +26,8 @@ type Engine struct {
 	History *History
 	// LogDir receives one log per node that runs.
 	LogDir string
-	// LockDir holds one lock per action, so that two builds that share the cache do not
-	// do the same work twice.
+	// LockDir holds one lock per action that runs, so that two builds that share the cache do
+	// not do the same work twice.
 	LockDir string
 	// Jobs bounds how many nodes run at once; at least 1.
 	Jobs int
@@ -125,10 +125,7 @@ func (b *build) schedule(order []*Node, cancel context.CancelFunc) error {
 		end := <-done
 		running--
 		if end.err != nil {
-			// After the first failure the others end because they were told to.
-			if !(errors.Is(end.err, context.Canceled) && failures != nil) {
-				failures = multierror.Append(failures, end.err)
-			}
+			failures = multierror.Append(failures, end.err)
 			if !b.KeepGoing {
 				cancel()
 			}
@@ -149,22 +146,32 @@ func (b *build) process(n *Node) error {
 		return nil
 	}
 	out, outcome, took, err := b.bringUpToDate(n)
-	if err != nil {
+	switch {
+	case err != nil && b.stopped(err):
+		// It did not fail: it was told to end, by the user or because another step failed.
+		b.finish(n, Skipped, cas.Digest{}, took, nil)
+		return nil
+	case err != nil:
+		err = failure(n, err)
 		b.finish(n, Failed, cas.Digest{}, took, err)
-		return b.failure(n, err)
+		return err
 	}
 	b.finish(n, outcome, out, took, nil)
 	return nil
 }
 
-func (b *build) failure(n *Node, err error) error {
-	f := &Failure{Node: n.ID, Err: err}
-	if path := b.logPath(n); n.Run != nil {
-		if _, statErr := os.Stat(path); statErr == nil {
-			f.Log = path
-		}
+// stopped tells whether an error only says that the build was stopped.
+func (b *build) stopped(err error) bool {
+	return b.ctx.Err() != nil && (errors.Is(err, b.ctx.Err()) || errors.Is(err, context.Cause(b.ctx)))
+}
+
+// failure makes err the failure of n, unless it is one of a step that n needs already.
+func failure(n *Node, err error) error {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
 	}
-	return f
+	return &Failure{Node: n.ID, Err: err}
 }
 
 func (b *build) depFailed(n *Node) bool {
@@ -199,84 +206,177 @@ func (b *build) inputs(n *Node) Outputs {
 }
 
 func (b *build) bringUpToDate(n *Node) (cas.Digest, Outcome, time.Duration, error) {
-	in := b.inputs(n)
 	if n.Resolve != nil {
-		out, err := n.Resolve(b.ctx, in)
+		out, err := b.resolve(n)
 		return out, UpToDate, 0, err
 	}
-	act, err := n.Plan(b.ctx, in)
+	act, err := b.plan(n)
 	if err != nil {
 		return cas.Digest{}, Failed, 0, err
 	}
-	if r, ok, err := b.Cache.Get(act.Digest()); err != nil || ok {
-		if ok {
-			b.remember(n, act, r.Output, 0)
-		}
+	if r, ok, err := b.cached(n, act); err != nil || ok {
 		return r.Output, UpToDate, 0, err
 	}
-	return b.execute(n, act, in)
+	return b.execute(n, act)
+}
+
+func (b *build) resolve(n *Node) (out cas.Digest, err error) {
+	err = b.repairing(n, func(in Outputs) error {
+		out, err = n.Resolve(b.ctx, in)
+		return err
+	})
+	return out, err
+}
+
+func (b *build) plan(n *Node) (act *action.Action, err error) {
+	err = b.repairing(n, func(in Outputs) error {
+		act, err = n.Plan(b.ctx, in)
+		return err
+	})
+	return act, err
+}
+
+// maxRepairs is how often a step is begun again because a blob that it reads turned out to be
+// lost. Each time what was lost has been built again; more than a few times is a broken disk.
+const maxRepairs = 3
+
+// repairing calls f with the outputs of what n depends on. When f meets a lost blob, the outputs are
+// completed and f is called again.
+func (b *build) repairing(n *Node, f func(in Outputs) error) error {
+	for again := 0; ; again++ {
+		err := f(b.inputs(n))
+		if !isMissing(err) || again == maxRepairs {
+			return err
+		}
+		if err := b.ensureDeps(n); err != nil {
+			return err
+		}
+	}
+}
+
+func isMissing(err error) bool {
+	var missing *cas.MissingError
+	return errors.As(err, &missing)
+}
+
+// cached takes the result of an action from the cache.
+func (b *build) cached(n *Node, act *action.Action) (action.Result, bool, error) {
+	r, ok, err := b.Cache.Get(act.Digest())
+	if err == nil && ok {
+		b.remember(n, act, r.Output, 0)
+	}
+	return r, ok, err
 }
 
 // execute performs an action under its lock and keeps the result.
-func (b *build) execute(n *Node, act *action.Action, in Outputs) (cas.Digest, Outcome, time.Duration, error) {
+func (b *build) execute(n *Node, act *action.Action) (cas.Digest, Outcome, time.Duration, error) {
 	key := act.Digest()
-	unlock, err := b.lock(n, key)
+	lock, err := lockfile.Wait(b.ctx, filepath.Join(b.LockDir, key.Hash), func() {
+		b.Observer.Notice(n.ID + " is being built by another run; waiting for it")
+	})
 	if err != nil {
-		return cas.Digest{}, Failed, 0, err
+		return cas.Digest{}, Failed, 0, fmt.Errorf("locking the step: %w", err)
 	}
-	defer unlock()
+	defer lock.ReleaseAndRemove()
 	// Another build may have done it while this one waited.
-	if r, ok, err := b.Cache.Get(key); err != nil || ok {
+	if r, ok, err := b.cached(n, act); err != nil || ok {
 		return r.Output, UpToDate, 0, err
 	}
-	if err := b.ensureDeps(n); err != nil {
-		return cas.Digest{}, Failed, 0, err
+	t := &try{build: b, n: n, act: act}
+	defer t.release()
+	err = b.repairing(n, t.run)
+	if err != nil {
+		return cas.Digest{}, Failed, t.took, err
 	}
-	if b.memory != nil {
-		need := min(n.Memory, b.Memory)
-		if err := b.memory.Acquire(b.ctx, need); err != nil {
-			return cas.Digest{}, Failed, 0, err
+	if err := b.Cache.Put(key, action.Result{Output: t.out, Node: n.ID, Start: t.start.UTC(), Duration: t.took}); err != nil {
+		return cas.Digest{}, Failed, t.took, err
+	}
+	b.remember(n, act, t.out, t.took)
+	return t.out, Ran, t.took, nil
+}
+
+// try is one execution of an action, which may take several runs when inputs turn out to be lost.
+type try struct {
+	*build
+	n     *Node
+	act   *action.Action
+	out   cas.Digest
+	start time.Time
+	took  time.Duration
+	taken int64 // of the memory bound
+}
+
+func (t *try) run(in Outputs) error {
+	// What is lost has to be built before memory is taken: building it needs some as well.
+	t.release()
+	if err := t.ensureDeps(t.n); err != nil {
+		return err
+	}
+	if !t.start.IsZero() {
+		// Also what Plan itself stores may have been what was lost.
+		if _, err := t.n.Plan(t.ctx, in); err != nil {
+			return err
 		}
-		defer b.memory.Release(need)
 	}
-	last := b.History.Get(n.ID)
+	if t.memory != nil {
+		need := min(t.n.Memory, t.Memory)
+		if err := t.memory.Acquire(t.ctx, need); err != nil {
+			return err
+		}
+		t.taken = need
+	}
+	t.announce()
+	var err error
+	t.out, err = t.runLogged(in)
+	t.took = t.Now().Sub(t.start)
+	return err
+}
+
+func (t *try) release() {
+	if t.taken > 0 {
+		t.memory.Release(t.taken)
+		t.taken = 0
+	}
+}
+
+// announce tells the observer of the first run.
+func (t *try) announce() {
+	if !t.start.IsZero() {
+		return
+	}
+	last := t.History.Get(t.n.ID)
 	var estimate time.Duration
 	if last != nil {
 		estimate = last.Duration
 	}
-	b.Observer.Started(n, reason(b.Store, last, act), estimate)
-	start := b.Now()
-	out, err := b.runLogged(n, act, in)
-	took := b.Now().Sub(start)
-	if err != nil {
-		return cas.Digest{}, Failed, took, err
-	}
-	if err := b.Cache.Put(key, action.Result{Output: out, Node: n.ID, Start: start.UTC(), Duration: took}); err != nil {
-		return cas.Digest{}, Failed, took, err
-	}
-	b.remember(n, act, out, took)
-	return out, Ran, took, nil
+	t.Observer.Started(t.n, reason(t.Store, last, t.act), estimate)
+	t.start = t.Now()
 }
 
-func (b *build) runLogged(n *Node, act *action.Action, in Outputs) (cas.Digest, error) {
-	if err := os.MkdirAll(b.LogDir, 0o755); err != nil {
+func (t *try) runLogged(in Outputs) (cas.Digest, error) {
+	if err := os.MkdirAll(t.LogDir, 0o755); err != nil {
 		return cas.Digest{}, err
 	}
-	log, err := os.Create(b.logPath(n))
+	log, err := os.Create(filepath.Join(t.LogDir, LogName(t.n.ID)))
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	defer log.Close()
-	return n.Run(b.ctx, &Job{
-		Action: act, Inputs: in, Log: log, LogPath: log.Name(),
-		Status: func(line string) { b.Observer.Status(n, line) },
+	out, err := t.n.Run(t.ctx, &Job{
+		Action: t.act, Inputs: in, Log: log, LogPath: log.Name(),
+		Status: func(line string) { t.Observer.Status(t.n, line) },
 	})
+	if closeErr := log.Close(); err == nil {
+		// A log that could not be written (full disk) may hide that more could not be.
+		err = closeErr
+	}
+	if err != nil {
+		return cas.Digest{}, &Failure{Node: t.n.ID, Log: log.Name(), Err: err}
+	}
+	return out, nil
 }
 
 // LogName is the file name of a node's log.
 func LogName(id string) string { return strings.ReplaceAll(id, "/", ".") + ".log" }
-
-func (b *build) logPath(n *Node) string { return filepath.Join(b.LogDir, LogName(n.ID)) }
 
 // remember keeps what explains the next build. Failing to is no reason to fail a build.
 func (b *build) remember(n *Node, act *action.Action, out cas.Digest, took time.Duration) {
@@ -287,27 +387,16 @@ func (b *build) remember(n *Node, act *action.Action, out cas.Digest, took time.
 		}
 		took = last.Duration
 	}
-	if err := b.History.Put(n.ID, &Record{act, out, took, b.Now().UTC()}); err != nil {
-		b.Observer.Notice(fmt.Sprintf("could not remember the build of %s: %v", n.ID, err))
-	}
-}
-
-func (b *build) lock(n *Node, key cas.Digest) (func(), error) {
-	if err := os.MkdirAll(b.LockDir, 0o755); err != nil {
-		return nil, err
-	}
-	l := flock.New(filepath.Join(b.LockDir, key.Hash))
-	ok, err := l.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("locking: %w", err)
-	}
-	if !ok {
-		b.Observer.Notice(n.ID + " is being built by another run; waiting for it")
-		if _, err := l.TryLockContext(b.ctx, 200*time.Millisecond); err != nil {
-			return nil, err
+	r := &Record{Action: act, Output: out, Duration: took, When: b.Now().UTC()}
+	if last != nil {
+		r.Previous = last.Previous
+		if last.Action.Digest() != act.Digest() {
+			r.Previous = last.Action
 		}
 	}
-	return func() { _ = l.Unlock() }, nil
+	if err := b.History.Put(n.ID, r); err != nil {
+		b.Observer.Notice(fmt.Sprintf("could not remember the build of %s: %v", n.ID, err))
+	}
 }
 
 // ensureDeps makes sure that what n needs is really in the store: outputs of actions that
@@ -321,7 +410,7 @@ func (b *build) ensureDeps(n *Node) error {
 	return nil
 }
 
-// ensure performs a node's action again when its output has been lost or damaged.
+// ensure makes a node's output again when it has been lost or damaged.
 func (b *build) ensure(n *Node) error {
 	b.repair[n].Lock()
 	defer b.repair[n].Unlock()
@@ -329,36 +418,47 @@ func (b *build) ensure(n *Node) error {
 	out := b.sum.Outputs[n]
 	b.mu.Unlock()
 	err := b.Store.Complete(out)
-	var missing *cas.MissingError
-	if !errors.As(err, &missing) {
+	if !isMissing(err) {
 		return err
 	}
+	b.Observer.Notice(fmt.Sprintf("%s: %v; making it again", n.ID, err))
+	again, err := b.remake(n)
+	if err != nil {
+		return failure(n, err)
+	}
+	if again != out {
+		return &Failure{Node: n.ID, Err: fmt.Errorf("it gave other bytes when it was made again (%s, was %s); run the build once more", again.Short(), out.Short())}
+	}
+	return b.Store.Complete(out)
+}
+
+// remake makes a node's output although its action has a result already.
+func (b *build) remake(n *Node) (cas.Digest, error) {
 	if n.Resolve != nil {
 		// What is lost belongs to something it is put together from.
 		if err := b.ensureDeps(n); err != nil {
-			return err
+			return cas.Digest{}, err
 		}
-		_, err := n.Resolve(b.ctx, b.inputs(n))
-		return err
+		return b.resolve(n)
 	}
-	b.Observer.Notice(fmt.Sprintf("%s: %v; building it again", n.ID, missing))
-	in := b.inputs(n)
-	act, err := n.Plan(b.ctx, in)
+	act, err := b.plan(n)
 	if err != nil {
-		return err
+		return cas.Digest{}, err
 	}
 	if err := b.Cache.Forget(act.Digest()); err != nil {
-		return err
+		return cas.Digest{}, err
 	}
-	again, outcome, took, err := b.execute(n, act, in)
+	out, outcome, took, err := b.execute(n, act)
+	b.mu.Lock()
+	if err == nil {
+		b.sum.Outcomes[n] = outcome
+	}
+	b.mu.Unlock()
 	if err != nil {
-		return b.failure(n, err)
+		outcome = Failed
 	}
-	if again != out {
-		return fmt.Errorf("%s gave other bytes when it was built again (%s, was %s): run the build once more", n.ID, again.Short(), out.Short())
-	}
-	b.finish(n, outcome, again, took, nil)
-	return nil
+	b.Observer.Finished(n, outcome, took, err)
+	return out, err
 }
 
 // checkRoots makes sure that what the caller will read is there.
@@ -371,11 +471,15 @@ func (b *build) checkRoots(roots []*Node) error {
 	return nil
 }
 
+// unknownCost is added for every step, so that without history the longest chain goes first.
+const unknownCost = time.Millisecond
+
 // costs estimates for each node the time from its start to the end of the build.
 func (b *build) costs(order []*Node) map[*Node]time.Duration {
 	cost := map[*Node]time.Duration{}
 	for i := len(order) - 1; i >= 0; i-- {
 		n := order[i]
+		cost[n] += unknownCost
 		if r := b.History.Get(n.ID); r != nil {
 			cost[n] += r.Duration
 		}

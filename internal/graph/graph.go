@@ -66,7 +66,7 @@ const (
 	Ran
 	// Failed means it was performed and failed.
 	Failed
-	// Skipped means something it depends on failed, or the build was stopped.
+	// Skipped means something it depends on failed, or the build was stopped before it ended.
 	Skipped
 )
 
@@ -76,7 +76,8 @@ func (o Outcome) String() string {
 
 // Observer is told what happens. Its methods may be called from several goroutines at once.
 type Observer interface {
-	// Begin names the nodes of the graph in an order in which they could run.
+	// Begin names the nodes of the graph in an order in which they could run. A node whose output is
+	// found lost may be started and finished again after it has been finished.
 	Begin(nodes []*Node)
 	// Started says that a node runs now, why, and how long it took the last time (0 if unknown).
 	Started(n *Node, reason string, estimate time.Duration)

@@ -2,9 +2,7 @@ package graph
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +20,8 @@ type Record struct {
 	Output   cas.Digest     `json:"output"`
 	Duration time.Duration  `json:"duration_ns"` // of the last real run
 	When     time.Time      `json:"when"`
+	// Previous is the action before this one, so that it can be told afterwards why the step ran.
+	Previous *action.Action `json:"previous,omitempty"`
 }
 
 // History keeps one Record per node in a folder. It explains and estimates; no
@@ -54,14 +54,10 @@ func (h *History) Put(id string, r *Record) error {
 	if err != nil {
 		return err
 	}
-	err = renameio.WriteFile(h.path(id), b, 0o644)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(h.dir, 0o755); err != nil {
-			return err
-		}
-		err = renameio.WriteFile(h.path(id), b, 0o644)
+	if err := os.MkdirAll(h.dir, 0o755); err != nil {
+		return err
 	}
-	return err
+	return renameio.WriteFile(h.path(id), b, 0o644, renameio.WithTempDir(h.dir))
 }
 
 // reason says in one line why an action that is not in the cache has to run.

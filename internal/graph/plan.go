@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -60,10 +61,16 @@ func (e *Engine) judge(ctx context.Context, n *Node, known Outputs) (Verdict, er
 	}
 	if n.Resolve != nil {
 		out, err := n.Resolve(ctx, in)
+		if isMissing(err) {
+			return lost(v, err), nil
+		}
 		known[n] = out
 		return v, err
 	}
 	act, err := n.Plan(ctx, in)
+	if isMissing(err) {
+		return lost(v, err), nil
+	}
 	if err != nil {
 		return v, err
 	}
@@ -74,8 +81,17 @@ func (e *Engine) judge(ctx context.Context, n *Node, known Outputs) (Verdict, er
 	}
 	if ok {
 		known[n] = r.Output
+		if err := e.Store.Complete(r.Output); isMissing(err) {
+			v.Reason = fmt.Sprintf("but %v: it is built again if something needs it", err)
+		}
 		return v, nil
 	}
 	v.State, v.Reason = "run", reason(e.Store, last, act)
 	return v, nil
+}
+
+// lost is the verdict on a node that cannot be judged before an output is built again.
+func lost(v Verdict, err error) Verdict {
+	v.State, v.Reason = "depends", fmt.Sprintf("on an output that has to be made again: %v", err)
+	return v
 }

@@ -164,7 +164,7 @@ func (p *Patch) guard(tree Tree) (Status, string, error) {
 
 func (c *Condition) holds(tree Tree) (bool, error) {
 	f, err := tree.ReadFile(c.File)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotRegular) {
 		return false, nil
 	}
 	if err != nil {

@@ -29,6 +29,9 @@ type Tree interface {
 	List() ([]string, error)
 }
 
+// ErrNotRegular is wrapped by a Tree's ReadFile for what is no regular file, such as a symbolic link.
+var ErrNotRegular = errors.New("not a regular file")
+
 // MapTree is a tree in memory.
 type MapTree map[string]File
 
@@ -117,7 +120,7 @@ func (t *DirTree) regular(name string) (fs.FileInfo, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("not a regular file (%s)", info.Mode().Type())}
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%w (%s)", ErrNotRegular, info.Mode().Type())}
 	}
 	return info, nil
 }

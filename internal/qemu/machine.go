@@ -24,6 +24,8 @@ type Machine struct {
 	Loaders  []Loader  // files put in memory before the start
 	Firmware *Firmware // nil for none
 	Drives   []Drive
+	// Window shows the guest's screen in QEMU's default display; the serial line stays where it is.
+	Window bool
 
 	Extra []string // arguments passed as they are, last
 }
@@ -71,8 +73,11 @@ func (m Machine) Args() ([]string, error) {
 	}
 	args := []string{
 		"-M", machine, "-cpu", m.CPU, "-accel", m.Accel, "-m", fmt.Sprintf("%dM", m.Memory), "-smp", fmt.Sprint(max(m.CPUs, 1)),
-		"-nographic", "-monitor", "none", "-serial", "stdio", "-net", "none", "-no-reboot",
 	}
+	if !m.Window {
+		args = append(args, "-nographic")
+	}
+	args = append(args, "-monitor", "none", "-serial", "stdio", "-net", "none", "-no-reboot")
 	if m.Firmware != nil {
 		args = append(args,
 			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+escape(m.Firmware.Code),

@@ -53,8 +53,8 @@ func (e *ExitError) Error() string {
 // Exec runs p to its end. When ctx is cancelled the whole process group gets SIGTERM, then
 // SIGKILL, and the context's error is returned. The program does not outlive this process.
 func Exec(ctx context.Context, p Process) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	cmd := exec.CommandContext(ctx, p.Args[0], p.Args[1:]...)
 	cmd.Env = p.Env
@@ -74,6 +74,10 @@ func Exec(ctx context.Context, p Process) error {
 	err := cmd.Wait()
 	// Whatever the program left behind in its group would go on writing into the build.
 	_ = signalGroup(cmd.Process.Pid, syscall.SIGKILL)
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) && cmd.ProcessState.Success() {
+		// Done, even if the context ended just then, or something left behind held the output open.
+		return nil
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -107,3 +107,42 @@ func TestJobserverBoundsItsClients(t *testing.T) {
 		t.Errorf("the released token did not come back: %v", err)
 	}
 }
+
+func TestTokensOfAKilledClientComeBack(t *testing.T) {
+	j, err := NewJobserver(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if err := j.Acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	thief := Process{Args: []string{"/bin/sh", "-c", "head -c 1 <&3 >/dev/null; kill -9 $$"}, Files: j.Files(), Env: []string{"PATH=/bin:/usr/bin"}}
+	if err := Exec(t.Context(), thief); err == nil {
+		t.Fatal("the thief was not killed")
+	}
+	j.Release()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for range 2 {
+		if err := j.Acquire(ctx); err != nil {
+			t.Fatalf("a token is lost: %v", err)
+		}
+	}
+}
+
+func TestWhatIsLeftBehindIsEnded(t *testing.T) {
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	err := Exec(t.Context(), Process{Args: []string{"/bin/sh", "-c", "sleep 100 & echo $! >" + pidFile}, Env: []string{"PATH=/bin:/usr/bin"}, Output: &bytes.Buffer{}})
+	if err != nil {
+		t.Errorf("a success was reported as %v", err)
+	}
+	pid := waitForPid(t, pidFile)
+	deadline := time.Now().Add(5 * time.Second)
+	for alive(pid) {
+		if time.Now().After(deadline) {
+			t.Fatal("it still runs")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}

@@ -23,19 +23,19 @@ import (
 // Drift compares everything derived with what it is derived from. The error says that something drifted, or
 // what kept it from looking. Sources that are not here are fetched unless -offline.
 func (s *Session) Drift(ctx context.Context, asJSON bool) error {
-	r, err := s.findDrift(ctx)
-	if err != nil {
-		return err
+	r, failed := s.findDrift(ctx)
+	if r == nil {
+		return failed
 	}
 	if asJSON {
-		err = s.printJSON(r)
+		failed = errors.Join(failed, s.printJSON(r))
 	} else {
 		s.printDrift(r)
 	}
-	if err == nil && len(r.Findings) > 0 {
-		err = &DriftError{len(r.Findings)}
+	if failed == nil && len(r.Findings) > 0 {
+		failed = &DriftError{len(r.Findings)}
 	}
-	return err
+	return failed
 }
 
 // DriftError says that something drifted; the findings are printed already.
@@ -70,14 +70,15 @@ func (s *Session) printDrift(r *drift.Report) {
 		fmt.Fprintf(out, "patches/%s on %s: %s\n", p.Series, p.Source, p.Summary)
 	}
 	if len(r.Findings) == 0 {
-		fmt.Fprintln(out, "nothing drifted")
+		fmt.Fprintln(out, "nothing that was compared drifted")
 	}
 }
 
-// findDrift runs every comparison. One that cannot be made does not keep the others from being made.
+// findDrift runs every comparison. One that cannot be made does not keep the others from being made: then
+// there is a report and an error.
 func (s *Session) findDrift(ctx context.Context) (*drift.Report, error) {
 	r := &drift.Report{}
-	in, err := s.look(ctx)
+	in, err := s.lookAtToolchain(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func (s *Session) findDrift(ctx context.Context) (*drift.Report, error) {
 	for _, compare := range []func() error{
 		func() error { return s.driftFiles(r, in.pin) },
 		func() error { return s.driftWorkflows(r, in.pin) },
-		func() error { return s.driftToolchain(r, in) },
+		func() error { return s.driftToolchain(ctx, r, in) },
 		func() error { return s.driftSpecs(r, in) },
 		func() error { return s.driftSources(ctx, r, in.pin, sources) },
 		func() error { return s.driftMagefile(r) },
@@ -98,7 +99,7 @@ func (s *Session) findDrift(ctx context.Context) (*drift.Report, error) {
 		wrong = multierror.Append(wrong, compare())
 	}
 	r.Finish()
-	return r, wrong.ErrorOrNil()
+	return r, joined(wrong)
 }
 
 // driftFiles compares the toolchain files of this checkout with the pin.
@@ -126,7 +127,7 @@ func (s *Session) driftWorkflows(r *drift.Report, pin *toolchain.Pin) error {
 }
 
 // driftToolchain compares the lock with the pin, and both with what is installed.
-func (s *Session) driftToolchain(r *drift.Report, in *installed) error {
+func (s *Session) driftToolchain(ctx context.Context, r *drift.Report, in *installed) error {
 	lock, err := toolchain.LoadLock(s.lockPath())
 	if err != nil {
 		return err
@@ -155,6 +156,14 @@ func (s *Session) driftToolchain(r *drift.Report, in *installed) error {
 		return nil
 	}
 	found, known := drift.Installed(name, lock, lockText, *in.version, in.identity)
+	if len(found) > 0 {
+		// Before anybody reinstalls a toolchain, its files are read once more: the identity may
+		// have been kept by another version of this program.
+		if in.identity, err = identifyAnew(ctx, in.toolchain); err != nil {
+			return err
+		}
+		found, _ = drift.Installed(name, lock, lockText, *in.version, in.identity)
+	}
 	r.Add(found...)
 	if !known {
 		r.Skip(drift.ToolchainLock, in.version.Host, "nothing is locked for this host", "mage toolchain:lock")
@@ -185,7 +194,7 @@ func (s *Session) driftSources(ctx context.Context, r *drift.Report, pin *toolch
 	for i := range sources {
 		wrong = multierror.Append(wrong, s.driftSource(ctx, r, pin, lock, text, &sources[i]))
 	}
-	return wrong.ErrorOrNil()
+	return joined(wrong)
 }
 
 func (s *Session) driftSource(ctx context.Context, r *drift.Report, pin *toolchain.Pin, lock *drift.Lock, lockText []byte, src *checkedSource) error {
@@ -201,11 +210,7 @@ func (s *Session) driftSource(ctx context.Context, r *drift.Report, pin *toolcha
 		return nil
 	}
 	if !src.local {
-		found, err := lock.Compare(&src.Source, lockText)
-		r.Add(found...)
-		if err != nil {
-			return err
-		}
+		r.Add(lock.Compare(&src.Source, lockText)...)
 		if src.Overridden {
 			r.Skip(drift.SourceLock, "source of "+src.Name, "it is overridden", "build without the override")
 		}
@@ -213,12 +218,32 @@ func (s *Session) driftSource(ctx context.Context, r *drift.Report, pin *toolcha
 	found, states, err := drift.Patches(ctx, os.DirFS(s.patchesDir()), "patches", &src.Source)
 	r.Add(found...)
 	r.Patches = append(r.Patches, states...)
-	if err != nil || src.local {
+	switch {
+	case err != nil || src.local:
 		return err // the files of this checkout are looked at by driftFiles
+	case src.folder != "":
+		return s.driftFolder(r, pin, src)
 	}
 	found, err = drift.SourceFiles(pin.Toolchain.Channel, &src.Source)
 	r.Add(found...)
 	return err
+}
+
+// driftFolder looks at a folder of the user's as it is, where links to the pin lead somewhere.
+func (s *Session) driftFolder(r *drift.Report, pin *toolchain.Pin, src *checkedSource) error {
+	files, err := toolchain.FindToolchainFiles(src.folder)
+	if err != nil {
+		return err
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(strings.TrimPrefix(path, src.folder+string(filepath.Separator)))
+		r.Add(drift.File(pin.Toolchain.Channel, src.Name, src.Recipe, name, text)...)
+	}
+	return nil
 }
 
 // lockedNames are the sources that recipes/lock.toml is to have.
@@ -242,6 +267,10 @@ func (s *Session) driftMagefile(r *drift.Report) error {
 		if err == nil {
 			got[name] = text
 		}
+	}
+	if got[gen.AliasesFile] == nil {
+		r.Add(drift.Finding{Kind: drift.Magefile, File: gen.AliasesFile, Expected: "the file with the aliases of the targets", Fix: "git checkout " + gen.AliasesFile})
+		return nil
 	}
 	want, err := gen.Files(s.Recipes, got[gen.AliasesFile])
 	if err != nil {
@@ -274,7 +303,7 @@ func (s *Session) driftSysroots(r *drift.Report, in *installed) error {
 		r.Add(found...)
 		wrong = multierror.Append(wrong, err)
 	}
-	return wrong.ErrorOrNil()
+	return joined(wrong)
 }
 
 func (s *Session) specFor(compiler target.Compiler) ([]byte, error) {
@@ -344,7 +373,7 @@ func (s *Session) DriftLock(ctx context.Context) error {
 		}
 	}
 	s.say("%s: %d sources", drift.LockFile, len(lock.Source))
-	return wrong.ErrorOrNil()
+	return joined(wrong)
 }
 
 func (s *Session) lockSource(lock *drift.Lock, src *checkedSource) (bool, error) {
@@ -359,10 +388,4 @@ func (s *Session) lockSource(lock *drift.Lock, src *checkedSource) (bool, error)
 		why = "it is overridden"
 	}
 	return false, fmt.Errorf("%s is not locked: %s", src.Name, why)
-}
-
-// shortIdentity is an identity for people.
-func shortIdentity(id string) string {
-	first, _, _ := strings.Cut(id, " ")
-	return strings.TrimPrefix(first, "git:")
 }

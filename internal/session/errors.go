@@ -80,6 +80,7 @@ var hints = []struct {
 	text    string
 }{
 	{regexp.MustCompile(`no space left on device`), "the disk is full; `mage cache:gc` makes room in the cache"},
+	{regexp.MustCompile("linker `cc` not found"), "build scripts run on this machine and are linked by its C compiler: `apt install gcc libc6-dev` (or your system's like)"},
 	{regexp.MustCompile(`read-only file system`), "the cache or out/ is on a read-only file system; REDOX_CACHE=DIR moves the cache"},
 	{regexp.MustCompile(`(?i)custom targets are unstable`), "the Cranelift backend's assembler is not told about JSON targets; its patch series patches/cg_clif mends it"},
 	{regexp.MustCompile(`IncompatibleSignature`), "Cranelift chooses f128 comparison results by the host (fixed by our backend patches); use a patched toolchain or -backend=llvm:*"},

@@ -1,12 +1,17 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
 
+	"github.com/google/renameio/v2"
+
 	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
 // export makes a folder below out/ equal to an output tree.
@@ -38,4 +43,49 @@ func (s *Session) exportImage(ctx context.Context, image cas.Digest) (*build.Man
 		return nil, err
 	}
 	return build.ReadManifest(text)
+}
+
+// writeSpecs generates the JSON target specs for the compiler in use: into out/ for whoever wants to call
+// rustc by hand, and into targets/ when the compiler is the pinned one, for which those files are kept.
+func (s *Session) writeSpecs(t *Toolchain) error {
+	dir := filepath.Join(s.Config.Root, "targets")
+	triples, err := target.Triples(os.DirFS(dir))
+	if err != nil {
+		return err
+	}
+	for _, triple := range triples {
+		spec, err := target.Load(os.DirFS(dir), triple)
+		if err != nil {
+			return err
+		}
+		text, err := spec.JSON(t.Caps.Compiler())
+		if err != nil {
+			return err
+		}
+		if _, err := writeIfChanged(filepath.Join(s.Config.Out(), "spec", triple+".json"), text); err != nil {
+			return err
+		}
+		if t.Provider != toolchain.FromRustup {
+			continue
+		}
+		wrote, err := writeIfChanged(filepath.Join(dir, triple+".json"), text)
+		if err != nil {
+			return err
+		}
+		if wrote {
+			s.say("generated targets/%s.json", triple)
+		}
+	}
+	return nil
+}
+
+// writeIfChanged writes a file unless it has these bytes already.
+func writeIfChanged(path string, text []byte) (bool, error) {
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return false, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return false, err
+	}
+	return true, renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(filepath.Dir(path)))
 }

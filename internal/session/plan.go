@@ -3,80 +3,184 @@ package session
 import (
 	"context"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
-// printPlan says what a build would do.
-func (s *Session) printPlan(ctx context.Context, roots []*graph.Node) error {
-	verdicts, err := s.engine(nil).DryRun(ctx, roots)
+// wantRecipe is what a recipe gives: its image when it has one, else its staged tree. fallBack tells
+// whether it may go on with LLVM where Cranelift is missing.
+func (s *Session) wantRecipe(name string) (want Want, fallBack bool, err error) {
+	r, err := s.recipe(name)
+	if err != nil {
+		return nil, false, err
+	}
+	want = func(b *build.Builder) ([]*graph.Node, error) {
+		if r.Initfs != nil {
+			n, err := b.Initfs(name)
+			return []*graph.Node{n}, err
+		}
+		n, err := b.Stage(name)
+		return []*graph.Node{n}, err
+	}
+	return want, r.Boot != nil || r.Source.SameAs == "demo", nil
+}
+
+// judged is the graph of a recipe with what a build would do with each step.
+func (s *Session) judged(ctx context.Context, name string) ([]graph.Verdict, error) {
+	want, fallBack, err := s.wantRecipe(name)
+	if err != nil {
+		return nil, err
+	}
+	tools, err := s.tools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	builder, err := s.builder(tools, nil, fallBack)
+	if err != nil {
+		return nil, err
+	}
+	defer builder.Roots.Close()
+	roots, err := want(builder)
+	if err != nil {
+		return nil, err
+	}
+	return s.engine(quiet{}).DryRun(ctx, roots)
+}
+
+// Plan prints what a build of a recipe would run and why, with the times of the last builds.
+func (s *Session) Plan(ctx context.Context, name string) error {
+	verdicts, err := s.judged(ctx, name)
 	if err != nil {
 		return err
 	}
+	return s.writePlan(verdicts)
+}
+
+// printPlan says what a build would do.
+func (s *Session) printPlan(ctx context.Context, roots []*graph.Node) error {
+	verdicts, err := s.engine(quiet{}).DryRun(ctx, roots)
+	if err != nil {
+		return err
+	}
+	return s.writePlan(verdicts)
+}
+
+func (s *Session) writePlan(verdicts []graph.Verdict) error {
 	rows := [][]string{{"STEP", "STATE", "LAST TIME", "REASON"}}
-	run := 0
+	var run, perhaps int
+	var certain, possible time.Duration
 	for _, v := range verdicts {
 		last := ""
 		if v.Estimate > 0 {
 			last = ui.Seconds(v.Estimate)
 		}
-		if v.State != "up to date" {
+		switch v.State {
+		case "run":
 			run++
+			certain += v.Estimate
+		case "depends":
+			perhaps++
+			possible += v.Estimate
 		}
 		rows = append(rows, []string{v.Node.ID, v.State, last, v.Reason})
 	}
 	if err := ui.Table(s.Streams.Out, rows); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Streams.Out, "%d of %d steps would run\n", run, len(verdicts))
+	out := s.Streams.Out
+	if run+perhaps == 0 {
+		fmt.Fprintf(out, "nothing would run: all %d steps are up to date\n", len(verdicts))
+		return nil
+	}
+	fmt.Fprintf(out, "%d of %d steps would run%s", run, len(verdicts), took(certain))
+	if perhaps > 0 {
+		fmt.Fprintf(out, ", and up to %d more%s if outputs change", perhaps, took(possible))
+	}
+	fmt.Fprintln(out)
 	return nil
 }
 
-// Why explains the last difference of a step: field by field between the action of the last build
-// and the one that would run now.
-func (s *Session) Why(ctx context.Context, id string, want Want) error {
-	tools, err := s.tools(ctx)
-	if err != nil {
-		return err
+func took(d time.Duration) string {
+	if d == 0 {
+		return ""
 	}
-	builder, err := s.builder(tools, nil, true)
-	if err != nil {
-		return err
-	}
-	roots, err := want(builder)
-	if err != nil {
-		return err
-	}
-	verdicts, err := s.engine(nil).DryRun(ctx, roots)
-	if err != nil {
-		return err
-	}
-	var ids []string
-	for _, v := range verdicts {
-		if v.Node.ID == id {
-			return s.why(ctx, v)
-		}
-		ids = append(ids, v.Node.ID)
-	}
-	return fmt.Errorf("there is no step %q; steps are %s", id, strings.Join(ids, ", "))
+	return fmt.Sprintf(" (%s of work the last time)", ui.Seconds(d))
 }
 
-func (s *Session) why(ctx context.Context, v graph.Verdict) error {
-	out := s.Streams.Out
-	fmt.Fprintf(out, "%s: %s %s\n", v.Node.ID, v.State, v.Reason)
+// Why explains a step, or all steps of a recipe that would run: field by field what differs between the
+// action of the last build and the one that would run now.
+func (s *Session) Why(ctx context.Context, id string) error {
+	var all []string
+	for _, name := range s.recipesFor(id) {
+		verdicts, err := s.judged(ctx, name)
+		if err != nil {
+			return err
+		}
+		if id == name {
+			return s.whyRecipe(name, verdicts)
+		}
+		for _, v := range verdicts {
+			if v.Node.ID == id {
+				s.why(s.Streams.Out, v)
+				return nil
+			}
+			all = append(all, v.Node.ID)
+		}
+	}
+	slices.Sort(all)
+	return fmt.Errorf("there is no step %q; steps are %s", id, strings.Join(slices.Compact(all), ", "))
+}
+
+// recipesFor are the recipes in whose graph a step can be, the likeliest first.
+func (s *Session) recipesFor(id string) []string {
+	name, _, _ := strings.Cut(id, "/")
+	if s.Recipes[name] != nil {
+		return []string{name}
+	}
+	return []string{"demo", "initfs"}
+}
+
+func (s *Session) whyRecipe(name string, verdicts []graph.Verdict) error {
+	n := 0
+	for _, v := range verdicts {
+		if v.State == "run" {
+			s.why(s.Streams.Out, v)
+			n++
+		}
+	}
+	if n == 0 {
+		fmt.Fprintf(s.Streams.Out, "%s: all %d steps are up to date; `mage why STEP` tells why one ran the last time\n", name, len(verdicts))
+	}
+	return nil
+}
+
+func (s *Session) why(out io.Writer, v graph.Verdict) {
+	line := v.Node.ID + ": " + v.State
+	if v.Reason != "" {
+		line += ": " + v.Reason
+	}
+	fmt.Fprintln(out, line)
 	last := s.History.Get(v.Node.ID)
 	if last == nil {
-		return nil
+		return
 	}
-	fmt.Fprintf(out, "last built %s: action %s, output %s\n", last.When.Local().Format("2006-01-02 15:04:05"), last.Action.Digest().Short(), last.Output.Short())
+	fmt.Fprintf(out, "  last built %s: action %s, output %s\n", last.When.Local().Format("2006-01-02 15:04:05"), last.Action.Digest().Short(), last.Output.Short())
 	if v.Action == nil {
-		return nil
+		return
 	}
-	for _, d := range action.Differences(s.Store, last.Action, v.Action) {
-		fmt.Fprintf(out, "  %s\n", d)
+	differs := action.Differences(s.Store, last.Action, v.Action)
+	if len(differs) == 0 && last.Previous != nil {
+		fmt.Fprintln(out, "  nothing differs now; what was new in that build:")
+		differs = action.Differences(s.Store, last.Previous, last.Action)
 	}
-	return nil
+	for _, d := range differs {
+		fmt.Fprintf(out, "    %s\n", d)
+	}
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/graph"
@@ -94,6 +97,32 @@ func sourceOf(r *recipe.Recipe) string {
 		return "crate " + s.Crate + " " + s.Version
 	}
 	return "this repository"
+}
+
+// RecipeLock writes recipes/<name>/Cargo.lock for a source that brings none.
+func (s *Session) RecipeLock(ctx context.Context, name string) error {
+	r, err := s.recipe(name)
+	if err != nil {
+		return err
+	}
+	built, err := s.Build(ctx, true, func(b *build.Builder) ([]*graph.Node, error) {
+		n, err := b.Patched(name)
+		return []*graph.Node{n}, err
+	})
+	if err != nil || built == nil {
+		return err
+	}
+	var log bytes.Buffer
+	text, err := built.Builder.Lock(ctx, r.WithProfile(s.Config.Profile), built.Output(0), &log)
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(log.Bytes()))
+	}
+	path := filepath.Join(r.Dir, build.LockName)
+	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(r.Dir)); err != nil {
+		return err
+	}
+	s.say("%s written; the recipe takes it by\n  [cargo]\n  lock = %q", s.relative(path), build.LockName)
+	return nil
 }
 
 // RecipeClean forgets what was built of a recipe here: its exec roots, its results in out/ and what

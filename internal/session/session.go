@@ -8,6 +8,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -147,10 +148,9 @@ func (s *Session) builder(tools build.Tools, jobs *run.Jobserver, fallBack bool)
 	if err != nil {
 		return nil, err
 	}
-	cache := s.Config.Cache
 	return build.New(build.Options{
 		Recipes: s.Recipes, Profile: s.Config.Profile, Target: s.Config.Target, Tools: tools, Store: s.Store,
-		Roots: &execroot.Runner{Store: s.Store, Dir: filepath.Join(cache, "work"), Expand: build.Placeholders(tools, cargoHome),
+		Roots: &execroot.Runner{Store: s.Store, Dir: s.workDir(), Expand: build.Placeholders(tools, cargoHome),
 			Jobs: jobs, Notice: func(line string) { s.say("%s", line) }},
 		Specs: os.DirFS(filepath.Join(s.Config.Root, "targets")), Patches: os.DirFS(filepath.Join(s.Config.Root, "patches")),
 		Sources: s.fetcher(tools, cargoHome), Overrides: s.overrides, Backends: backends, Stats: s.Stats, CargoHome: cargoHome,
@@ -210,6 +210,8 @@ func (s *Session) Build(ctx context.Context, fallBack bool, want Want) (*Built, 
 	if err != nil {
 		return nil, err
 	}
+	s.sweep()
+	defer builder.Roots.Close()
 	roots, err := want(builder)
 	if err != nil {
 		return nil, err
@@ -233,6 +235,9 @@ func (s *Session) perform(ctx context.Context, builder *build.Builder, roots []*
 		if traceErr := trace.WriteFile(filepath.Join(s.Config.Out(), "trace.json")); traceErr != nil {
 			s.say("could not write the trace: %v", traceErr)
 		}
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil, fmt.Errorf("stopped (%w): what was done is kept, the next run goes on from there", err)
 	}
 	if err != nil {
 		return nil, s.explain(err)

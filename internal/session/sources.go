@@ -3,10 +3,13 @@ package session
 import (
 	"context"
 	"errors"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/drift"
@@ -100,6 +103,7 @@ func (s *Session) describe(b *build.Builder, r *recipe.Recipe, profile string) c
 	if profile != "" {
 		src.Name += "@" + profile
 	}
+	src.Locks = s.cargoLocks(r.Name, profile)
 	pinned := build.New(build.Options{Recipes: s.Recipes, Profile: profile, Overrides: &source.Overrides{}})
 	if as, err := pinned.Resolved(src.recipe); err == nil {
 		src.Identity, _ = as.Identity()
@@ -122,6 +126,23 @@ func (s *Session) describe(b *build.Builder, r *recipe.Recipe, profile string) c
 		}
 	}
 	return src
+}
+
+// cargoLocks are where the Cargo.lock files lie that the recipes of a source build by.
+func (s *Session) cargoLocks(name, profile string) []string {
+	var paths []string
+	for _, other := range s.Recipes.Names() {
+		r := s.Recipes[other].WithProfile(profile)
+		if other != name && r.Source.SameAs != name {
+			continue
+		}
+		paths = append(paths, path.Join(r.Cargo.Dir, "Cargo.lock"))
+		for _, step := range r.Steps {
+			paths = append(paths, path.Join(step.Dir, "Cargo.lock"))
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
 func (s *Session) inCheckout(dir string) bool {
@@ -178,3 +199,11 @@ func (quiet) Started(*graph.Node, string, time.Duration)                {}
 func (quiet) Status(*graph.Node, string)                                {}
 func (quiet) Finished(*graph.Node, graph.Outcome, time.Duration, error) {}
 func (quiet) Notice(string)                                             {}
+
+// joined is one error as it is, several as a list, nil for none.
+func joined(all *multierror.Error) error {
+	if all != nil && len(all.Errors) == 1 {
+		return all.Errors[0]
+	}
+	return all.ErrorOrNil()
+}

@@ -74,7 +74,10 @@ func (s *Session) TargetSpec(ctx context.Context, o SpecOptions) error {
 	for _, triple := range triples {
 		wrong = multierror.Append(wrong, s.targetSpec(triple, compiler, o))
 	}
-	return wrong.ErrorOrNil()
+	if o.Check && wrong.ErrorOrNil() == nil {
+		s.say("%d generated targets are what their sources give for rustc %s", len(triples), compiler.Release)
+	}
+	return joined(wrong)
 }
 
 func (s *Session) targetSpec(triple string, compiler target.Compiler, o SpecOptions) error {
@@ -119,7 +122,7 @@ func (s *Session) compilerFor(ctx context.Context, word string) (target.Compiler
 		sort.Strings(known)
 		return target.Compiler{}, fmt.Errorf("what rustc %q wants is not known; known are %s, and -compiler=installed measures", word, strings.Join(known, ", "))
 	}
-	in, err := s.look(ctx)
+	in, err := s.lookAtToolchain(ctx)
 	if err != nil {
 		return target.Compiler{}, err
 	}

@@ -29,14 +29,16 @@ type installed struct {
 	problem   error
 }
 
-func (s *Session) pinPath() string { return filepath.Join(s.Config.Root, "toolchain", "toolchain.toml") }
+func (s *Session) pinPath() string {
+	return filepath.Join(s.Config.Root, "toolchain", "toolchain.toml")
+}
 
 func (s *Session) lockPath() string {
 	return filepath.Join(s.Config.Root, "toolchain", "toolchain.lock.toml")
 }
 
-// look finds out as much about the toolchain as there is. Only an unreadable pin is an error.
-func (s *Session) look(ctx context.Context) (*installed, error) {
+// lookAtToolchain finds out as much about the toolchain as there is. Only an unreadable pin is an error.
+func (s *Session) lookAtToolchain(ctx context.Context) (*installed, error) {
 	pin, err := toolchain.LoadPin(s.pinPath())
 	if err != nil {
 		return nil, err
@@ -78,7 +80,7 @@ func (s *Session) ToolchainShow(ctx context.Context, asJSON, probe bool) error {
 			return err
 		}
 	}
-	i, err := s.look(ctx)
+	i, err := s.lookAtToolchain(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,7 +126,7 @@ func (s *Session) ToolchainLock(ctx context.Context) error {
 	if s.Config.Toolchain != "" {
 		return fmt.Errorf("the lock is of the pinned toolchain: unset REDOX_TOOLCHAIN (%s)", s.Config.Toolchain)
 	}
-	i, err := s.look(ctx)
+	i, err := s.lookAtToolchain(ctx)
 	if err != nil {
 		return err
 	}
@@ -138,12 +140,26 @@ func (s *Session) ToolchainLock(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lock.Record(i.pin.Toolchain.Channel, *i.version, i.identity)
+	identity, err := identifyAnew(ctx, i.toolchain)
+	if err != nil {
+		return err
+	}
+	lock.Record(i.pin.Toolchain.Channel, *i.version, identity)
 	if err := lock.Write(s.lockPath()); err != nil {
 		return err
 	}
 	s.say("%s: %s on %s, rustc %s", s.relative(s.lockPath()), lock.Channel, i.version.Host, i.version.Commit)
 	return s.expect(i)
+}
+
+// identifyAnew reads every file of a toolchain, whatever was kept of it: about half a gigabyte.
+func identifyAnew(ctx context.Context, t *toolchain.Toolchain) (_ *toolchain.Identity, err error) {
+	dir, err := os.MkdirTemp("", "redox-clif-identity-*")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	return t.Identify(ctx, dir)
 }
 
 // expect fills in what the pin expects of its channel, which a change of the channel leaves empty.
@@ -208,7 +224,14 @@ func (s *Session) ToolchainPin(ctx context.Context, channel string, link bool) e
 
 func (s *Session) showChanges(changes []toolchain.Change) {
 	for _, c := range changes {
-		fmt.Fprintf(s.Streams.Out, "%s: %s -> %s\n", s.relative(c.Path), c.Old, c.New)
+		what := c.Old + " -> " + c.New
+		switch c.Old {
+		case toolchain.NewFile:
+			what = "new, carries " + c.New + " into a source"
+		case toolchain.OtherText:
+			what = "brought along"
+		}
+		fmt.Fprintf(s.Streams.Out, "%s: %s\n", s.relative(c.Path), what)
 	}
 	switch {
 	case len(changes) == 0:
@@ -238,7 +261,7 @@ func (s *Session) toolchainFiles(sources []checkedSource) ([]string, error) {
 	out := filepath.Join(s.Config.Root, "out") + string(filepath.Separator)
 	files = slices.DeleteFunc(files, func(path string) bool { return strings.HasPrefix(path, out) })
 	slices.Sort(files)
-	return slices.Compact(files), wrong.ErrorOrNil()
+	return slices.Compact(files), joined(wrong)
 }
 
 // filesNaming are the other files that have to name the channel, with the text they get.

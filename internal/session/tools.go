@@ -31,13 +31,28 @@ func (s *Session) tools(ctx context.Context) (build.Tools, error) {
 	if err != nil {
 		return build.Tools{}, err
 	}
+	if err := s.writeSpecs(t); err != nil {
+		return build.Tools{}, err
+	}
+	problem := t.craneliftProblem()
 	return build.Tools{
 		Name: t.Name(), Identity: t.Caps.Digest(), BinDir: filepath.Dir(t.Rustc), RustSrc: filepath.Dir(t.Library),
 		Rustc: t.Rustc, Cargo: t.Cargo, LLD: t.Lld(), NM: t.Tools["llvm-nm"], Objcopy: t.Tools["llvm-objcopy"],
 		Strip: t.Tools["llvm-strip"], Archive: t.Tools["llvm-ar"], Compiler: t.Caps.Compiler(),
 		RustcUnstable: t.Caps.RustcUnstableForJSON, CargoJSON: t.Caps.CargoJSONTargetSpec,
-		Cranelift: t.Caps.Can(toolchain.Cranelift, toolchain.Asm).OK,
+		Cranelift: problem == "", CraneliftProblem: problem,
 	}, nil
+}
+
+// craneliftProblem says why the Cranelift backend cannot build user space, "" when it can: the standard
+// library alone has assembly and f128 comparisons in it.
+func (t *Toolchain) craneliftProblem() string {
+	for _, feature := range []toolchain.Feature{toolchain.Present, toolchain.Asm, toolchain.F128} {
+		if r := t.Caps.Can(toolchain.Cranelift, feature); !r.OK {
+			return fmt.Sprintf("%s: %s", feature, r.Detail)
+		}
+	}
+	return ""
 }
 
 // Name is what rustc calls itself.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,6 +56,11 @@ func FileChannel(path string) (channel string, line int, err error) {
 	if err != nil {
 		return "", 0, err
 	}
+	return ChannelOf(path, data)
+}
+
+// ChannelOf is FileChannel for a text already read; path tells the form and is for messages.
+func ChannelOf(path string, data []byte) (channel string, line int, err error) {
 	if legacy(path, data) {
 		return strings.TrimSpace(string(data)), 1, nil
 	}
@@ -87,20 +93,30 @@ type Repin struct {
 	Pin     string   // path of our toolchain.toml
 	Files   []string // rust-toolchain files to follow it
 	Link    bool     // make Files links to Pin instead of rewriting them
+	// Also are other files that name the channel, by path, with their new content: they are
+	// written with the rest or not at all.
+	Also map[string][]byte
 }
 
 // Change is one file that Repin would change or has changed.
 type Change struct {
 	Path string
-	Old  string // what it asked for before: a channel, "path:DIR" or "link:TARGET"
+	Old  string // what it asked for before: a channel, "path:DIR" or "link:TARGET"; or NewFile, OtherText
 	New  string // the channel, or "link:TARGET"
 
 	content []byte // new content of a file; nil for a link
 	before  state
 }
 
+// What Change.Old says of a file of Repin.Also: that it was not there, or had another text.
+const (
+	NewFile   = "no file"
+	OtherText = "another text"
+)
+
 // state is a file as it was, for putting it back.
 type state struct {
+	absent  bool
 	link    string // target of a link, else empty
 	content []byte
 	mode    fs.FileMode
@@ -133,10 +149,29 @@ func (r Repin) Plan() ([]Change, error) {
 			consider(path, r.planRewrite)
 		}
 	}
+	for _, path := range slices.Sorted(maps.Keys(r.Also)) {
+		consider(path, r.planAlso)
+	}
 	if err := wrong.ErrorOrNil(); err != nil {
 		return nil, err
 	}
 	return changes, nil
+}
+
+// planAlso replaces the content of a file or makes the file.
+func (r Repin) planAlso(path string) (*Change, error) {
+	before, err := stateOf(path)
+	old := OtherText
+	if errors.Is(err, fs.ErrNotExist) {
+		before, old, err = state{absent: true, mode: 0o644}, NewFile, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !before.absent && bytes.Equal(before.content, r.Also[path]) {
+		return nil, nil
+	}
+	return &Change{Path: path, Old: old, New: r.Channel, content: r.Also[path], before: before}, nil
 }
 
 // planPin changes our own pin; what the old channel was expected to be says
@@ -317,10 +352,18 @@ func (c *Change) write() error {
 	if target, isLink := strings.CutPrefix(c.New, "link:"); isLink {
 		return renameio.Symlink(target, c.Path)
 	}
+	if c.before.absent {
+		if err := os.MkdirAll(filepath.Dir(c.Path), 0o755); err != nil {
+			return err
+		}
+	}
 	return renameio.WriteFile(c.Path, c.content, c.before.mode)
 }
 
 func (s state) restore(path string) error {
+	if s.absent {
+		return os.Remove(path)
+	}
 	if s.link != "" {
 		return renameio.Symlink(s.link, path)
 	}

@@ -1,0 +1,95 @@
+package cas
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// youngest is the age below which Sweep leaves a file alone: a file that has just been made
+// may not be locked yet.
+const youngest = 10 * time.Second
+
+// newTemp makes a file to write a blob into, locked (flock) for as long as it is open, so that
+// Sweep can tell it from what a killed run left.
+func (s *Store) newTemp() (*os.File, error) {
+	tmp, err := os.CreateTemp(s.tmpDir(), "put-*")
+	if errors.Is(err, fs.ErrNotExist) {
+		// The folder went away under a running build; nothing that matters was in it.
+		if err := os.MkdirAll(s.tmpDir(), 0o755); err != nil {
+			return nil, err
+		}
+		tmp, err = os.CreateTemp(s.tmpDir(), "put-*")
+	}
+	if err != nil {
+		return nil, err
+	}
+	// Without the lock a file of an hour-long write could be swept; that is no reason to fail.
+	_ = unix.Flock(int(tmp.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	return tmp, nil
+}
+
+// Sweep removes the half-written files that killed runs left behind and returns how many bytes
+// they took. Files that a running process writes stay. A store that cannot be written to
+// has nothing to sweep.
+func (s *Store) Sweep(now time.Time) (int64, error) {
+	entries, err := os.ReadDir(s.tmpDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	var freed int64
+	for _, e := range entries {
+		n, err := s.sweepOne(filepath.Join(s.tmpDir(), e.Name()), now)
+		if isReadOnly(err) || errors.Is(err, fs.ErrPermission) {
+			return freed, nil
+		}
+		if err != nil {
+			return freed, err
+		}
+		freed += n
+	}
+	return freed, nil
+}
+
+func (s *Store) sweepOne(path string, now time.Time) (int64, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return 0, nil
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	if now.Sub(Stored(info)) < youngest {
+		return 0, nil
+	}
+	err = os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	return info.Size(), err
+}
+
+// Stored is when a blob got into the store. Its modification time is set by hand (see the package
+// comment), so it is the change time that tells.
+func Stored(info fs.FileInfo) time.Time {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(0, changeTime(st))
+	}
+	return info.ModTime()
+}

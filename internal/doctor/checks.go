@@ -1,0 +1,203 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pannous/redox-clif/internal/qemu"
+)
+
+// Toolchain is what is known of the Rust toolchain: package session fills it in.
+type Toolchain struct {
+	Channel   string // the pin
+	Name      string // "rustc 1.94.0-nightly (fcd630976)", empty when none was found
+	Directory string // REDOX_TOOLCHAIN, empty for rustup
+	Problem   string // why it was not found or does not fit the pin; one line
+	// Lacking are parts that the pin wants, as rustup components.
+	Lacking   []string
+	Cranelift bool
+	// CraneliftWhy is why Cranelift is not usable.
+	CraneliftWhy string
+}
+
+// Settings are what the checks need to know of the checkout.
+type Settings struct {
+	GoVersion string // wanted, "1.26": go.mod's
+	GOOS      string
+	Arch      string // of the target: "aarch64"
+	Cache     string // where builds keep their results
+	Out       string
+	Toolchain Toolchain
+	// Hosts are what fetching needs; none are asked without the user's word.
+	Hosts []Host
+}
+
+// Host is something that `mage fetch` gets things from.
+type Host struct {
+	What, From string
+	Try        func(ctx context.Context) error
+}
+
+// gigabytes of free space that a cold build of the initfs wants in the cache, and out/ for an image.
+const (
+	cacheSpace = 8 << 30
+	outSpace   = 1 << 30
+)
+
+// Examine makes every check.
+func Examine(ctx context.Context, m Machine, s Settings) *Report {
+	c := &checker{ctx: ctx, m: m, family: Identify(s.GOOS, m.Root())}
+	c.golang(s)
+	c.program("git", forInitfs, packages{"git", "git", "!xcode-select --install"}, "git")
+	c.toolchain(s.Toolchain)
+	c.program("C compiler of the host", forInitfs+" (build scripts link with it)", packages{"gcc libc6-dev", "gcc", "!xcode-select --install"}, "cc", "gcc", "clang")
+	c.qemu(s)
+	c.program("clang", forC, packages{"clang lld", "clang lld", "llvm lld"}, "clang")
+	c.space("space for the cache", s.Cache, cacheSpace)
+	c.space("space for out/", s.Out, outSpace)
+	c.network(s.Hosts)
+	return &c.report
+}
+
+// golang checks the go that runs the targets. This program was built by some go; the one in PATH is what
+// builds the magefiles the next time.
+func (c *checker) golang(s Settings) {
+	p := packages{"golang-go", "golang", "go"}
+	path := c.m.Look("go")
+	if path == "" {
+		c.lacks("go", forAll, "no go in PATH", p.install(c.family)+", or from https://go.dev/dl/")
+		return
+	}
+	out, err := c.m.Run(c.ctx, path, "env", "GOVERSION")
+	version := strings.TrimPrefix(strings.TrimSpace(out), "go")
+	switch {
+	case err != nil:
+		c.lacks("go", forAll, path+" does not run: "+firstLine(err.Error()), p.install(c.family))
+	case older(version, s.GoVersion) && older(version, "1.21"):
+		// From 1.21 on go gets the version that go.mod wants by itself.
+		c.lacks("go", forAll, "go "+version+" is older than "+s.GoVersion, "get "+s.GoVersion+" or newer from https://go.dev/dl/")
+	default:
+		c.ok("go", forAll, version+" ("+path+")")
+	}
+}
+
+func older(version, wanted string) bool {
+	a, b := strings.Split(version, "."), strings.Split(wanted, ".")
+	for i := range min(len(a), len(b)) {
+		x, errX := strconv.Atoi(a[i])
+		y, errY := strconv.Atoi(b[i])
+		if errX != nil || errY != nil || x != y {
+			return errX == nil && errY == nil && x < y
+		}
+	}
+	return false
+}
+
+const rustupInstall = "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --default-toolchain none"
+
+// toolchain checks rustup, the pinned toolchain, its parts and Cranelift.
+func (c *checker) toolchain(t Toolchain) {
+	if t.Directory == "" {
+		if path := c.m.Look("rustup"); path != "" {
+			c.ok("rustup", forAll, path)
+		} else if t.Name == "" {
+			c.lacks("rustup", forAll, "no rustup in PATH", rustupInstall)
+		}
+	}
+	const what = "Rust toolchain"
+	switch {
+	case t.Name == "" && t.Directory != "":
+		c.lacks(what, forAll, firstLine(t.Problem), "set REDOX_TOOLCHAIN to a toolchain directory, or unset it to use "+t.Channel)
+		return
+	case t.Name == "":
+		c.lacks(what, forAll, firstLine(t.Problem), "go tool mage toolchain:install")
+		return
+	case t.Problem != "" && len(t.Lacking) == 0:
+		c.lacks(what, forAll, firstLine(t.Problem), "rustup toolchain uninstall "+t.Channel+" && go tool mage toolchain:install")
+	default:
+		c.ok(what, forAll, t.Name)
+	}
+	c.components(t)
+	if t.Cranelift {
+		c.ok("Cranelift backend", "building by Cranelift", "assembles asm for the JSON target")
+		return
+	}
+	c.lacks("Cranelift backend", "building by Cranelift", firstLine(t.CraneliftWhy), "go tool mage toolchain:install -cranelift, or REDOX_TOOLCHAIN=DIR, or -backend='llvm:*'")
+}
+
+func (c *checker) components(t Toolchain) {
+	if len(t.Lacking) == 0 {
+		c.ok("Rust components", forAll, "all that the pin wants")
+		return
+	}
+	lacking := slices.Compact(slices.Sorted(slices.Values(t.Lacking)))
+	fix := "rustup component add " + strings.Join(lacking, " ") + " --toolchain " + t.Channel
+	if t.Directory != "" {
+		fix = "add them to " + t.Directory + ", or unset REDOX_TOOLCHAIN to use " + t.Channel
+	}
+	c.lacks("Rust components", forAll, "without "+strings.Join(lacking, ", "), fix)
+}
+
+// qemu checks the emulator, which the demo boots in, and the firmware, which only whole images need.
+func (c *checker) qemu(s Settings) {
+	what := "qemu-system-" + s.Arch
+	path, err := qemu.Find(s.Arch, func(name string) (string, error) {
+		if path := c.m.Look(name); path != "" {
+			return path, nil
+		}
+		return "", fmt.Errorf("no %s in PATH", name)
+	})
+	if err == nil {
+		c.ok(what, forDemo+", run", path)
+	} else {
+		c.lacksQEMU(what, forDemo+", run", err)
+	}
+	firmware, err := qemu.FindFirmware(c.m.Root(), s.Arch)
+	if err == nil {
+		c.ok("UEFI firmware", forImages, firmware.Code)
+	} else {
+		c.lacksQEMU("UEFI firmware", forImages, err)
+	}
+}
+
+func (c *checker) lacksQEMU(what, purpose string, err error) {
+	e := (*qemu.NotInstalledError)(nil)
+	if !errors.As(err, &e) {
+		c.lacks(what, purpose, firstLine(err.Error()), "")
+		return
+	}
+	c.lacks(what, purpose, "not installed", packages{e.Debian, e.Fedora, e.Brew}.install(c.family))
+}
+
+func (c *checker) space(what, dir string, wanted int64) {
+	free, err := c.m.Free(dir)
+	gib := func(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
+	switch {
+	case err != nil:
+		c.lacks(what, forInitfs, firstLine(err.Error()), "REDOX_CACHE=DIR moves the cache to another disk")
+	case free < wanted:
+		c.lacks(what, forInitfs, fmt.Sprintf("%s free in %s, a cold build wants %s", gib(free), dir, gib(wanted)),
+			"go tool mage cache:gc, or REDOX_CACHE=DIR on another disk")
+	default:
+		c.ok(what, forInitfs, gib(free)+" free in "+dir)
+	}
+}
+
+func (c *checker) network(hosts []Host) {
+	for _, h := range hosts {
+		if err := h.Try(c.ctx); err != nil {
+			c.lacks(h.What, forNetwork, h.From+": "+firstLine(err.Error()), "check the proxy settings (https_proxy), or name a [mirror] in overrides.toml")
+			continue
+		}
+		c.ok(h.What, forNetwork, h.From)
+	}
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}

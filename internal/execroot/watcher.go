@@ -1,0 +1,90 @@
+package execroot
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"strings"
+)
+
+// longestLine bounds what is kept of output that never ends its line.
+const longestLine = 64 << 10
+
+// watcher looks at output as it goes by: the newest line for the status, the first error line
+// for the failure.
+type watcher struct {
+	status func(string)
+	rest   []byte
+	first  string
+	at     string // "src/main.rs:3:9", where rustc says the first error is
+	lines  int    // since the first error
+}
+
+// Write implements io.Writer.
+func (w *watcher) Write(p []byte) (int, error) {
+	w.rest = append(w.rest, p...)
+	for {
+		i := bytes.IndexByte(w.rest, '\n')
+		if i < 0 {
+			break
+		}
+		w.line(string(w.rest[:i]))
+		w.rest = w.rest[i+1:]
+	}
+	if len(w.rest) > longestLine {
+		w.end()
+	}
+	return len(p), nil
+}
+
+// end takes what is left as a line.
+func (w *watcher) end() {
+	w.line(string(w.rest))
+	w.rest = nil
+}
+
+func (w *watcher) line(line string) {
+	line = strings.TrimSpace(line)
+	if line == "" {
+		return
+	}
+	if w.first != "" {
+		w.lines++
+		// rustc's second line names the place, or its third when a note is between.
+		if place, ok := strings.CutPrefix(line, "--> "); ok && w.at == "" && w.lines <= 2 {
+			w.at = place
+		}
+	} else if isError(line) {
+		w.first = line
+	}
+	if w.status != nil {
+		w.status(line)
+	}
+}
+
+// message is the first error with its place.
+func (w *watcher) message() string {
+	if w.at == "" {
+		return w.first
+	}
+	return w.at + ": " + w.first
+}
+
+// isError knows the first words of rustc, cargo, lld and the LLVM tools.
+func isError(line string) bool {
+	return strings.HasPrefix(line, "error") || strings.HasPrefix(line, "rust-lld: error") ||
+		strings.HasPrefix(line, "ld.lld: error") || strings.HasPrefix(line, "fatal error") ||
+		strings.Contains(line, "internal compiler error") || strings.HasPrefix(line, "llvm-") && strings.Contains(line, "error:")
+}
+
+// FirstError returns the first error line of a log, "" when none looks like one.
+func FirstError(r io.Reader) string {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if line := strings.TrimSpace(lines.Text()); isError(line) {
+			return line
+		}
+	}
+	return ""
+}

@@ -1,0 +1,174 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/diskfs/go-diskfs/backend"
+	"github.com/diskfs/go-diskfs/backend/file"
+	"github.com/diskfs/go-diskfs/filesystem/fat12"
+	"github.com/diskfs/go-diskfs/partition/gpt"
+)
+
+const (
+	sector = 512
+	mib    = 1 << 20
+
+	// Where things start, in sectors. With a boot partition of 1 MiB RedoxFS begins at exactly 2 MiB, where the
+	// boot loader looks also on a disk whose table it cannot read.
+	biosStart = 34
+	efiStart  = 2048
+	// reserved sectors at the end hold the second copy of the table; the last partition ends at a whole MiB before them.
+	reserved = 34
+
+	rootName = "REDOX"
+)
+
+// Part is a place in an image, in bytes.
+type Part struct{ Offset, Length int64 }
+
+// layout are the sizes an image is cut into.
+type layout struct {
+	size, efi int64 // bytes
+}
+
+func (l layout) check() error {
+	switch {
+	case l.size%mib != 0 || l.efi%mib != 0:
+		return errors.New("sizes are whole MiB")
+	case l.efi < mib || l.efi > 32*mib:
+		return errors.New("the boot partition has 1 to 32 MiB")
+	case l.root().Length < 2*mib:
+		return fmt.Errorf("%d MiB are too few: the table takes 1, the boot partition %d, alignment 1, and RedoxFS wants 2", l.size/mib, l.efi/mib)
+	}
+	return nil
+}
+
+func (l layout) boot() Part { return Part{efiStart * sector, l.efi} }
+
+func (l layout) root() Part {
+	start := int64(efiStart*sector) + l.efi
+	end := (l.size - reserved*sector) / mib * mib
+	return Part{start, end - start}
+}
+
+// table is the partition table. Its identifiers come from the image's own, so that equal images are equal bytes.
+func (l layout) table(id UUID) *gpt.Table {
+	part := func(i int, kind gpt.Type, name string, start, length int64) *gpt.Partition {
+		return &gpt.Partition{Index: i, Start: uint64(start / sector), End: uint64((start+length)/sector - 1),
+			Type: kind, Name: name, GUID: id.derive(name).String()}
+	}
+	boot, root := l.boot(), l.root()
+	return &gpt.Table{
+		LogicalSectorSize: sector, PhysicalSectorSize: sector, ProtectiveMBR: true, GUID: id.derive("GPT").String(),
+		Partitions: []*gpt.Partition{
+			part(1, gpt.BIOSBoot, "BIOS", biosStart*sector, (efiStart-biosStart)*sector),
+			part(2, gpt.EFISystemPartition, "EFI", boot.Offset, boot.Length),
+			part(3, gpt.LinuxFilesystem, rootName, root.Offset, root.Length),
+		},
+	}
+}
+
+// format writes the partition table and the boot partition with its one file.
+func (l layout) format(path string, id UUID, loaderName string, loader io.Reader, at time.Time) error {
+	disk, err := file.OpenFromPath(path, false)
+	if err != nil {
+		return err
+	}
+	defer disk.Close()
+	w, err := disk.Writable()
+	if err != nil {
+		return err
+	}
+	if err := l.table(id).Write(w, l.size); err != nil {
+		return fmt.Errorf("partition table: %w", err)
+	}
+	if loader == nil {
+		return nil
+	}
+	if err := l.formatBoot(disk, loaderName, loader, at); err != nil {
+		return fmt.Errorf("boot partition: %w", err)
+	}
+	return nil
+}
+
+func (l layout) formatBoot(disk backend.Storage, name string, loader io.Reader, at time.Time) error {
+	boot := l.boot()
+	fs, err := fat12.Create(disk, boot.Length, boot.Offset, sector, "EFI", true)
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{"/EFI", "/EFI/BOOT"} {
+		if err := fs.Mkdir(dir); err != nil {
+			return err
+		}
+	}
+	path := "/EFI/BOOT/" + name
+	f, err := fs.OpenFile(path, os.O_CREATE|os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(f, loader); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	for _, p := range []string{"/EFI", "/EFI/BOOT", path} {
+		if err := fs.Chtimes(p, at, at, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ErrNoRoot says that a file has no place for a RedoxFS that we know.
+var ErrNoRoot = errors.New("no partition named REDOX")
+
+// FindRoot says where RedoxFS lies in an image: the partition REDOX of its table, or for an image without one the whole file.
+func FindRoot(path string) (Part, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Part{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Part{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return Part{}, fmt.Errorf("%s is no regular file", path)
+	}
+	var magic [8]byte
+	if _, err := f.ReadAt(magic[:], sector); err != nil || string(magic[:]) != "EFI PART" {
+		if has(f, "RedoxFS\x00", 0) {
+			return Part{0, info.Size()}, nil
+		}
+		return Part{}, fmt.Errorf("%s: neither a partition table nor RedoxFS: %w", path, ErrNoRoot)
+	}
+	table, err := gpt.Read(f, sector, sector)
+	if err != nil {
+		return Part{}, fmt.Errorf("%s: partition table: %w", path, err)
+	}
+	for _, p := range table.Partitions {
+		if p.Name != rootName && !has(f, "RedoxFS\x00", int64(p.Start)*sector) {
+			continue
+		}
+		part := Part{int64(p.Start) * sector, int64(p.End-p.Start+1) * sector}
+		if part.Offset+part.Length > info.Size() {
+			return Part{}, fmt.Errorf("%s is truncated: %d bytes, its table says at least %d", path, info.Size(), part.Offset+part.Length)
+		}
+		return part, nil
+	}
+	return Part{}, fmt.Errorf("%s: %w", path, ErrNoRoot)
+}
+
+func has(f io.ReaderAt, text string, at int64) bool {
+	b := make([]byte, len(text))
+	_, err := f.ReadAt(b, at)
+	return err == nil && string(b) == text
+}

@@ -1,0 +1,82 @@
+package redoxfs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strconv"
+)
+
+// The operations.
+const (
+	OpDir    = "dir"    // makes a directory, or changes one that is there
+	OpFile   = "file"   // writes a file's content, in place of an old one
+	OpLink   = "link"   // makes a symbolic link, in place of an old link
+	OpMeta   = "meta"   // sets mode, owner, time
+	OpRemove = "remove" // removes
+)
+
+// Op is one change. For a new node nil means: mode 0755 or 0644, owner 0, time 0; for an old one: as it is.
+type Op struct {
+	Op   string `json:"op"`
+	Path string `json:"path"` // absolute, inside the volume
+	// From is a file of the host; Text is the content itself.
+	From   string  `json:"from,omitempty"`
+	Text   *string `json:"text,omitempty"`
+	Target string  `json:"target,omitempty"` // of a link
+	Mode   *uint16 `json:"mode,omitempty"`   // permission bits
+	UID    *uint32 `json:"uid,omitempty"`
+	GID    *uint32 `json:"gid,omitempty"`
+	// MTime is seconds since 1970; creation and access time follow it.
+	MTime     *uint64 `json:"mtime,omitempty"`
+	MTimeNsec *uint32 `json:"mtime_nsec,omitempty"`
+	// Recursive removes trees; MayLack accepts that there is nothing to remove.
+	Recursive bool `json:"recursive,omitempty"`
+	MayLack   bool `json:"may_lack,omitempty"`
+}
+
+// Applied counts what was done.
+type Applied struct {
+	Entries int64 `json:"entries"`
+	Bytes   int64 `json:"bytes"` // of file content
+}
+
+// ApplyOptions say how operations are carried out.
+type ApplyOptions struct {
+	// Parents makes missing directories, 0755 root.
+	Parents bool
+	// FlushMiB bounds the memory: data is written each time so much of it is waiting. 0 keeps everything back until all
+	// operations have succeeded, so that a failure leaves the volume as it was.
+	FlushMiB int
+	// NoSync leaves it to the caller to flush the file.
+	NoSync bool
+	// Progress is called now and then; may be nil.
+	Progress func(Applied)
+}
+
+// Apply carries out operations in order.
+func (v Volume) Apply(ctx context.Context, ops []Op, o ApplyOptions) (Applied, error) {
+	var options []string
+	if o.Parents {
+		options = append(options, "--parents")
+	}
+	if o.NoSync {
+		options = append(options, "--no-sync")
+	}
+	if o.FlushMiB > 0 {
+		options = append(options, "--flush-mib", strconv.Itoa(o.FlushMiB))
+	}
+	if o.Progress != nil {
+		options = append(options, "--progress")
+	}
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	for i := range ops {
+		if err := e.Encode(&ops[i]); err != nil {
+			return Applied{}, err
+		}
+	}
+	var done Applied
+	return done, v.run(ctx, &text, &done, o.Progress, "apply", nil, options...)
+}

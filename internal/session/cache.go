@@ -1,0 +1,183 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/lockfile"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// CacheDir prints where the cache is.
+func (s *Session) CacheDir() error {
+	_, err := fmt.Fprintln(s.Streams.Out, s.Config.Cache)
+	return err
+}
+
+// cacheFolders are the parts of the cache, for people.
+var cacheFolders = []struct{ name, holds string }{
+	{"actions", "results by action digest"},
+	{"cas", "files and trees by digest"},
+	{"work", "folders that tools work in, with cargo's incremental state"},
+	{"sources", "fetched repositories and archives"},
+	{"cargo-home", "crates that cargo downloaded"},
+	{"toolchains", "what is known of toolchains"},
+}
+
+// CacheStats prints what is in the cache and how much of it.
+func (s *Session) CacheStats(ctx context.Context) error {
+	rows := [][]string{{"FOLDER", "FILES", "SIZE", "HOLDS"}}
+	var total int64
+	for _, f := range cacheFolders {
+		n, size, err := sizeOf(ctx, filepath.Join(s.Config.Cache, f.name))
+		if err != nil {
+			return err
+		}
+		total += size
+		rows = append(rows, []string{f.name, fmt.Sprint(n), ui.Bytes(size), f.holds})
+	}
+	rows = append(rows, []string{"total", "", ui.Bytes(total), s.Config.Cache})
+	if err := ui.Table(s.Streams.Out, rows); err != nil {
+		return err
+	}
+	return s.workStats(ctx)
+}
+
+// workStats lists the lasting folders: they are most of what a cache weighs.
+func (s *Session) workStats(ctx context.Context) error {
+	folders, err := s.roots().Folders()
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"WORK FOLDER", "SIZE", "LAST USED"}}
+	for _, f := range folders {
+		_, size, err := sizeOf(ctx, f.Path)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []string{s.inWork(f.Path), ui.Bytes(size), ui.Seconds(time.Since(f.Used)) + " ago"})
+	}
+	if len(rows) == 1 {
+		return nil
+	}
+	fmt.Fprintln(s.Streams.Out)
+	return ui.Table(s.Streams.Out, rows)
+}
+
+// roots is the exec roots as far as nothing has to run in them.
+func (s *Session) roots() *execroot.Runner {
+	return &execroot.Runner{Store: s.Store, Dir: s.workDir()}
+}
+
+func (s *Session) workDir() string { return filepath.Join(s.Config.Cache, "work") }
+
+func (s *Session) inWork(path string) string { return strings.TrimPrefix(path, s.workDir()+"/") }
+
+// sizeOf counts the files below a folder and their bytes. What vanishes meanwhile does not count.
+func sizeOf(ctx context.Context, dir string) (files int, bytes int64, err error) {
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || e.IsDir() {
+			return errors.Join(err, ctx.Err())
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		files++
+		bytes += info.Size()
+		return nil
+	})
+	return files, bytes, err
+}
+
+// CacheVerify hashes everything in the cache and drops what is damaged or incomplete; the next build
+// makes it again. It returns an error when there was something to drop.
+func (s *Session) CacheVerify(ctx context.Context) error {
+	damaged, count, err := s.Store.Verify(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range damaged {
+		fmt.Fprintf(s.Streams.Out, "blob %s did not fit its name: dropped\n", d.Short())
+	}
+	results, incomplete := 0, 0
+	var broken []cas.Digest
+	spoilt, err := s.Actions.Walk(func(key cas.Digest, r action.Result, _ fs.FileInfo) error {
+		results++
+		err := s.Store.Complete(r.Output)
+		if errors.As(err, new(*cas.MissingError)) {
+			incomplete++
+			broken = append(broken, key)
+			fmt.Fprintf(s.Streams.Out, "result of %s: %v: dropped\n", r.Node, err)
+			return ctx.Err()
+		}
+		return errors.Join(err, ctx.Err())
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range broken {
+		if err := s.Actions.Forget(key); err != nil {
+			return err
+		}
+	}
+	if n := len(damaged) + incomplete + spoilt; n > 0 {
+		return fmt.Errorf("%d damaged blobs, %d incomplete and %d damaged results were dropped; the next build makes them again", len(damaged), incomplete, spoilt)
+	}
+	fmt.Fprintf(s.Streams.Out, "%d blobs and %d results are whole\n", count, results)
+	return nil
+}
+
+// sweep removes what killed runs left half-made, here and in the cache. Nothing depends on that, so it
+// is no error when it cannot.
+func (s *Session) sweep() {
+	now := time.Now()
+	if _, err := s.Store.Sweep(now); err != nil {
+		s.say("could not sweep the cache: %v", err)
+	}
+	if err := s.roots().Sweep(now); err != nil {
+		s.say("could not sweep the work folders: %v", err)
+	}
+	// This checkout is locked: whatever is being placed there is placed by nobody.
+	left, _ := filepath.Glob(filepath.Join(s.Config.Out(), cas.PlacingPrefix+"*"))
+	for _, path := range left {
+		_ = os.Remove(path)
+	}
+}
+
+// sweepLocks removes the lock files of killed runs.
+func (s *Session) sweepLocks() error {
+	dir := filepath.Join(s.Config.Cache, "locks")
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		lock, err := lockfile.Try(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return err
+		}
+		if lock != nil {
+			lock.ReleaseAndRemove()
+		}
+	}
+	return nil
+}

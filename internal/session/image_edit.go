@@ -1,0 +1,281 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/graph"
+	disk "github.com/pannous/redox-clif/internal/image"
+	"github.com/pannous/redox-clif/internal/redoxfs"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// InjectFlags say what goes into an image. With nothing given it is the initfs in out/.
+type InjectFlags struct {
+	Image          string // "" is out/<target>/pure-rust.img
+	Initfs, Kernel string // files, placed under both of their names
+	Files          string // further ones: HOST:PATH[:MODE], several with commas between
+}
+
+// ImageInject puts files into an image that exists.
+func (s *Session) ImageInject(ctx context.Context, f InjectFlags) error {
+	if f.Initfs == "" && f.Kernel == "" && f.Files == "" {
+		f.Initfs = filepath.Join(s.Config.Out(), build.ImageName)
+	}
+	ops, err := f.ops()
+	if err != nil {
+		return err
+	}
+	return s.edit(ctx, f.Image, func(e *disk.Editor) error {
+		if err := e.Edit(ctx, ops); err != nil {
+			return fmt.Errorf("%s is as it was: %w", s.relative(e.Path), err)
+		}
+		s.say("%s: %d files written, read back and verified; `mage image:snapshots` lists what was before", s.relative(e.Path), len(ops))
+		return nil
+	})
+}
+
+func (f InjectFlags) ops() ([]redoxfs.Op, error) {
+	var ops []redoxfs.Op
+	add := func(host, to string, mode uint16) error {
+		abs, err := filepath.Abs(host)
+		if err == nil {
+			_, err = os.Stat(abs)
+		}
+		m := mode
+		ops = append(ops, redoxfs.Op{Op: redoxfs.OpFile, Path: to, From: abs, Mode: &m})
+		return err
+	}
+	for name, host := range map[string]string{"initfs": f.Initfs, "kernel": f.Kernel} {
+		for _, dir := range []string{"/boot/", "/usr/lib/boot/"} {
+			if host == "" {
+				continue
+			}
+			if err := add(host, dir+name, 0o644); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, spec := range strings.FieldsFunc(f.Files, func(r rune) bool { return r == ',' }) {
+		host, rest, ok := strings.Cut(spec, ":")
+		to, modeText, _ := strings.Cut(rest, ":")
+		if !ok || !strings.HasPrefix(to, "/") {
+			return nil, fmt.Errorf("-files=%s: want HOST:/PATH or HOST:/PATH:MODE", spec)
+		}
+		mode := uint16(0o644)
+		if info, err := os.Stat(host); err == nil {
+			mode = uint16(info.Mode().Perm())
+		}
+		if modeText != "" {
+			var n uint32
+			if _, err := fmt.Sscanf(modeText, "%o", &n); err != nil || n > 0o7777 {
+				return nil, fmt.Errorf("-files=%s: %q is no octal mode", spec, modeText)
+			}
+			mode = uint16(n)
+		}
+		if err := add(host, to, mode); err != nil {
+			return nil, err
+		}
+	}
+	return ops, nil
+}
+
+// edit opens an image with the tool brought up to date.
+func (s *Session) edit(ctx context.Context, path string, do func(*disk.Editor) error) error {
+	tool, err := s.imageTool(ctx)
+	if err != nil || tool == "" {
+		return err
+	}
+	e, err := disk.Open(ctx, tool, s.orDefaultImage(path))
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	e.Keep = keptSnapshots
+	return do(e)
+}
+
+func (s *Session) orDefaultImage(path string) string {
+	if path == "" {
+		return s.imagePath(DefaultImage)
+	}
+	return path
+}
+
+// imageTool builds redoxfs-tool. With -dryrun it prints the plan and returns "".
+func (s *Session) imageTool(ctx context.Context) (string, error) {
+	built, err := s.Build(ctx, false, func(b *build.Builder) ([]*graph.Node, error) {
+		n, err := b.Stage(toolRecipe)
+		return []*graph.Node{n}, err
+	})
+	if err != nil || built == nil {
+		return "", err
+	}
+	if err := s.export(ctx, built.Output(0), filepath.Join(s.Config.Out(), toolRecipe)); err != nil {
+		return "", err
+	}
+	return s.toolPath(), nil
+}
+
+// ImageBless keeps an image as the known good one.
+func (s *Session) ImageBless(ctx context.Context, path string) error {
+	return s.edit(ctx, path, func(e *disk.Editor) error {
+		r, err := e.Bless(ctx)
+		if err == nil {
+			s.say("%s: known good, %d files, %s", s.relative(disk.Blessed(e.Path)), r.Files, ui.Bytes(r.Bytes))
+		}
+		return err
+	})
+}
+
+// ImageRestore brings the known good image back, or only some paths of it, or a snapshot by its name.
+func (s *Session) ImageRestore(ctx context.Context, path, snapshot string, paths []string) error {
+	return s.edit(ctx, path, func(e *disk.Editor) error {
+		var err error
+		what := "the known good image"
+		switch {
+		case snapshot != "":
+			what, err = "snapshot "+snapshot, e.RestoreSnapshot(ctx, snapshot)
+		case len(paths) > 0:
+			what, err = strings.Join(paths, ", "), e.RestorePaths(ctx, paths)
+		default:
+			err = e.Restore(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("%s is as it was: %w", s.relative(e.Path), err)
+		}
+		s.say("%s: restored %s; undo by `mage image:restore -snapshot=NAME` (mage image:snapshots)", s.relative(e.Path), what)
+		return nil
+	})
+}
+
+// ImageDiff lists what differs between the known good image and another one.
+func (s *Session) ImageDiff(ctx context.Context, path, against string) error {
+	tool, err := s.imageTool(ctx)
+	if err != nil || tool == "" {
+		return err
+	}
+	path = s.orDefaultImage(path)
+	if against == "" {
+		against = disk.Blessed(path)
+	}
+	diffs, err := disk.Diff(ctx, tool, against, path)
+	if err != nil {
+		return err
+	}
+	for _, d := range diffs {
+		fmt.Fprintf(s.Streams.Out, "%-9s %s%s\n", mark(d), d.Path, detail(d))
+	}
+	s.say("%d differences between %s and %s", len(diffs), s.relative(against), s.relative(path))
+	return nil
+}
+
+func mark(d disk.Difference) string {
+	if d.Old != nil && d.New != nil {
+		return "changed"
+	}
+	return d.What
+}
+
+func detail(d disk.Difference) string {
+	if d.Old == nil || d.New == nil {
+		return ""
+	}
+	text := ": " + d.What
+	if d.Old.Mode != d.New.Mode {
+		text += fmt.Sprintf(" (%04o to %04o)", d.Old.Mode, d.New.Mode)
+	}
+	if d.Old.Size != d.New.Size && d.New.Type == "file" {
+		text += fmt.Sprintf(" (%d to %d bytes)", d.Old.Size, d.New.Size)
+	}
+	return text
+}
+
+// ImageSnapshots lists the snapshots of an image, and first removes all but the newest ones if told so.
+func (s *Session) ImageSnapshots(ctx context.Context, path string, keep *int) error {
+	e, err := disk.Open(ctx, "", s.orDefaultImage(path))
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	if keep != nil {
+		gone, err := e.Prune(max(*keep, 0))
+		if err != nil {
+			return err
+		}
+		s.say("%d snapshots removed", len(gone))
+	}
+	all, err := e.Snapshots()
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"SNAPSHOT", "TAKEN", "ON DISK"}}
+	for _, one := range all {
+		rows = append(rows, []string{one.Name, one.When.Local().Format("2006-01-02 15:04:05"), ui.Bytes(one.Size)})
+	}
+	return ui.Table(s.Streams.Out, rows)
+}
+
+// ImageLs lists a directory of an image, or all of it below a path.
+func (s *Session) ImageLs(ctx context.Context, path, below string, recursive bool) error {
+	v, err := s.volume(ctx, path)
+	if err != nil || v == nil {
+		return err
+	}
+	list := v.List
+	if recursive {
+		list = func(ctx context.Context, p string) ([]redoxfs.Node, error) { return v.Tree(ctx, p, false) }
+	}
+	nodes, err := list(ctx, below)
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		target := ""
+		if n.Target != "" {
+			target = " -> " + n.Target
+		}
+		fmt.Fprintf(s.Streams.Out, "%-4s %04o %5d %5d %10d %s%s\n", n.Type, n.Mode, n.UID, n.GID, n.Size, n.Path, target)
+	}
+	return nil
+}
+
+// ImageCat prints a file of an image.
+func (s *Session) ImageCat(ctx context.Context, path, file string) error {
+	v, err := s.volume(ctx, path)
+	if err != nil || v == nil {
+		return err
+	}
+	return v.Cat(ctx, file, s.Streams.Out)
+}
+
+// ImageVerify reads all of an image and checks every checksum.
+func (s *Session) ImageVerify(ctx context.Context, path string) error {
+	v, err := s.volume(ctx, path)
+	if err != nil || v == nil {
+		return err
+	}
+	r, err := v.Verify(ctx)
+	if err != nil {
+		return err
+	}
+	space, err := v.Df(ctx)
+	if err != nil {
+		return err
+	}
+	s.say("%s: sound; %d files, %s, %s free of %s", s.relative(v.Image), r.Files, ui.Bytes(r.Bytes), ui.Bytes(space.Free), ui.Bytes(space.Size))
+	return nil
+}
+
+func (s *Session) volume(ctx context.Context, path string) (*redoxfs.Volume, error) {
+	tool, err := s.imageTool(ctx)
+	if err != nil || tool == "" {
+		return nil, err
+	}
+	v, err := disk.Volume(tool, s.orDefaultImage(path))
+	return &v, err
+}

@@ -1,0 +1,278 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"sort"
+	"strings"
+	"syscall"
+	"time"
+
+	disk "github.com/pannous/redox-clif/internal/image"
+	"github.com/pannous/redox-clif/internal/qemu"
+)
+
+// RunFlags say how a guest is started for a person.
+type RunFlags struct {
+	Image   string // "" is out/<target>/pure-rust.img
+	Machine string // of machineProfiles; "" is "default"
+	Accel   string // "" picks what the host has
+	Memory  int    // MiB; 0 is the profile's
+	Port    int    // of the host, leads to the guest's ssh; 0 is defaultPort
+	Share   string // folder of the host that the guest sees by 9p under the tag "host"
+	GUI     bool
+	Write   bool // writes reach the image; otherwise they are forgotten at the end
+}
+
+const defaultPort = 2222
+
+// machineProfile is a kind of machine that guests are tried on.
+type machineProfile struct {
+	help   string
+	memory int // MiB
+	cpus   int
+	device string // of the disk
+	extra  []string
+}
+
+var machineProfiles = map[string]machineProfile{
+	"default": {"2 GiB, virtio disk", 2048, 1, "virtio-blk-pci", nil},
+	"small":   {"512 MiB", 512, 1, "virtio-blk-pci", nil},
+	"smp":     {"4 processors", 2048, 4, "virtio-blk-pci", nil},
+	"nvme":    {"the disk as NVMe", 2048, 1, "nvme", nil},
+	"gdb":     {"waits for a debugger on port 1234", 2048, 1, "virtio-blk-pci", []string{"-S", "-gdb", "tcp:127.0.0.1:1234"}},
+}
+
+func profileNames() string {
+	var names []string
+	for name, p := range machineProfiles {
+		names = append(names, name+" ("+p.help+")")
+	}
+	sort.Strings(names)
+	return strings.Join(names, ", ")
+}
+
+// Run starts a guest with its serial line on the terminal, and returns when it ends.
+func (s *Session) Run(ctx context.Context, f RunFlags) error {
+	m, err := s.guest(f)
+	if err != nil {
+		return err
+	}
+	if err := m.network(f); err != nil {
+		return err
+	}
+	if err := m.share(f.Share); err != nil {
+		return err
+	}
+	if f.GUI {
+		m.Window = true
+		m.Extra = append(m.Extra, "-device", "virtio-gpu-pci", "-device", "qemu-xhci", "-device", "usb-kbd", "-device", "usb-tablet")
+	}
+	if s.Config.DryRun {
+		return s.printRun(m)
+	}
+	release, err := m.hold(ctx, f.Write)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return s.interactive(ctx, m)
+}
+
+// printRun prints the command. The firmware writes to its variables, so it is given a copy of them.
+func (s *Session) printRun(m *guestMachine) error {
+	vars := m.Firmware.Vars
+	m.Firmware = &qemu.Firmware{Code: m.Firmware.Code, Vars: "vars.fd"}
+	args, err := m.Args()
+	if err == nil {
+		fmt.Fprintf(s.Streams.Out, "cp %s vars.fd\n%s\n", quote(vars), commandLine(m.Binary, args))
+	}
+	return err
+}
+
+// guestMachine is a machine with an image in it.
+type guestMachine struct {
+	qemu.Machine
+	image string
+}
+
+// guest makes the machine of a profile, with firmware and disk.
+func (s *Session) guest(f RunFlags) (*guestMachine, error) {
+	name := f.Machine
+	if name == "" {
+		name = "default"
+	}
+	p, ok := machineProfiles[name]
+	if !ok {
+		return nil, fmt.Errorf("there is no machine %q; there are %s", name, profileNames())
+	}
+	image := s.orDefaultImage(f.Image)
+	if _, err := os.Stat(image); err != nil {
+		return nil, fmt.Errorf("no image to run, `mage image` builds one: %w", err)
+	}
+	arch, _, _ := strings.Cut(s.Config.Target, "-")
+	binary, err := qemu.Find(arch, s.look)
+	if err != nil {
+		return nil, err
+	}
+	firmware, err := qemu.FindFirmware(os.DirFS("/"), arch)
+	if err != nil {
+		return nil, err
+	}
+	m := qemu.VirtAArch64(binary)
+	if arch == "x86_64" {
+		m.Type, m.CPU, m.ACPI = "q35", "qemu64", true
+	}
+	m.Accel = f.Accel
+	if m.Accel == "" {
+		m.Accel = accelerator(runtime.GOOS, runtime.GOARCH, arch, writable("/dev/kvm"))
+	}
+	if m.Accel != "tcg" {
+		m.CPU = "host"
+	}
+	m.Memory, m.CPUs, m.Firmware, m.Extra = p.memory, p.cpus, &firmware, p.extra
+	if f.Memory > 0 {
+		m.Memory = f.Memory
+	}
+	m.Drives = []qemu.Drive{{File: image, Device: p.device, Writable: f.Write}}
+	return &guestMachine{m, image}, nil
+}
+
+func (s *Session) look(name string) (string, error) {
+	if path := s.lookPath(name); path != "" {
+		return path, nil
+	}
+	return "", exec.ErrNotFound
+}
+
+// accelerator picks the fastest way to run a guest: the processor itself when it is of the guest's kind.
+func accelerator(goos, goarch, guest string, kvm bool) string {
+	host := map[string]string{"arm64": "aarch64", "amd64": "x86_64"}[goarch]
+	switch {
+	case host != guest:
+		return "tcg"
+	case goos == "linux" && kvm:
+		return "kvm"
+	case goos == "darwin":
+		return "hvf"
+	}
+	return "tcg"
+}
+
+func writable(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}
+
+// network gives the guest a network of its own behind the host, with one port that leads in.
+// romfile= is empty: the ROM is for booting from the network and comes in a package of its own.
+func (m *guestMachine) network(f RunFlags) error {
+	port := f.Port
+	if port == 0 {
+		port = defaultPort
+	}
+	at := fmt.Sprintf("127.0.0.1:%d", port)
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		return fmt.Errorf("port %d of the host cannot be led to the guest, -port=N takes another: %w", port, err)
+	}
+	l.Close()
+	m.Extra = append(m.Extra, "-netdev", fmt.Sprintf("user,id=net0,hostfwd=tcp:%s-:22", at), "-device", "virtio-net-pci,netdev=net0,romfile=")
+	return nil
+}
+
+func (m *guestMachine) share(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("-share=%s is no folder", dir)
+	}
+	path := strings.ReplaceAll(dir, ",", ",,")
+	m.Extra = append(m.Extra, "-fsdev", "local,id=share,security_model=none,path="+path, "-device", "virtio-9p-pci,fsdev=share,mount_tag=host")
+	return nil
+}
+
+// hold keeps other runs of ours away from an image that the guest writes to.
+func (m *guestMachine) hold(ctx context.Context, write bool) (func(), error) {
+	if !write {
+		return func() {}, nil
+	}
+	e, err := disk.Open(ctx, "", m.image)
+	if err != nil {
+		return nil, err
+	}
+	return e.Close, nil
+}
+
+// interactive runs QEMU on the terminal.
+func (s *Session) interactive(ctx context.Context, m *guestMachine) error {
+	dir, err := os.MkdirTemp("", "redox-clif-run-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	firmware, err := m.Firmware.PrivateVars(dir)
+	if err != nil {
+		return err
+	}
+	m.Firmware = &firmware
+	args, err := m.Args()
+	if err != nil {
+		return err
+	}
+	if s.Config.Verbose {
+		s.say("%s", strings.ReplaceAll(commandLine(m.Binary, args), " -", " \\\n  -"))
+	}
+	s.say("Ctrl-C ends the guest; accelerator %s, %d MiB%s", m.Accel, m.Memory, forgets(m.Drives[0].Writable))
+	cmd := exec.CommandContext(ctx, m.Binary, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, s.Streams.Out, s.Streams.Err
+	cmd.Env = append(s.toolEnv(), s.Config.DisplayEnv...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		return nil // ended by Ctrl-C, as it says above
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return fmt.Errorf("QEMU ended with %w", err)
+	}
+	return err
+}
+
+func forgets(write bool) string {
+	if write {
+		return "; the guest's writes reach the image"
+	}
+	return "; the guest's writes are forgotten (-write keeps them)"
+}
+
+// commandLine is a command as a shell reads it.
+func commandLine(binary string, args []string) string {
+	words := []string{quote(binary)}
+	for _, a := range args {
+		words = append(words, quote(a))
+	}
+	return strings.Join(words, " ")
+}
+
+func quote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=+@") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

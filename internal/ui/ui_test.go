@@ -1,0 +1,174 @@
+package ui
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/graph"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// play tells an observer of a build with every kind of event.
+func play(o graph.Observer) {
+	n := map[string]*graph.Node{}
+	var order []*graph.Node
+	for _, id := range []string{"demo/source", "demo/programs", "demo/kernel", "demo/strip", "demo/slow", "demo/initfs"} {
+		n[id] = &graph.Node{ID: id}
+		order = append(order, n[id])
+	}
+	o.Begin(order)
+	o.Finished(n["demo/source"], graph.UpToDate, 0, nil)
+	o.Started(n["demo/programs"], "file src/main.rs: 12 -> 34", 90*time.Second)
+	o.Status(n["demo/programs"], "Compiling demo-init v0.1.0")
+	o.Notice("demo/kernel is being built by another run; waiting for it")
+	o.Finished(n["demo/programs"], graph.Ran, 187*time.Second, nil)
+	// Its output is lost and made again: it counts once.
+	o.Started(n["demo/programs"], "its result is no longer in the cache", 300*time.Millisecond)
+	o.Finished(n["demo/programs"], graph.Ran, 2500*time.Millisecond, nil)
+	o.Started(n["demo/kernel"], "not built before", 0)
+	o.Started(n["demo/slow"], "not built before", 0)
+	o.Finished(n["demo/kernel"], graph.Failed, 42*time.Second, errors.New("broken"))
+	o.Finished(n["demo/slow"], graph.Skipped, time.Second, nil)
+	o.Finished(n["demo/strip"], graph.Skipped, 0, nil)
+	o.Finished(n["demo/initfs"], graph.Skipped, 0, nil)
+}
+
+func TestPlainGolden(t *testing.T) {
+	for _, verbose := range []bool{false, true} {
+		var out bytes.Buffer
+		p := NewPlain(&out, verbose)
+		play(p)
+		p.Close()
+		golden(t, fmt.Sprintf("plain-%v.txt", verbose), out.Bytes())
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// lockedBuffer can be written by mpb and read by the test.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// The block is torn down while steps run and decorators are busy: this must not hang.
+func TestLiveClosesInTheMiddle(t *testing.T) {
+	for range 5 {
+		var out lockedBuffer
+		l := newLive(&out)
+		var nodes []*graph.Node
+		for i := range 20 {
+			nodes = append(nodes, &graph.Node{ID: fmt.Sprint("step", i)})
+		}
+		l.Begin(nodes)
+		for _, n := range nodes {
+			l.Started(n, "not built before", 5*time.Second)
+		}
+		l.Status(nodes[0], strings.Repeat("long ", 40))
+		l.Finished(nodes[0], graph.Ran, time.Second, nil)
+		time.Sleep(2 * time.Millisecond)
+		done := make(chan struct{})
+		go func() { l.Close(); close(done) }()
+		select {
+		case <-done:
+		case <-time.After(10 * time.Second):
+			t.Fatal("Close hangs")
+		}
+		l.Notice("after the end")
+		if text := out.String(); !strings.Contains(text, "step0: done in 1.0s") || !strings.Contains(text, "after the end") {
+			t.Errorf("output %q", text)
+		}
+	}
+}
+
+func TestLiveIsSilentWhenNothingRuns(t *testing.T) {
+	var out lockedBuffer
+	l := newLive(&out)
+	n := &graph.Node{ID: "a"}
+	l.Begin([]*graph.Node{n})
+	l.Finished(n, graph.UpToDate, 0, nil)
+	l.Close()
+	if out.String() != "" {
+		t.Errorf("wrote %q", out.String())
+	}
+}
+
+func TestTrace(t *testing.T) {
+	now := time.Unix(100, 0)
+	tr := NewTrace(NewPlain(&bytes.Buffer{}, false), func() time.Time { now = now.Add(time.Second); return now })
+	play(tr)
+	path := filepath.Join(t.TempDir(), "trace.json")
+	if err := tr.WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back struct {
+		TraceEvents []map[string]any `json:"traceEvents"`
+	}
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	if len(back.TraceEvents) != 4 || tr.Spans() != 4 {
+		t.Errorf("%d events", len(back.TraceEvents))
+	}
+}
+
+func TestTimelineGolden(t *testing.T) {
+	trace := `{"traceEvents": [
+ {"name": "std/x", "ts": 0, "dur": 40000000, "tid": 0, "args": {"reason": "not built before", "outcome": "ran"}},
+ {"name": "demo/a & b", "ts": 1000000, "dur": 9000000, "tid": 1, "args": {"reason": "file a<b: 1 -> 2", "outcome": "failed"}},
+ {"name": "demo/short", "ts": 12000000, "dur": 1000, "tid": 1, "args": {"outcome": "ran"}}]}`
+	var out bytes.Buffer
+	if err := WriteTimeline(&out, []byte(trace)); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "timeline.svg", out.Bytes())
+	if err := WriteTimeline(&out, []byte("not json")); err == nil {
+		t.Error("nonsense was drawn")
+	}
+}

@@ -1,0 +1,97 @@
+//go:build mage
+
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/session"
+)
+
+// Image is what is done with disk images. Nothing is ever mounted, and no image is written to in place.
+type Image mg.Namespace
+
+// Build builds out/TARGET/pure-rust.img (also: mage image), or -name=NAME of images/; -loader, -kernel and -initfs take files in place of what the description says.
+func (Image) Build(ctx context.Context, name, loader, kernel, initfs, out *string, dryRun, offline *bool, j *int, profile, backend *string) error {
+	s, err := open(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Profile: profile, Backend: backend})
+	if err != nil {
+		return err
+	}
+	return s.ImageBuild(ctx, session.ImageFlags{Name: text(name), Loader: text(loader), Kernel: text(kernel), Initfs: text(initfs), Out: text(out)})
+}
+
+// Inject puts the initfs of out/ into an image, or -initfs=FILE, -kernel=FILE, -files=HOST:/PATH[:MODE],...; -img=IMG.
+func (Image) Inject(ctx context.Context, img, initfs, kernel, files *string, dryRun *bool) error {
+	s, err := open(config.Flags{DryRun: dryRun})
+	if err != nil {
+		return err
+	}
+	return s.ImageInject(ctx, session.InjectFlags{Image: text(img), Initfs: text(initfs), Kernel: text(kernel), Files: text(files)})
+}
+
+// Bless keeps the image as the known good one, read-only, with a manifest; -img=IMG.
+func (Image) Bless(ctx context.Context, img *string) error {
+	s, err := open(config.Flags{})
+	if err != nil {
+		return err
+	}
+	return s.ImageBless(ctx, text(img))
+}
+
+// Restore brings the known good image back; -paths=/a,/b only these files and trees, -snapshot=NAME a snapshot; -img=IMG.
+func (Image) Restore(ctx context.Context, img, snapshot, paths *string) error {
+	s, err := open(config.Flags{})
+	if err != nil {
+		return err
+	}
+	return s.ImageRestore(ctx, text(img), text(snapshot), strings.FieldsFunc(text(paths), func(r rune) bool { return r == ',' }))
+}
+
+// Diff lists what differs between the known good image and this one; -img=IMG, -against=IMG.
+func (Image) Diff(ctx context.Context, img, against *string) error {
+	s, err := open(config.Flags{})
+	if err != nil {
+		return err
+	}
+	return s.ImageDiff(ctx, text(img), text(against))
+}
+
+// Snapshots lists the images from before the last changes; -keep=N removes all but the newest N; -img=IMG.
+func (Image) Snapshots(ctx context.Context, img *string, keep *int) error {
+	s, err := open(config.Flags{})
+	if err != nil {
+		return err
+	}
+	return s.ImageSnapshots(ctx, text(img), keep)
+}
+
+// Ls lists a directory of an image: image:ls PATH, -r with everything below; -img=IMG.
+func (Image) Ls(ctx context.Context, path string, r *bool, img *string) error {
+	s, err := open(config.Flags{})
+	if err != nil {
+		return err
+	}
+	return s.ImageLs(ctx, text(img), path, r != nil && *r)
+}
+
+// Cat prints a file of an image: image:cat PATH; -img=IMG.
+func (Image) Cat(ctx context.Context, path string, img *string) error {
+	s, err := open(config.Flags{})
+	if err != nil {
+		return err
+	}
+	return s.ImageCat(ctx, text(img), path)
+}
+
+// Verify reads all of an image and checks every checksum; -img=IMG.
+func (Image) Verify(ctx context.Context, img *string) error {
+	s, err := open(config.Flags{})
+	if err != nil {
+		return err
+	}
+	return s.ImageVerify(ctx, text(img))
+}

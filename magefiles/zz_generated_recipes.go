@@ -1,0 +1,85 @@
+// Code generated from recipes/ by "go generate ./internal/recipe/gen". DO NOT EDIT.
+
+//go:build mage
+
+package main
+
+import (
+	"context"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/pannous/redox-clif/internal/config"
+)
+
+// Recipe is one target for each recipe, and what is done with recipes by name.
+type Recipe mg.Namespace
+
+// buildRecipe builds one recipe with the flags that all of them have.
+func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend})
+	if err != nil {
+		return err
+	}
+	return s.RecipeBuild(ctx, name)
+}
+
+// Base builds base: init, the daemons and the drivers that the initfs needs.
+func (Recipe) Base(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "base", dryRun, k, offline, j, profile, backend)
+}
+
+// Bootloader builds bootloader: the UEFI bootloader.
+func (Recipe) Bootloader(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "bootloader", dryRun, k, offline, j, profile, backend)
+}
+
+// BootloaderLive builds bootloader-live: the UEFI bootloader that loads the root file system into memory (live disk).
+func (Recipe) BootloaderLive(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "bootloader-live", dryRun, k, offline, j, profile, backend)
+}
+
+// Bootstrap builds bootstrap: the first program of user space: the kernel jumps into it inside the initfs image.
+func (Recipe) Bootstrap(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "bootstrap", dryRun, k, offline, j, profile, backend)
+}
+
+// Demo builds demo: the embedded demo: a small user space and a smoke kernel that boots it in QEMU.
+func (Recipe) Demo(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "demo", dryRun, k, offline, j, profile, backend)
+}
+
+// DemoSysroot builds demo-sysroot: what the demo's programs are linked against: CRT objects and a small libc.
+func (Recipe) DemoSysroot(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "demo-sysroot", dryRun, k, offline, j, profile, backend)
+}
+
+// Initfs builds initfs: the real Redox initfs: everything that runs before the root file system is mounted.
+func (Recipe) Initfs(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "initfs", dryRun, k, offline, j, profile, backend)
+}
+
+// Kernel builds kernel: the Redox kernel.
+func (Recipe) Kernel(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "kernel", dryRun, k, offline, j, profile, backend)
+}
+
+// Redoxfs builds redoxfs: the RedoxFS daemon that mounts the root file system.
+func (Recipe) Redoxfs(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "redoxfs", dryRun, k, offline, j, profile, backend)
+}
+
+// RedoxfsTool builds redoxfs-tool: host tool: reads and writes RedoxFS inside image files, without mounting anything.
+func (Recipe) RedoxfsTool(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "redoxfs-tool", dryRun, k, offline, j, profile, backend)
+}
+
+// Relibc builds relibc: relibc, Redox's C library: libc.a and the CRT objects.
+func (Recipe) Relibc(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "relibc", dryRun, k, offline, j, profile, backend)
+}
+
+// Sysroot builds sysroot: what programs are linked against: relibc, its CRT objects and the archives std asks for.
+func (Recipe) Sysroot(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "sysroot", dryRun, k, offline, j, profile, backend)
+}
