@@ -225,13 +225,14 @@ func (w *writer) writeRaw(ctx context.Context) error {
 		end += w.lengths[i]
 	}
 	w.head.DataSize = end
-	next := make(chan int)
+	next := make(chan [2]int)
 	group, ctx := errgroup.WithContext(ctx)
 	for range min(runtime.GOMAXPROCS(0), maxWorkers) {
 		group.Go(func() error {
-			buf, hasher := make([]byte, copyBuffer), blake3.New(32, nil)
-			for i := range next {
-				if err := w.copyRaw(ctx, i, buf, hasher); err != nil {
+			// One byte more shows that a file is longer than expected.
+			buf, hasher := make([]byte, copyBuffer+1), blake3.New(32, nil)
+			for run := range next {
+				if err := w.copyRun(ctx, run[0], run[1], buf, hasher); err != nil {
 					return err
 				}
 			}
@@ -240,16 +241,73 @@ func (w *writer) writeRaw(ctx context.Context) error {
 	}
 	group.Go(func() error {
 		defer close(next)
-		for i := range w.head.Entries {
+		for i := 0; i < len(w.lengths); {
+			end := w.run(i)
 			select {
-			case next <- i:
+			case next <- [2]int{i, end}:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
+			i = end
 		}
 		return nil
 	})
 	return group.Wait()
+}
+
+// run is the end of the run of small files from i on that fit into one buffer, or i+1.
+func (w *writer) run(i int) int {
+	size := w.lengths[i]
+	for i++; i < len(w.lengths) && size+w.lengths[i] <= copyBuffer; i++ {
+		size += w.lengths[i]
+	}
+	return i
+}
+
+// copyRun copies a run of files, small ones with a single write.
+func (w *writer) copyRun(ctx context.Context, i, end int, buf []byte, hasher *blake3.Hasher) error {
+	if w.lengths[i] > copyBuffer {
+		return w.copyRaw(ctx, i, buf[:copyBuffer], hasher)
+	}
+	at, n := w.head.HeadSize()+int64(w.head.Entries[i].Offset), int64(0)
+	for ; i < end; i++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.readSmall(i, buf[n:n+w.lengths[i]+1]); err != nil {
+			return err
+		}
+		hasher.Reset()
+		hasher.Write(buf[n : n+w.lengths[i]])
+		hasher.Sum(w.head.Entries[i].Hash[:0])
+		n += w.lengths[i]
+	}
+	_, err := w.out.WriteAt(buf[:n], at)
+	return err
+}
+
+// readSmall reads entry i, which has to be one byte shorter than buf.
+func (w *writer) readSmall(i int, buf []byte) (err error) {
+	in, err := w.open(i)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	n := 0
+	for n < len(buf)-1 {
+		got, err := in.Read(buf[n:])
+		n += got
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if n != len(buf)-1 {
+		return w.changed(i)
+	}
+	return nil
 }
 
 func (w *writer) copyRaw(ctx context.Context, i int, buf []byte, hasher *blake3.Hasher) (err error) {

@@ -30,15 +30,11 @@ type FormatError struct {
 	Field   string // for example "header count" or "entry 3 (usr/bin/ls) mode"
 	Offset  int64  // of the field, in bytes from the start of the archive
 	Problem string
-	Err     error // one of the errors above, or nil
+	Err     error // one of the errors above, or the failure of reading, or nil
 }
 
 func (e *FormatError) Error() string {
-	s := fmt.Sprintf("%s at byte %#x: %s", e.Field, e.Offset, e.Problem)
-	if e.Err != nil && e.Problem == "" {
-		s += e.Err.Error()
-	}
-	return s
+	return fmt.Sprintf("%s at byte %#x: %s", e.Field, e.Offset, e.Problem)
 }
 
 func (e *FormatError) Unwrap() error { return e.Err }

@@ -59,7 +59,7 @@ func (a *Archive) Extract(ctx context.Context, dir string, opt ExtractOptions) (
 }
 
 func (a *Archive) extractStaged(ctx context.Context, stage *stage, dir string, fresh bool, opt ExtractOptions) (*ExtractResult, error) {
-	result, err := a.unpackTo(ctx, stage.tree)
+	result, err := a.Unpack(ctx, stage.tree)
 	if err != nil {
 		return nil, err
 	}
@@ -68,15 +68,39 @@ func (a *Archive) extractStaged(ctx context.Context, stage *stage, dir string, f
 			return nil, err
 		}
 	}
-	if !opt.NoSync {
-		if err := syncTree(stage.tree); err != nil {
-			return nil, fmt.Errorf("write to disk: %w", err)
-		}
-	}
-	if err := ctx.Err(); err != nil {
+	if err := stage.finish(ctx, dir, fresh, opt.NoSync); err != nil {
 		return nil, err
 	}
-	return result, stage.commit(dir, fresh)
+	return result, nil
+}
+
+// Update changes the folder dir in one step. change gets a copy of dir that is made of hard links: it may add, replace and
+// remove files, but must not write to one. It may use the folder around the copy, which is private and goes away afterwards, for
+// files on the same file system. If change succeeds the copy and dir are exchanged, else dir stays as it is. A dir
+// that does not exist is made. As with Extract, a killed process leaves at most a folder that the next one removes.
+func Update(ctx context.Context, dir string, opt ExtractOptions, change func(tree string) error) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	fresh, err := isFresh(dir)
+	if err != nil {
+		return err
+	}
+	stage, err := newStage(dir)
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		_, err = mergeTree(ctx, dir, stage.tree)
+	}
+	if err == nil {
+		err = change(stage.tree)
+	}
+	if err == nil {
+		err = stage.finish(ctx, dir, fresh, opt.NoSync)
+	}
+	return errors.Join(err, stage.remove())
 }
 
 // isFresh reports whether dir does not exist or is an empty folder.
@@ -95,10 +119,10 @@ func isFresh(dir string) (bool, error) {
 	return len(names) == 0, err
 }
 
-// unpackTo unpacks and checks everything into the new, empty folder tree. Nobody else can get into it, because the stage around
-// it is private, and no path leads through a link, because the head was checked; so names can be joined without looking at every
-// component again, which os.Root does at several times the price of writing the file.
-func (a *Archive) unpackTo(ctx context.Context, tree string) (*ExtractResult, error) {
+// Unpack unpacks and checks everything into the folder tree, which has to be empty and private: on an error, part of the files
+// is there. Since no path leads through a link, which the head was checked for, names can be joined without looking at every
+// component again, as os.Root would for every file.
+func (a *Archive) Unpack(ctx context.Context, tree string) (*ExtractResult, error) {
 	if err := a.makeFolders(tree); err != nil {
 		return nil, err
 	}

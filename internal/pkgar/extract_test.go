@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -112,12 +113,12 @@ func TestExtractReplacesLink(t *testing.T) {
 // cancelAt ends a context after some reads of the archive, which stands for being interrupted anywhere.
 type cancelAt struct {
 	bytes.Reader
-	left   int
+	left   atomic.Int64
 	cancel func()
 }
 
 func (r *cancelAt) ReadAt(p []byte, off int64) (int, error) {
-	if r.left--; r.left == 0 {
+	if r.left.Add(-1) == 0 {
 		r.cancel()
 	}
 	return r.Reader.ReadAt(p, off)
@@ -127,14 +128,15 @@ func TestExtractCancelled(t *testing.T) {
 	data := badSample(t, Raw)
 	key := testKey(t, 1).Public()
 	parent := t.TempDir()
-	for n := 1; n <= 3; n++ {
+	for n := int64(1); n <= 3; n++ {
 		ctx, cancel := context.WithCancel(context.Background())
 		a, err := Open(bytes.NewReader(data), int64(len(data)), Options{Key: &key})
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.r = &cancelAt{*bytes.NewReader(data), n, cancel}
-		a.Entries = a.Entries[:len(a.Entries):len(a.Entries)]
+		r := &cancelAt{Reader: *bytes.NewReader(data), cancel: cancel}
+		r.left.Store(n)
+		a.r = r
 		_, err = a.Extract(ctx, filepath.Join(parent, "x"), noSync)
 		cancel()
 		if !errors.Is(err, context.Canceled) {
@@ -177,4 +179,30 @@ func TestExtractSweeps(t *testing.T) {
 	if err := alive.remove(); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestUpdate(t *testing.T) {
+	dir := makeTree(t, file{path: "a/keep", data: "keep"}, file{path: "a/gone", data: "gone"})
+	refuse := errors.New("no")
+	change := func(tree string) error {
+		return errors.Join(os.Remove(filepath.Join(tree, "a/gone")), os.WriteFile(filepath.Join(tree, "new"), nil, 0o644))
+	}
+	before := listTree(t, dir)
+	if err := Update(context.Background(), dir, noSync, func(tree string) error { return errors.Join(change(tree), refuse) }); !errors.Is(err, refuse) {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff(before, listTree(t, dir)); diff != "" {
+		t.Errorf("refused, and changed (-want +got):\n%s", diff)
+	}
+	if err := Update(context.Background(), dir, noSync, change); err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, line := range listTree(t, dir) {
+		paths = append(paths, strings.Fields(line)[0])
+	}
+	if diff := cmp.Diff([]string{"a/", "a/keep", "new"}, paths); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	checkNoStage(t, filepath.Dir(dir))
 }

@@ -28,9 +28,9 @@ type segment struct {
 // order and the bytes do not depend on how many goroutines do it.
 func (w *writer) writePacked(ctx context.Context) error {
 	workers := min(runtime.GOMAXPROCS(0), maxWorkers)
-	free := make(chan *segment, workers+2)
+	free := make(chan *segment, workers+1)
 	for range cap(free) {
-		free <- &segment{data: make([]byte, 0, lzma2.MaxSegment), done: make(chan struct{}, 1)}
+		free <- &segment{data: make([]byte, 0, lzma2.MaxSegment), packed: make([]byte, 0, lzma2.MaxSegment), done: make(chan struct{}, 1)}
 	}
 	// Both can hold every segment there is, so that only taking a free one ever waits for somebody else's work.
 	work, order := make(chan *segment, cap(free)), make(chan *segment, cap(free))

@@ -1,6 +1,7 @@
 package pkgar
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -86,6 +87,19 @@ func sweepStages(parent, prefix string) error {
 		}
 	}
 	return nil
+}
+
+// finish writes the tree to the disk, unless told not to, and makes it visible as dir.
+func (s *stage) finish(ctx context.Context, dir string, fresh, noSync bool) error {
+	if !noSync {
+		if err := syncTree(s.tree); err != nil {
+			return fmt.Errorf("write to disk: %w", err)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.commit(dir, fresh)
 }
 
 // commit makes the tree visible as dir.

@@ -344,7 +344,7 @@ func (c *Client) download(ctx context.Context, r *repo, rel string, limit int64)
 		defer body.Close()
 		data, err = io.ReadAll(io.LimitReader(body, limit+1))
 		if err == nil && int64(len(data)) > limit {
-			err = fmt.Errorf("%w%s has more than %d bytes", errPermanent, rel, limit)
+			err = permanentf("%s has more than %d bytes", rel, limit)
 		}
 		return false, err
 	})

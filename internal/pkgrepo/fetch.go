@@ -105,22 +105,51 @@ func (d *download) get(ctx context.Context) (string, error) {
 	if d.c.config.Offline {
 		return "", ErrOffline
 	}
-	// The lock is taken on a file of its own, because the part is renamed when it is complete.
-	lock := flock.New(part + ".lock")
-	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {
+	lock, err := lockPart(ctx, part)
+	if err != nil {
 		return "", fmt.Errorf("lock the download: %w", err)
 	}
 	defer lock.Close()
 	if ok, err := d.cached(ctx, done); ok || err != nil { // another process was faster
-		return done, err
+		return done, errors.Join(err, removeEmpty(part))
 	}
 	if err := d.toPart(ctx, part); err != nil {
-		return "", err
+		return "", errors.Join(err, removeEmpty(part))
 	}
 	if err := os.Rename(part, done); err != nil {
 		return "", err
 	}
-	return done, errors.Join(syncDir(dir), os.Remove(part+".lock"))
+	return done, syncDir(dir)
+}
+
+// lockPart locks the partial file itself. While it waited, the file may have been renamed or removed by whoever had the lock;
+// then the lock is on a file that nobody uses any more, and has to be taken again.
+func lockPart(ctx context.Context, part string) (*flock.Flock, error) {
+	for {
+		lock := flock.New(part, flock.SetPermissions(0o644))
+		if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {
+			return nil, err
+		}
+		locked, err := lock.Stat()
+		if err != nil {
+			return nil, errors.Join(err, lock.Close())
+		}
+		if named, err := os.Stat(part); err == nil && os.SameFile(locked, named) {
+			return lock, nil
+		}
+		if err := lock.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// removeEmpty removes a partial file in which nothing is worth keeping.
+func removeEmpty(part string) error {
+	info, err := os.Stat(part)
+	if err != nil || info.Size() > 0 {
+		return nil
+	}
+	return os.Remove(part)
 }
 
 func syncDir(dir string) error {
@@ -159,7 +188,7 @@ func (d *download) verify(ctx context.Context, file string) error {
 
 // otherPackage is permanent for the place that sent it.
 func (d *download) otherPackage(got pkgar.Hash) error {
-	return fmt.Errorf("%wserver sent another package: its entry table has the hash %v, the description says %v", errPermanent, got, d.hash)
+	return permanentf("server sent another package: its entry table has the hash %v, the description says %v", got, d.hash)
 }
 
 // toPart completes and verifies the partial file. What does not belong to the archive is removed, what does is kept for the
@@ -171,6 +200,9 @@ func (d *download) toPart(ctx context.Context, part string) error {
 	}
 	defer f.Close()
 	rel := path.Join(d.c.config.Target, string(d.name)+".pkgar")
+	if d.verify(ctx, part) == nil { // complete, but not renamed before the process ended
+		return nil
+	}
 	return d.c.eachPlace(ctx, d.repo, func(p place) (bool, error) {
 		before, err := f.Seek(0, io.SeekEnd)
 		if err != nil {
@@ -186,27 +218,32 @@ func (d *download) toPart(ctx context.Context, part string) error {
 		if ctx.Err() != nil {
 			return false, err
 		}
-		var broken *pkgar.FormatError
-		if errors.Is(err, errPermanent) || errors.As(err, &broken) || errors.Is(err, errRange) {
-			if truncateErr := f.Truncate(0); truncateErr != nil {
-				return false, errors.Join(err, truncateErr)
-			}
-			if before > 0 {
-				// Perhaps only the part was bad. Once more from the start, which cannot come here again.
-				return true, err2temporary(err)
-			}
-			if broken != nil {
-				err = fmt.Errorf("%w%w", errPermanent, err)
-			}
-			return false, err
+		if isWrong(err) {
+			return d.startOver(f, before, err)
 		}
 		after, seekErr := f.Seek(0, io.SeekEnd)
 		return after > before, errors.Join(err, seekErr)
 	})
 }
 
-// err2temporary hides that an error is permanent.
-func err2temporary(err error) error { return errors.New(err.Error()) }
+// isWrong reports whether what has been downloaded is of no use.
+func isWrong(err error) bool {
+	var broken *pkgar.FormatError
+	var permanent *permanentError
+	return errors.As(err, &broken) || errors.As(err, &permanent) || errors.Is(err, errRange)
+}
+
+// startOver throws away what was downloaded. If part of it is from before, perhaps only that was wrong: once more from the
+// start, where the same failure is final.
+func (d *download) startOver(f *os.File, before int64, err error) (again bool, _ error) {
+	if truncateErr := f.Truncate(0); truncateErr != nil {
+		return false, permanentf("%w; %w", err, truncateErr)
+	}
+	if before > 0 {
+		return true, errors.New(err.Error()) // no longer marked as permanent
+	}
+	return false, &permanentError{err}
+}
 
 // transfer adds to the file, which has have bytes, until it is a complete archive. The head is checked as soon as it is there,
 // and says how long the archive is, whatever the server claims.
@@ -234,10 +271,9 @@ func (d *download) transfer(ctx context.Context, p place, rel string, f *os.File
 	if err := t.upTo(ctx, t.total); err != nil {
 		return err
 	}
-	if n, err := io.ReadFull(body, make([]byte, 1)); n > 0 {
-		return fmt.Errorf("%wserver sends more than the %d bytes of the archive", errPermanent, t.total)
-	} else if !errors.Is(err, io.EOF) {
-		return err
+	// Whether the answer also ends properly does not matter any more.
+	if n, _ := io.ReadFull(body, make([]byte, 1)); n > 0 {
+		return permanentf("server sends more than the %d bytes of the archive", t.total)
 	}
 	return nil
 }

@@ -38,11 +38,18 @@ func temporary(err error) bool {
 	if errors.As(err, &status) {
 		return status.Code >= 500 || status.Code == http.StatusTooManyRequests || status.Code == http.StatusRequestTimeout
 	}
-	return !errors.Is(err, ErrNotFound) && !errors.Is(err, context.Canceled) && !errors.Is(err, errPermanent)
+	var permanent *permanentError
+	return !errors.Is(err, ErrNotFound) && !errors.Is(err, context.Canceled) && !errors.As(err, &permanent)
 }
 
-// errPermanent marks failures of a place that stay the same when asked again.
-var errPermanent = errors.New("")
+// permanentError marks a failure of a place that stays the same when it is asked again.
+type permanentError struct{ error }
+
+func (e *permanentError) Unwrap() error { return e.error }
+
+func permanentf(format string, args ...any) error {
+	return &permanentError{fmt.Errorf(format, args...)}
+}
 
 // place is one location of a repository: a server or a folder.
 type place interface {

@@ -38,7 +38,7 @@ func samples(t testing.TB) map[string][]byte {
 		"zeros":   make([]byte, MaxSegment),
 		"noise":   noise,
 		"words":   []byte(words.String()),
-		"code":    self[:min(len(self), MaxSegment)],
+		"code":    self[:min(len(self), 700_000)],
 		"mixed":   append(append(append([]byte{}, noise[:100_000]...), words.String()[:70_000]...), noise[:90_000]...),
 		"overlap": bytes.Repeat([]byte("abcabcabd"), 5000),
 	}
@@ -117,7 +117,7 @@ func (h *history) ReadAt(p []byte, off int64) (int, error) { return copy(p, h.By
 
 // TestFar decodes matches that reach back further than the window.
 func TestFar(t *testing.T) {
-	data := append([]byte("needle in a large haystack, more than once, with a tail"), make([]byte, 5<<20)...)
+	data := append([]byte("needle in a large haystack, more than once, with a tail"), make([]byte, 5<<19)...)
 	r := rand.New(rand.NewPCG(3, 4))
 	for i := 100; i < len(data); i += 7 {
 		data[i] = byte(r.Uint32())

@@ -133,12 +133,32 @@ func (r *rangeDecoder) bit(p *uint16) uint32 {
 	return 1
 }
 
-// tree decodes bits bits, most significant first.
+// tree decodes bits bits, most significant first. Like the loops below and Decoder.literal, it keeps the coder in local
+// variables.
 func (r *rangeDecoder) tree(probs []uint16, bits uint) uint32 {
+	rng, code, in, at := r.rng, r.code, r.in, r.pos
 	symbol := uint32(1)
 	for range bits {
-		symbol = symbol<<1 | r.bit(&probs[symbol])
+		p := &probs[symbol]
+		if rng < rangeTop {
+			rng <<= 8
+			code = code<<8 | uint32(in[at])
+			at++
+		}
+		v := uint32(*p)
+		bound := rng >> probBits * v
+		if code < bound {
+			rng = bound
+			*p = uint16(v + (1<<probBits-v)>>probShift)
+			symbol <<= 1
+		} else {
+			rng -= bound
+			code -= bound
+			*p = uint16(v - v>>probShift)
+			symbol = symbol<<1 | 1
+		}
 	}
+	r.rng, r.code, r.pos = rng, code, at
 	return symbol - 1<<bits
 }
 
@@ -155,16 +175,20 @@ func (r *rangeDecoder) reverse(probs []uint16, bits uint32) uint32 {
 
 // direct decodes bits equally likely bits.
 func (r *rangeDecoder) direct(bits uint32) uint32 {
+	rng, code, in, at := r.rng, r.code, r.in, r.pos
 	value := uint32(0)
 	for range bits {
-		r.normalize()
-		r.rng >>= 1
-		if r.code >= r.rng {
-			r.code -= r.rng
-			value = value<<1 | 1
-		} else {
-			value <<= 1
+		if rng < rangeTop {
+			rng <<= 8
+			code = code<<8 | uint32(in[at])
+			at++
 		}
+		rng >>= 1
+		// The top bit of the difference says whether code was less, without a branch that cannot be predicted.
+		t := -((code - rng) >> 31)
+		code -= rng &^ t
+		value = value<<1 + 1 + t
 	}
+	r.rng, r.code, r.pos = rng, code, at
 	return value
 }

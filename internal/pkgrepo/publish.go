@@ -1,0 +1,189 @@
+package pkgrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/google/renameio/v2"
+
+	"github.com/pannous/redox-clif/internal/pkgar"
+)
+
+// Publishing is one package to publish.
+type Publishing struct {
+	Name    Name
+	Version string
+	// Tree is the folder with the package's files. Empty makes a metapackage, which has no version either.
+	Tree      string
+	Arch      pkgar.Arch
+	Packaging pkgar.Packaging
+	Depends   []Name
+	Source    Source
+}
+
+// Published says what was written.
+type Published struct {
+	Package
+	Changed   bool     // false if the same archive and description were there already
+	EmptyDirs []string // folders that the archive cannot record
+}
+
+// Publish adds packages to the repository in the folder dir, for one target, and makes the repository if there is none. The
+// files are static: any web server can offer dir. Packages published before stay; one of the same name is replaced. A
+// repository that has another key is not touched.
+//
+// Archives are written first, then descriptions, then the list, each by renaming. A client that reads in between sees an
+// archive that does not fit its description, which it refuses and can fetch again.
+func Publish(ctx context.Context, dir, target string, key pkgar.SecretKey, packages []Publishing) ([]Published, error) {
+	if err := checkPublishing(target, key, packages); err != nil {
+		return nil, err
+	}
+	folder := filepath.Join(dir, target)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, err
+	}
+	lock := flock.New(filepath.Join(dir, ".lock"))
+	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {
+		return nil, fmt.Errorf("lock the repository: %w", err)
+	}
+	defer lock.Close()
+	if err := publishKey(filepath.Join(dir, KeyFile), key.Public()); err != nil {
+		return nil, err
+	}
+	index, err := readIndex(filepath.Join(folder, "repo.toml"))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Published, len(packages))
+	for i, p := range packages {
+		if list[i], err = publishArchive(ctx, folder, target, key, p); err != nil {
+			return nil, fmt.Errorf("package %s: %w", p.Name, err)
+		}
+	}
+	for i := range list {
+		if err := publishDescription(folder, &list[i]); err != nil {
+			return nil, fmt.Errorf("package %s: %w", list[i].Name, err)
+		}
+		index.Packages[list[i].Name] = list[i].Blake3
+		delete(index.Outdated, list[i].Name)
+	}
+	_, err = writeChanged(filepath.Join(folder, "repo.toml"), index.TOML())
+	return list, err
+}
+
+func checkPublishing(target string, key pkgar.SecretKey, packages []Publishing) error {
+	if key.IsZero() {
+		return errors.New("no secret key to sign with")
+	}
+	if target == "" || target != filepath.Base(target) || target == "." || target == ".." {
+		return fmt.Errorf("target %q is not a name", target)
+	}
+	seen := map[Name]bool{}
+	var bad []error
+	for _, p := range packages {
+		if _, err := ParseName(string(p.Name)); err != nil {
+			bad = append(bad, err)
+		}
+		for _, d := range p.Depends {
+			if _, err := ParseName(string(d)); err != nil {
+				bad = append(bad, fmt.Errorf("package %s: depends: %w", p.Name, err))
+			}
+		}
+		switch {
+		case seen[p.Name]:
+			bad = append(bad, fmt.Errorf("package %s is there twice", p.Name))
+		case p.Tree == "" && p.Version != "":
+			bad = append(bad, fmt.Errorf("package %s has a version and no files", p.Name))
+		case p.Tree != "" && p.Version == "":
+			bad = append(bad, fmt.Errorf("package %s has files and no version, which clients take for a metapackage", p.Name))
+		}
+		seen[p.Name] = true
+	}
+	return joined(bad)
+}
+
+func publishKey(file string, key pkgar.PublicKey) error {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return renameio.WriteFile(file, key.TOML(), 0o644)
+	}
+	if err != nil {
+		return err
+	}
+	old, err := pkgar.ParsePublicKey(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if old != key {
+		return fmt.Errorf("%s: repository has the key %v, not %v: its clients would refuse the packages", file, old, key)
+	}
+	return nil
+}
+
+func readIndex(file string) (*Index, error) {
+	index := &Index{}
+	data, err := os.ReadFile(file)
+	if err == nil {
+		index, err = ParseIndex(data)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if index.Packages == nil {
+		index.Packages = map[string]string{}
+	}
+	return index, nil
+}
+
+func publishArchive(ctx context.Context, folder, target string, key pkgar.SecretKey, p Publishing) (Published, error) {
+	out := Published{Package: Package{Name: string(p.Name), Version: p.Version, Target: target, Source: p.Source, Depends: p.Depends}}
+	if p.Tree == "" {
+		return out, nil
+	}
+	file := filepath.Join(folder, string(p.Name)+".pkgar")
+	fresh := file + ".new"
+	result, err := pkgar.CreateFile(ctx, fresh, p.Tree, pkgar.CreateOptions{Key: key, Arch: p.Arch, Packaging: p.Packaging})
+	if err != nil {
+		return out, err
+	}
+	out.Blake3 = result.Head.TableHash.String()
+	out.StorageSize, out.NetworkSize = uint64(result.Bytes), uint64(result.Head.FileSize())
+	out.EmptyDirs = result.EmptyDirs
+	if sameHead(file, result.Head) {
+		return out, os.Remove(fresh)
+	}
+	out.Changed = true
+	return out, os.Rename(fresh, file)
+}
+
+// sameHead reports whether the file is an archive with the same head and length, hence with the same data.
+func sameHead(file string, head *pkgar.Head) bool {
+	key := head.PublicKey
+	old, err := pkgar.OpenFile(file, pkgar.Options{Key: &key})
+	if err != nil {
+		return false
+	}
+	defer old.Close()
+	return bytes.Equal(old.Head.Marshal(), head.Marshal())
+}
+
+func publishDescription(folder string, p *Published) error {
+	changed, err := writeChanged(filepath.Join(folder, p.Name+".toml"), p.TOML())
+	p.Changed = p.Changed || changed
+	return err
+}
+
+// writeChanged leaves a file alone that has the content already, so that its time keeps telling when it changed.
+func writeChanged(file string, data []byte) (bool, error) {
+	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, data) {
+		return false, nil
+	}
+	return true, renameio.WriteFile(file, data, 0o644)
+}
