@@ -7,8 +7,10 @@ var Aliases = map[string]any{
 	// Generated from recipes/ by "go generate ./internal/recipe/gen", up to the next mark.
 	"recipe:bootloader-live": Recipe.BootloaderLive,
 	"recipe:demo-sysroot":    Recipe.DemoSysroot,
+	"recipe:ion-host":        Recipe.IonHost,
 	"recipe:redoxfs-tool":    Recipe.RedoxfsTool,
 	// End of what is generated.
 	"drift":  Drift.Check,
+	"image":  Image.Build,
 	"initfs": Initfs.Build,
 }

@@ -48,7 +48,25 @@ func (Image) Restore(ctx context.Context, img, snapshot, paths *string) error {
 	if err != nil {
 		return err
 	}
-	return s.ImageRestore(ctx, text(img), text(snapshot), strings.FieldsFunc(text(paths), func(r rune) bool { return r == ',' }))
+	return s.ImageRestore(ctx, text(img), text(snapshot), list(text(paths)))
+}
+
+// Rm removes files and trees of an image: image:rm /a,/b; -img=IMG.
+func (Image) Rm(ctx context.Context, paths string, img *string) error {
+	s, err := open(config.Flags{})
+	if err != nil {
+		return err
+	}
+	return s.ImageRm(ctx, text(img), list(paths))
+}
+
+// Grow makes an image larger: image:grow MIB; -img=IMG.
+func (Image) Grow(ctx context.Context, mib int, img *string) error {
+	s, err := open(config.Flags{})
+	if err != nil {
+		return err
+	}
+	return s.ImageGrow(ctx, text(img), mib)
 }
 
 // Diff lists what differs between the known good image and this one; -img=IMG, -against=IMG.
@@ -94,4 +112,9 @@ func (Image) Verify(ctx context.Context, img *string) error {
 		return err
 	}
 	return s.ImageVerify(ctx, text(img))
+}
+
+// list splits at commas.
+func list(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' })
 }

@@ -59,9 +59,29 @@ func (Recipe) Initfs(ctx context.Context, dryRun, k, offline *bool, j *int, prof
 	return buildRecipe(ctx, "initfs", dryRun, k, offline, j, profile, backend)
 }
 
+// Ion builds ion: the Ion shell.
+func (Recipe) Ion(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "ion", dryRun, k, offline, j, profile, backend)
+}
+
+// IonHost builds ion-host: host tool: the patched Ion shell, for the tests that count its descriptors.
+func (Recipe) IonHost(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "ion-host", dryRun, k, offline, j, profile, backend)
+}
+
 // Kernel builds kernel: the Redox kernel.
 func (Recipe) Kernel(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
 	return buildRecipe(ctx, "kernel", dryRun, k, offline, j, profile, backend)
+}
+
+// Kibi builds kibi: kibi, a text editor in a thousand lines.
+func (Recipe) Kibi(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "kibi", dryRun, k, offline, j, profile, backend)
+}
+
+// Libm builds libm: the math library of the sysroot, in Rust.
+func (Recipe) Libm(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "libm", dryRun, k, offline, j, profile, backend)
 }
 
 // Redoxfs builds redoxfs: the RedoxFS daemon that mounts the root file system.

@@ -1,7 +1,9 @@
 package action
 
 import (
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -95,5 +97,52 @@ func TestDifferencesNameFieldsAndFiles(t *testing.T) {
 	}
 	if want := "environment A,file src/main.rs"; strings.Join(got, ",") != want {
 		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+// A result that is being written by another process is not damage; what a killed one left goes in time.
+func TestWalkKnowsHalfWrittenEntries(t *testing.T) {
+	c := OpenCache(t.TempDir())
+	d := sample().Digest()
+	if err := c.Put(d, Result{Output: cas.DigestBytes([]byte("o")), Node: "n"}); err != nil {
+		t.Fatal(err)
+	}
+	fresh, old := filepath.Join(filepath.Dir(c.path(d)), ".fresh123"), filepath.Join(filepath.Dir(c.path(d)), ".old123")
+	for _, path := range []string{fresh, old} {
+		if err := os.WriteFile(path, []byte(`{"resu`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	past := time.Now().Add(-2 * usedWindow)
+	if err := os.Chtimes(old, past, past); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	damaged, err := c.Walk(func(cas.Digest, Result, fs.FileInfo) error { n++; return nil })
+	if err != nil || damaged != 0 || n != 1 {
+		t.Errorf("damaged %d, entries %d, err %v", damaged, n, err)
+	}
+	_, freshErr := os.Stat(fresh)
+	_, oldErr := os.Stat(old)
+	if freshErr != nil || oldErr == nil {
+		t.Errorf("fresh %v, old %v", freshErr, oldErr)
+	}
+}
+
+func TestAUsedEntryIsYoung(t *testing.T) {
+	c := OpenCache(t.TempDir())
+	d := sample().Digest()
+	if err := c.Put(d, Result{Output: cas.DigestBytes([]byte("o")), Node: "n"}); err != nil {
+		t.Fatal(err)
+	}
+	past := time.Now().Add(-30 * 24 * time.Hour)
+	if err := os.Chtimes(c.path(d), past, past); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := c.Get(d); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if info, err := os.Stat(c.path(d)); err != nil || time.Since(info.ModTime()) > time.Minute {
+		t.Errorf("last used %v, %v", info.ModTime(), err)
 	}
 }

@@ -43,6 +43,31 @@ func ParseBackends(text string) (Backends, error) {
 	return b, nil
 }
 
+// Unknown lists, in order, the components chosen for that no recipe of the set has: a choice that
+// does nothing costs hours.
+func (b Backends) Unknown(set recipe.Set, profile string) []string {
+	known := map[string]bool{}
+	for name := range set {
+		known[name] = true
+		for _, s := range set[name].WithProfile(profile).Steps {
+			known[name+"/"+s.Name] = true
+			if s.Kind == "rustc" {
+				known[s.Name] = true
+			}
+			for _, pkg := range s.Packages {
+				known[pkg] = true
+			}
+		}
+	}
+	var unknown []string
+	for _, name := range sortedKeys(b.byName) {
+		if !known[name] {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}
+
 // choose is the backend of one package of a step.
 func (b Backends) choose(r *recipe.Recipe, s *recipe.Step, pkg string) recipe.Backend {
 	for _, name := range []string{pkg, r.Name + "/" + s.Name, r.Name} {

@@ -19,6 +19,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"sort"
@@ -121,6 +122,25 @@ func (e *UnknownRecipeError) Error() string {
 	return fmt.Sprintf("there is no recipe %q; there are %s", e.Name, strings.Join(e.Known, ", "))
 }
 
+// recipeError is an error with the recipe file it is about.
+type recipeError struct {
+	path string
+	err  error
+}
+
+func (e *recipeError) Error() string { return e.path + ": " + e.err.Error() }
+
+func (e *recipeError) Unwrap() error { return e.err }
+
+// inRecipe names the recipe file an error is about, unless a recipe further down has done so: a
+// chain of all the recipes that need it helps nobody.
+func inRecipe(r *recipe.Recipe, err error) error {
+	if errors.As(err, new(*recipeError)) {
+		return err
+	}
+	return &recipeError{r.Path, err}
+}
+
 // once makes a node the first time it is asked for.
 func (b *Builder) once(id string, make func(*graph.Node) error) (*graph.Node, error) {
 	if n := b.nodes[id]; n != nil {
@@ -197,7 +217,7 @@ func (b *Builder) inputRoot(dirs map[string]cas.Digest, files map[string]cas.Ent
 	return b.Store.PutDirectory(d)
 }
 
-// putFile stores a small file of our making and returns a folder that holds just it.
+// folderOf stores a small file of our making and returns a folder that holds just it.
 func (b *Builder) folderOf(name string, content []byte) (cas.Digest, error) {
 	d, err := b.Store.PutBytes(content)
 	if err != nil {

@@ -230,6 +230,48 @@ func TestActionsNameNoPlace(t *testing.T) {
 	}
 }
 
+func TestBackendsForNothing(t *testing.T) {
+	b := newBuilder(t, nil)
+	for text, want := range map[string]string{"llvm:init,llvm:base,llvm:base/programs,cranelift:*": "", "llvm:nobody,llvm:init": "nobody", "llvm:file": "file"} {
+		choice, err := ParseBackends(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(choice.Unknown(b.Recipes, ""), ","); got != want {
+			t.Errorf("%s: unknown %q, want %q", text, got, want)
+		}
+	}
+}
+
+// One chain of recipes is one place in the message, the innermost.
+func TestErrorsNameOneRecipe(t *testing.T) {
+	b := newBuilder(t, func(o *Options) { o.Tools.Cranelift = false })
+	_, err := b.Initfs("initfs")
+	if err == nil || strings.Count(err.Error(), recipe.FileName) != 1 || !strings.Contains(err.Error(), "base/recipe.toml") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMissingPatchSeriesIsNamed(t *testing.T) {
+	b := newBuilder(t, func(o *Options) { o.Patches = os.DirFS(t.TempDir()) })
+	if _, err := b.Patched("relibc"); err == nil || !strings.Contains(err.Error(), "patches/relibc") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A stage is held to what a file system can hold before anything is written.
+func TestFilesInFiles(t *testing.T) {
+	tree := cas.NewTree()
+	tree.Entries["bin/init"] = cas.Entry{}
+	if err := filesInFiles(tree); err != nil {
+		t.Error(err)
+	}
+	tree.Entries["bin/init/x"] = cas.Entry{}
+	if err := filesInFiles(tree); err == nil || !strings.Contains(err.Error(), "bin/init is a file") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestUnknownRecipe(t *testing.T) {
 	b := newBuilder(t, nil)
 	_, err := b.Stage("nobody")

@@ -54,7 +54,7 @@ func (b *Builder) Initfs(name string) (*graph.Node, error) {
 				return nil, err
 			}
 			a := builtin("initfs", initfsVersion, fmt.Sprintf("layout=%d", r.Initfs.Version), fmt.Sprintf("max-size-mib=%d", r.Initfs.MaxSize))
-			a.Platform = map[string]string{"target": b.Target}
+			a.Platform = map[string]string{"target": b.Target, "elf-rules": checkVersion}
 			a.Inputs, err = b.inputRoot(map[string]cas.Digest{"stage": in[stage]}, map[string]cas.Entry{"bootstrap": e})
 			return a, err
 		}

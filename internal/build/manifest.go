@@ -89,6 +89,10 @@ func sourceText(r *recipe.Recipe, resolved string, overridden bool) string {
 		return "recipes/" + r.Name
 	case overridden && s.Git != "":
 		return s.Git + " at " + s.Commit + ", overridden"
+	case overridden && s.Archive != "":
+		return s.Archive + ", overridden"
+	case overridden:
+		return "crate " + s.Crate + " " + s.Version + ", overridden"
 	case s.Git != "":
 		return s.Git + " at " + s.Commit
 	}

@@ -26,8 +26,12 @@ func (t *toolRun) renameSymbols(ctx context.Context, job *graph.Job) (cas.Digest
 	if err := t.Store.Materialise(ctx, job.Action.Inputs, dir, nil, nil); err != nil {
 		return cas.Digest{}, err
 	}
-	found, err := filepath.Glob(filepath.Join(dir, "in", "0", "*"))
-	if err != nil || len(found) != 1 {
+	// Not by filepath.Glob: the cache may lie in a folder with brackets in its name.
+	found, err := os.ReadDir(filepath.Join(dir, "in", "0"))
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	if len(found) != 1 {
 		return cas.Digest{}, fmt.Errorf("rename-symbols takes one archive, not %d", len(found))
 	}
 	out := filepath.Join(dir, t.s.Output)
@@ -35,7 +39,7 @@ func (t *toolRun) renameSymbols(ctx context.Context, job *graph.Job) (cas.Digest
 	if err := os.Mkdir(filepath.Join(dir, "scratch"), 0o755); err != nil {
 		return cas.Digest{}, err
 	}
-	summary, err := tools.Relibc(ctx, found[0], out, filepath.Join(dir, "scratch"))
+	summary, err := tools.Relibc(ctx, filepath.Join(dir, "in", "0", found[0].Name()), out, filepath.Join(dir, "scratch"))
 	if err != nil {
 		return cas.Digest{}, err
 	}
@@ -53,12 +57,11 @@ func (t *toolRun) renameSymbols(ctx context.Context, job *graph.Job) (cas.Digest
 func runner(job *graph.Job) archive.Runner {
 	return func(ctx context.Context, argv []string) ([]byte, error) {
 		fmt.Fprintf(job.Log, "$ %s\n", run.Quote(argv))
-		var out, both bytes.Buffer
-		err := run.Exec(ctx, run.Process{Args: argv, Env: []string{"LC_ALL=C"}, Output: &both})
-		out.Write(both.Bytes())
+		var out bytes.Buffer
+		err := run.Exec(ctx, run.Process{Args: argv, Env: []string{"LC_ALL=C"}, Output: &out})
 		if err != nil {
-			job.Log.Write(both.Bytes())
-			return out.Bytes(), fmt.Errorf("%w: %s", err, bytes.TrimSpace(both.Bytes()))
+			job.Log.Write(out.Bytes())
+			return out.Bytes(), fmt.Errorf("%w: %s", err, bytes.TrimSpace(out.Bytes()))
 		}
 		return out.Bytes(), nil
 	}

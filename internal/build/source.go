@@ -2,11 +2,12 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -49,7 +50,7 @@ func (b *Builder) Resolved(r *recipe.Recipe) (*source.Resolved, error) {
 func (b *Builder) source(r *recipe.Recipe) (*graph.Node, error) {
 	res, err := b.Resolved(r)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.Path, err)
+		return nil, inRecipe(r, err)
 	}
 	for _, line := range res.Announcements() {
 		b.notice("%s", line)
@@ -86,23 +87,14 @@ func (b *Builder) sourceTree(id string, res *source.Resolved) (*graph.Node, erro
 
 // graft puts trees into folders of another, in place of whatever is there.
 func (b *Builder) graft(in graph.Outputs, top *graph.Node, subs map[string]*graph.Node) (cas.Digest, error) {
-	tree, err := b.Store.LoadTree(in[top])
-	if err != nil {
-		return cas.Digest{}, err
-	}
+	root := in[top]
 	for _, at := range sortedKeys(subs) {
-		for p := range tree.Entries {
-			if p == at || strings.HasPrefix(p, at+"/") {
-				delete(tree.Entries, p)
-			}
-		}
-		sub, err := b.Store.LoadTree(in[subs[at]])
-		if err != nil {
+		var err error
+		if root, err = b.Store.Graft(root, at, in[subs[at]]); err != nil {
 			return cas.Digest{}, err
 		}
-		tree.Graft(at, sub)
 	}
-	return b.Store.PutTree(tree)
+	return root, nil
 }
 
 func (b *Builder) sourceLeaf(id string, res *source.Resolved) (*graph.Node, error) {
@@ -191,6 +183,9 @@ func (b *Builder) patched(name string) (*graph.Node, error) {
 		args := []string{}
 		for _, series := range r.Patches {
 			s, err := patch.Load(b.Patches, series)
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%s: there is no patch series %q: it would be the folder patches/%s", r.Path, series, series)
+			}
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -20,10 +21,15 @@ func (b *Builder) Stage(name string) (*graph.Node, error) {
 		return nil, err
 	}
 	return b.once(name, func(n *graph.Node) error {
-		s := &stage{Builder: b, r: r}
+		// Made here and not in compose: composing runs beside other nodes, making the graph does not.
+		spec, err := b.spec(b.Target)
+		if err != nil {
+			return err
+		}
+		s := &stage{Builder: b, r: r, target: cas.DigestBytes(spec).Hash}
 		for _, f := range r.Files {
 			if err := s.add(n, f); err != nil {
-				return fmt.Errorf("%s: %w", r.Path, err)
+				return inRecipe(r, err)
 			}
 		}
 		n.Deps = uniqueNodes(n.Deps)
@@ -37,6 +43,8 @@ type stage struct {
 	*Builder
 	r     *recipe.Recipe
 	files []stagedFile
+	// target is the SHA-256 of the user-space target's JSON.
+	target string
 }
 
 type stagedFile struct {
@@ -100,16 +108,15 @@ func (s *stage) stripNode(f recipe.File, places []resolved) (*graph.Node, error)
 
 // compose puts the staged tree and its manifest together, from digests alone.
 func (s *stage) compose(in graph.Outputs) (cas.Digest, error) {
-	spec, err := s.spec(s.Target)
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	m := &Manifest{Recipe: s.r.Name, Target: s.Target, Profile: s.Profile, Toolchain: s.Tools.Name, Spec: cas.DigestBytes(spec).Hash}
+	m := &Manifest{Recipe: s.r.Name, Target: s.Target, Profile: s.Profile, Toolchain: s.Tools.Name, Spec: s.target}
 	tree := cas.NewTree()
 	for _, f := range s.files {
 		if err := s.place(in, tree, m, f); err != nil {
 			return cas.Digest{}, err
 		}
+	}
+	if err := filesInFiles(tree); err != nil {
+		return cas.Digest{}, err
 	}
 	text, err := m.finish()
 	if err != nil {
@@ -156,6 +163,9 @@ func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *Manifest, f stagedFil
 }
 
 func (s *stage) placeOne(tree *cas.Tree, m *Manifest, f stagedFile, to string, e cas.Entry, rec FileRecord) error {
+	if to == "" {
+		return fmt.Errorf("%q is a file: `to` has to say its path in the stage", f.From)
+	}
 	if _, taken := tree.Entries[to]; taken {
 		return fmt.Errorf("two files are placed at %s (the second from %q)", to, f.From)
 	}
@@ -171,6 +181,18 @@ func (s *stage) placeOne(tree *cas.Tree, m *Manifest, f stagedFile, to string, e
 	rec.Path, rec.Mode, rec.Link = to, fmt.Sprintf("%04o", perm), e.Link
 	rec.Size, rec.SHA256 = e.Digest.Size, e.Digest.Hash
 	m.Files = append(m.Files, rec)
+	return nil
+}
+
+// filesInFiles finds a file placed below the path of another file, which no file system can hold.
+func filesInFiles(tree *cas.Tree) error {
+	for _, p := range tree.Paths() {
+		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+			if e, ok := tree.Entries[dir]; ok && !e.Dir {
+				return fmt.Errorf("a file is placed at %s, but %s is a file and no folder", p, dir)
+			}
+		}
+	}
 	return nil
 }
 
@@ -205,8 +227,11 @@ func (s *stage) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref,
 // manifest reads the manifest of a staged tree.
 func (b *Builder) manifest(stage cas.Digest) (*Manifest, error) {
 	e, ok, err := b.Store.Lookup(stage, "manifest.json")
-	if err != nil || !ok {
-		return nil, fmt.Errorf("the staged tree has no manifest: %w", err)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, errors.New("the staged tree has no manifest")
 	}
 	text, err := b.Store.ReadAll(e.Digest)
 	if err != nil {

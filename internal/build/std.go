@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -80,17 +81,21 @@ func (b *Builder) stdAction(triple, set string, spec []byte, backend recipe.Back
 
 // collectRlibs lays the crates out as rustc looks for them in a sysroot.
 func (b *Builder) collectRlibs(ctx context.Context, deps, triple string) (*cas.Tree, error) {
-	found, err := filepath.Glob(filepath.Join(deps, "*.rlib"))
+	// Not by filepath.Glob: the cache may lie in a folder with brackets in its name.
+	found, err := os.ReadDir(deps)
 	if err != nil {
 		return nil, err
 	}
 	tree := cas.NewTree()
 	for _, file := range found {
-		d, err := b.Store.PutFile(ctx, file)
+		if path.Ext(file.Name()) != ".rlib" {
+			continue
+		}
+		d, err := b.Store.PutFile(ctx, filepath.Join(deps, file.Name()))
 		if err != nil {
 			return nil, err
 		}
-		tree.Entries[path.Join("lib/rustlib", triple, "lib", filepath.Base(file))] = cas.Entry{Digest: d}
+		tree.Entries[path.Join("lib/rustlib", triple, "lib", file.Name())] = cas.Entry{Digest: d}
 	}
 	if !hasCrate(tree, "libcore-") {
 		return nil, fmt.Errorf("the build of the standard library left no libcore in %s", deps)

@@ -196,6 +196,56 @@ func TestStatCache(t *testing.T) {
 	}
 }
 
+// Graft gives what taking the trees apart and putting them together gives.
+func TestGraft(t *testing.T) {
+	s := newStore(t)
+	file := func(text string) Entry {
+		d, err := s.PutBytes([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Entry{Digest: d}
+	}
+	sub := NewTree()
+	sub.Entries["new/x"] = file("x")
+	for _, at := range []string{"sub", "a/sub", "made/on/the/way", "a/file", "link/below", "empty"} {
+		top := NewTree()
+		top.Entries["a/sub/old"] = file("old")
+		top.Entries["a/file"] = file("f")
+		top.Entries["link"] = Entry{Link: "a"}
+		top.Entries["empty"] = Entry{Dir: true}
+		root, err := s.PutTree(top)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subRoot, err := s.PutTree(sub)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Graft(root, at, subRoot)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p := range top.Entries {
+			if p == at || strings.HasPrefix(p, at+"/") || strings.HasPrefix(at, p+"/") {
+				delete(top.Entries, p)
+			}
+		}
+		top.Graft(at, sub)
+		want, err := s.PutTree(top)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			back, _ := s.LoadTree(got)
+			t.Errorf("%s:\n%s", at, cmp.Diff(top, back))
+		}
+	}
+	if _, err := s.Graft(Digest{}, "../out", Digest{}); err == nil {
+		t.Error("a path out of the tree was accepted")
+	}
+}
+
 func TestDiff(t *testing.T) {
 	a, b := NewTree(), NewTree()
 	a.Entries["x"] = Entry{Digest: DigestBytes([]byte("1"))}

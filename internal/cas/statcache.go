@@ -112,6 +112,22 @@ func (c *StatCache) Save() error {
 	return nil
 }
 
+// DigestFile is the digest of a file's content, without reading it when the cache knows it.
+func (c *StatCache) DigestFile(path string) (Digest, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Digest{}, err
+	}
+	if d, ok := c.lookup(path, info); ok {
+		return d, nil
+	}
+	d, err := digestFile(path)
+	if err == nil {
+		c.record(path, info, d)
+	}
+	return d, err
+}
+
 func (c *StatCache) lookup(path string, info fs.FileInfo) (Digest, bool) {
 	if c == nil {
 		return Digest{}, false

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -199,6 +200,37 @@ func (d *Directory) entry(name string) (Entry, bool) {
 	return Entry{}, false
 }
 
+// Graft puts a tree in place of whatever is at a slash path of another tree and returns the new root. Only
+// the messages on the way to that path are read and written.
+func (s *Store) Graft(root Digest, p string, sub Digest) (Digest, error) {
+	name, rest, deeper := strings.Cut(p, "/")
+	if err := checkName(name); err != nil {
+		return Digest{}, err
+	}
+	dir := &Directory{}
+	if !root.IsZero() {
+		var err error
+		if dir, err = s.LoadDirectory(root); err != nil {
+			return Digest{}, err
+		}
+	}
+	if deeper {
+		e, _ := dir.entry(name)
+		if !e.Dir {
+			e.Digest = Digest{}
+		}
+		var err error
+		if sub, err = s.Graft(e.Digest, rest, sub); err != nil {
+			return Digest{}, err
+		}
+	}
+	dir.Files = slices.DeleteFunc(dir.Files, func(f FileNode) bool { return f.Name == name })
+	dir.Symlinks = slices.DeleteFunc(dir.Symlinks, func(l SymlinkNode) bool { return l.Name == name })
+	dir.Dirs = slices.DeleteFunc(dir.Dirs, func(d DirNode) bool { return d.Name == name })
+	dir.Dirs = append(dir.Dirs, DirNode{name, sub})
+	return s.PutDirectory(dir)
+}
+
 // Complete reports whether the store holds every message and file of a tree; it
 // returns the first [MissingError] it meets.
 func (s *Store) Complete(d Digest) error {
@@ -237,89 +269,6 @@ func (s *Store) EachBlob(root Digest, seen map[Digest]bool, f func(d Digest, dir
 			return err
 		}
 	}
-	return nil
-}
-
-// CaptureOptions say what of a folder belongs to the tree.
-type CaptureOptions struct {
-	// Skip is asked with each slash path; a skipped folder is not entered.
-	Skip func(path string, dir bool) bool
-	// Stats, when given, spares hashing files whose inode has not changed.
-	Stats *StatCache
-	// Store says whether file contents go into the store. Without it only
-	// the digests are computed.
-	Store bool
-	// Volatile says that the contents can be had again (sources), so that they need
-	// not be forced to stable storage one by one.
-	Volatile bool
-}
-
-// Capture reads a folder into a tree. Devices, sockets and pipes are an error.
-func (s *Store) Capture(ctx context.Context, dir string, opt CaptureOptions) (*Tree, error) {
-	t := NewTree()
-	dirs, full := []string{}, map[string]bool{} // a folder is an entry of its own only when it is empty
-	err := filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, p)
-		if err != nil || rel == "." {
-			return err
-		}
-		rel = filepath.ToSlash(rel)
-		full[path.Dir(rel)] = true
-		if opt.Skip != nil && opt.Skip(rel, e.IsDir()) {
-			if e.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if e.IsDir() {
-			dirs = append(dirs, rel)
-			return nil
-		}
-		return s.captureEntry(ctx, t, p, rel, e, opt)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading the tree %s: %w", dir, err)
-	}
-	for _, rel := range dirs {
-		if !full[rel] {
-			t.Entries[rel] = Entry{Dir: true}
-		}
-	}
-	return t, nil
-}
-
-func (s *Store) captureEntry(ctx context.Context, t *Tree, p, rel string, e fs.DirEntry, opt CaptureOptions) error {
-	switch {
-	case e.Type()&fs.ModeSymlink != 0:
-		target, err := os.Readlink(p)
-		t.Entries[rel] = Entry{Link: target}
-		return err
-	case !e.Type().IsRegular():
-		return fmt.Errorf("%s is neither a file, a folder nor a link", p)
-	}
-	info, err := e.Info()
-	if err != nil {
-		return err
-	}
-	d, known := opt.Stats.lookup(p, info)
-	if !known {
-		if d, err = digestFile(p); err != nil {
-			return err
-		}
-		opt.Stats.record(p, info, d)
-	}
-	if opt.Store && !s.Has(d) {
-		if d, err = s.putFile(ctx, p, !opt.Volatile); err != nil {
-			return err
-		}
-	}
-	t.Entries[rel] = Entry{Digest: d, Executable: info.Mode()&0o111 != 0}
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"sort"
 	"strconv"
@@ -94,6 +95,13 @@ var variables = []struct{ name, help string }{
 	{"REDOX_OVERRIDES", "overrides file (default: overrides.toml in the checkout)"},
 }
 
+// maxJobs is how many tokens the pipe of a jobserver takes for certain: one page, what Linux
+// gives to a user who has many pipes. A full pipe would wait forever.
+const maxJobs = 4096
+
+// validName is what can name a folder below out/.
+var validName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
+
 // testPrefix starts the variables of the project's own tests.
 const testPrefix = "REDOX_TEST_"
 
@@ -149,12 +157,22 @@ func Load(environ []string, dir string, flags Flags) (*Config, error) {
 	all = multierror.Append(all, c.fromEnvironment(env)...)
 	all = multierror.Append(all, c.fromFlags(flags)...)
 	if err := all.ErrorOrNil(); err != nil {
+		all.ErrorFormat = lines
 		return nil, err
 	}
 	return c, nil
 }
 
-// findRoot walks up to the folder that has go.mod, recipes and toolchain.
+// lines lists errors, each on a line of its own.
+func lines(errs []error) string {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "\n")
+}
+
+// findRoot walks up to the folder that has recipes/ and toolchain/toolchain.toml.
 func findRoot(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -190,11 +208,17 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.Cache = env["REDOX_CACHE"]
 	if c.Cache == "" {
 		base := orJoin(env["XDG_CACHE_HOME"], c.Home, ".cache")
+		if base == "" { // no home folder: below out/, not in whatever folder this was started from
+			base = filepath.Join(c.Root, "out", "cache")
+		}
 		c.Cache = filepath.Join(base, "redox-clif")
 	}
 	c.Target = env["REDOX_TARGET"]
 	if c.Target == "" {
 		c.Target = DefaultTarget
+	}
+	if given := env["REDOX_OVERRIDES"]; given != "" && !exists(given) {
+		fail(fmt.Errorf("REDOX_OVERRIDES names %s, which is not there", given))
 	}
 	c.Profile = env["REDOX_PROFILE"]
 	c.Toolchain = env["REDOX_TOOLCHAIN"]
@@ -267,7 +291,7 @@ func (c *Config) fromFlags(f Flags) []error {
 		c.MemoryMiB = int64(*f.Memory)
 	}
 	var errs []error
-	if f.Toolchain != nil {
+	if f.Toolchain != nil && *f.Toolchain != "" {
 		abs, err := filepath.Abs(*f.Toolchain)
 		if err != nil {
 			errs = append(errs, err)
@@ -276,6 +300,15 @@ func (c *Config) fromFlags(f Flags) []error {
 	}
 	if c.Jobs < 1 {
 		errs = append(errs, fmt.Errorf("-j is %d: at least one process is needed", c.Jobs))
+	}
+	if c.Jobs > maxJobs {
+		errs = append(errs, fmt.Errorf("-j is %d: more than %d processes cannot be kept count of", c.Jobs, maxJobs))
+	}
+	if !validName.MatchString(c.Target) {
+		errs = append(errs, fmt.Errorf("%q is no target name: want the name of a file in targets/ without .toml", c.Target))
+	}
+	if c.Profile != "" && !validName.MatchString(c.Profile) {
+		errs = append(errs, fmt.Errorf("%q is no profile's name", c.Profile))
 	}
 	if c.MemoryMiB < 1 {
 		errs = append(errs, fmt.Errorf("the memory bound is %d MiB", c.MemoryMiB))

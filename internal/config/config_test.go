@@ -54,6 +54,36 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
+func TestSettingsThatCannotWork(t *testing.T) {
+	many, none := 100000, ""
+	for _, c := range []struct {
+		env   []string
+		flags Flags
+		want  string
+	}{
+		{nil, Flags{Jobs: &many}, "100000"},
+		{[]string{"REDOX_JOBS=100000"}, Flags{}, "100000"},
+		{[]string{"REDOX_TARGET=../x"}, Flags{}, "../x"},
+		{[]string{"REDOX_PROFILE=../x"}, Flags{}, "../x"},
+		{[]string{"REDOX_OVERRIDES=/nowhere/overrides.toml"}, Flags{}, "/nowhere/overrides.toml"},
+	} {
+		if _, err := Load(c.env, checkout(t), c.flags); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v", c.env, err)
+		}
+	}
+	if c, err := Load(nil, checkout(t), Flags{Toolchain: &none}); err != nil || c.Toolchain != "" {
+		t.Errorf("an empty -toolchain is %q: %v", c.Toolchain, err)
+	}
+}
+
+func TestCacheWithoutAHome(t *testing.T) {
+	root := checkout(t)
+	c, err := Load(nil, filepath.Join(root, "deep"), Flags{})
+	if err != nil || c.Cache != filepath.Join(root, "out/cache/redox-clif") {
+		t.Errorf("the cache is %s: %v", c.Cache, err)
+	}
+}
+
 func TestOutsideACheckout(t *testing.T) {
 	if _, err := Load(nil, t.TempDir(), Flags{}); err == nil || !strings.Contains(err.Error(), "checkout") {
 		t.Errorf("got %v", err)

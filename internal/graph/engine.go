@@ -236,29 +236,6 @@ func (b *build) plan(n *Node) (act *action.Action, err error) {
 	return act, err
 }
 
-// maxRepairs is how often a step is begun again because a blob that it reads turned out to be
-// lost. Each time what was lost has been built again; more than a few times is a broken disk.
-const maxRepairs = 3
-
-// repairing calls f with the outputs of what n depends on. When f meets a lost blob, the outputs are
-// completed and f is called again.
-func (b *build) repairing(n *Node, f func(in Outputs) error) error {
-	for again := 0; ; again++ {
-		err := f(b.inputs(n))
-		if !isMissing(err) || again == maxRepairs {
-			return err
-		}
-		if err := b.ensureDeps(n); err != nil {
-			return err
-		}
-	}
-}
-
-func isMissing(err error) bool {
-	var missing *cas.MissingError
-	return errors.As(err, &missing)
-}
-
 // cached takes the result of an action from the cache.
 func (b *build) cached(n *Node, act *action.Action) (action.Result, bool, error) {
 	r, ok, err := b.Cache.Get(act.Digest())
@@ -397,78 +374,6 @@ func (b *build) remember(n *Node, act *action.Action, out cas.Digest, took time.
 	if err := b.History.Put(n.ID, r); err != nil {
 		b.Observer.Notice(fmt.Sprintf("could not remember the build of %s: %v", n.ID, err))
 	}
-}
-
-// ensureDeps makes sure that what n needs is really in the store: outputs of actions that
-// were up to date are looked at only now that somebody wants their bytes.
-func (b *build) ensureDeps(n *Node) error {
-	for _, d := range n.Deps {
-		if err := b.ensure(d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ensure makes a node's output again when it has been lost or damaged.
-func (b *build) ensure(n *Node) error {
-	b.repair[n].Lock()
-	defer b.repair[n].Unlock()
-	b.mu.Lock()
-	out := b.sum.Outputs[n]
-	b.mu.Unlock()
-	err := b.Store.Complete(out)
-	if !isMissing(err) {
-		return err
-	}
-	b.Observer.Notice(fmt.Sprintf("%s: %v; making it again", n.ID, err))
-	again, err := b.remake(n)
-	if err != nil {
-		return failure(n, err)
-	}
-	if again != out {
-		return &Failure{Node: n.ID, Err: fmt.Errorf("it gave other bytes when it was made again (%s, was %s); run the build once more", again.Short(), out.Short())}
-	}
-	return b.Store.Complete(out)
-}
-
-// remake makes a node's output although its action has a result already.
-func (b *build) remake(n *Node) (cas.Digest, error) {
-	if n.Resolve != nil {
-		// What is lost belongs to something it is put together from.
-		if err := b.ensureDeps(n); err != nil {
-			return cas.Digest{}, err
-		}
-		return b.resolve(n)
-	}
-	act, err := b.plan(n)
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	if err := b.Cache.Forget(act.Digest()); err != nil {
-		return cas.Digest{}, err
-	}
-	out, outcome, took, err := b.execute(n, act)
-	b.mu.Lock()
-	if err == nil {
-		b.sum.Outcomes[n] = outcome
-	}
-	b.mu.Unlock()
-	if err != nil {
-		outcome = Failed
-	}
-	b.Observer.Finished(n, outcome, took, err)
-	return out, err
-}
-
-// checkRoots makes sure that what the caller will read is there.
-func (b *build) checkRoots(roots []*Node) error {
-	for _, n := range roots {
-		if err := b.ensure(n); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // unknownCost is added for every step, so that without history the longest chain goes first.

@@ -9,13 +9,16 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
+	disk "github.com/pannous/redox-clif/internal/image"
 	"github.com/pannous/redox-clif/internal/qemu"
+	"github.com/pannous/redox-clif/internal/redoxfs"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -35,6 +38,15 @@ type bootTest struct {
 	// Forbid are patterns that no line may match.
 	Forbid []string   `toml:"forbid"`
 	Steps  []bootStep `toml:"step"`
+	// Commands are run one after the other when the root file system is there, by the image's shell. They are put into a copy
+	// of the image that is thrown away.
+	Commands []bootCommand `toml:"command"`
+}
+
+// bootCommand is a line for ion, with what it must answer.
+type bootCommand struct {
+	Run    string `toml:"run"`
+	Status int    `toml:"status"`
 }
 
 // bootStep waits for a line, and may type an answer.
@@ -50,20 +62,24 @@ type bootStep struct {
 
 // TestBoot runs boot tests by name, or all of them. -img boots another image.
 func (s *Session) TestBoot(ctx context.Context, name string, f RunFlags) error {
-	names := []string{name}
-	if name == "all" {
-		names = s.imageNames(filepath.Join("images", "boot"))
+	if name != "all" {
+		return s.testBoot(ctx, name, f)
 	}
 	var all *multierror.Error
-	for _, n := range names {
+	for _, n := range s.imageNames(filepath.Join("images", "boot")) {
 		if err := s.testBoot(ctx, n, f); err != nil {
-			all = multierror.Append(all, fmt.Errorf("boot test %s: %w", n, err))
+			all = multierror.Append(all, err)
 		}
 	}
 	return all.ErrorOrNil()
 }
 
-func (s *Session) testBoot(ctx context.Context, name string, f RunFlags) error {
+func (s *Session) testBoot(ctx context.Context, name string, f RunFlags) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("boot test %s: %w", name, err)
+		}
+	}()
 	test, err := s.bootTest(name)
 	if err != nil {
 		return err
@@ -80,11 +96,22 @@ func (s *Session) testBoot(ctx context.Context, name string, f RunFlags) error {
 	if err != nil {
 		return err
 	}
+	if len(test.Commands) > 0 {
+		dir, err := s.withCommands(ctx, m, test)
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+	}
+	// A report of an earlier run must not pass for this one's.
+	report := filepath.Join(s.Config.Out(), "test", "boot-"+name+".xml")
+	if err := os.Remove(report); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	result, err := s.boot(ctx, m, script, test, name)
 	if err != nil {
 		return err
 	}
-	report := filepath.Join(s.Config.Out(), "test", "boot-"+name+".xml")
 	if err := writeJUnit(report, name, test, result); err != nil {
 		return err
 	}
@@ -108,6 +135,49 @@ func (s *Session) bootTest(name string) (*bootTest, error) {
 	return t, tomlfile.Decode(s.relative(file), text, t)
 }
 
+// commandSteps are what the commands have to print: their number and status.
+func (t *bootTest) commandSteps() []bootStep {
+	var steps []bootStep
+	for i, c := range t.Commands {
+		about := fmt.Sprintf("^boot-test command %d status ", i+1)
+		steps = append(steps, bootStep{Name: c.Run, Wait: fmt.Sprintf("%s%d$", about, c.Status), Claim: about})
+	}
+	return steps
+}
+
+// commandOps put the commands where the seed-era init runs them: after everything else in init.d.
+func (t *bootTest) commandOps() []redoxfs.Op {
+	var script strings.Builder
+	for i, c := range t.Commands {
+		fmt.Fprintf(&script, "%s\necho boot-test command %d status $?\n", c.Run, i+1)
+	}
+	text, start := script.String(), "ion /etc/boot-test.ion\n"
+	return []redoxfs.Op{
+		{Op: redoxfs.OpFile, Path: "/etc/boot-test.ion", Text: &text},
+		{Op: redoxfs.OpFile, Path: "/usr/lib/init.d/zz_boot-test", Text: &start},
+	}
+}
+
+// withCommands gives the machine a copy of its image that runs the commands, in a folder that it returns.
+func (s *Session) withCommands(ctx context.Context, m *guestMachine, t *bootTest) (string, error) {
+	tool, err := s.imageTool(ctx)
+	if err != nil {
+		return "", err
+	}
+	// Beside the image, where a copy can share its blocks.
+	dir, err := os.MkdirTemp(filepath.Dir(m.image), "boot-test-*")
+	if err != nil {
+		return "", err
+	}
+	image := filepath.Join(dir, "copy.img")
+	if err := disk.Copy(ctx, tool, m.image, image, t.commandOps()); err != nil {
+		os.RemoveAll(dir)
+		return "", err
+	}
+	m.image, m.Drives[0].File = image, image
+	return dir, nil
+}
+
 // script compiles the patterns; all mistakes come back at once.
 func (t *bootTest) script() (qemu.Script, error) {
 	var all *multierror.Error
@@ -122,7 +192,7 @@ func (t *bootTest) script() (qemu.Script, error) {
 	for _, pattern := range t.Forbid {
 		script.Forbidden = append(script.Forbidden, compile(pattern))
 	}
-	for i, step := range t.Steps {
+	for i, step := range append(slices.Clone(t.Steps), t.commandSteps()...) {
 		if step.Wait == "" {
 			all = multierror.Append(all, fmt.Errorf("step %d has no wait", i+1))
 		}
@@ -189,7 +259,7 @@ func writeJUnit(file, name string, t *bootTest, r *qemu.Result) error {
 		missing[m] = true
 	}
 	suite := junitSuite{Name: "boot " + name, Time: fmt.Sprintf("%.1f", r.Elapsed.Seconds())}
-	for _, step := range t.Steps {
+	for _, step := range append(slices.Clone(t.Steps), t.commandSteps()...) {
 		label := step.Name
 		if label == "" {
 			label = step.Wait

@@ -181,3 +181,26 @@ func (s *Session) sweepLocks() error {
 	}
 	return nil
 }
+
+// sweepRepros removes the folders that Repro left, killed or on purpose for a look at a difference.
+func (s *Session) sweepRepros() error {
+	left, err := filepath.Glob(filepath.Join(s.Config.Cache, reproPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range left {
+		lock, err := lockfile.Try(filepath.Join(dir, ".lock"))
+		if err != nil {
+			return err
+		}
+		if lock == nil {
+			continue // its builds run
+		}
+		err = os.RemoveAll(dir)
+		lock.Release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -35,7 +35,11 @@ func (s *Session) CacheGC(ctx context.Context, bounds Bounds) error {
 		return err
 	}
 	defer unlock()
-	c := &collection{Session: s, bounds: bounds, now: time.Now(), pinned: map[cas.Digest]bool{}, kept: map[string]bool{},
+	return s.collect(ctx, bounds, time.Now())
+}
+
+func (s *Session) collect(ctx context.Context, bounds Bounds, now time.Time) error {
+	c := &collection{Session: s, bounds: bounds, now: now, pinned: map[cas.Digest]bool{}, kept: map[string]bool{},
 		refs: map[cas.Digest]int{}, blobs: map[string]blob{}}
 	for _, step := range []func(context.Context) error{c.pinHistory, c.readResults, c.readBlobs, c.readWork, c.evict, c.dropBlobs} {
 		if err := step(ctx); err != nil {
@@ -44,7 +48,7 @@ func (s *Session) CacheGC(ctx context.Context, bounds Bounds) error {
 	}
 	if !s.Config.DryRun {
 		s.sweep()
-		if err := s.sweepLocks(); err != nil {
+		if err := errors.Join(s.sweepLocks(), s.sweepRepros()); err != nil {
 			return err
 		}
 	}

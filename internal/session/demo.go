@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/pannous/redox-clif/internal/build"
@@ -47,8 +49,11 @@ func (s *Session) Demo(ctx context.Context) error {
 	}
 	kernel := filepath.Join(s.Config.Out(), kernelName)
 	e, ok, err := s.Store.Lookup(built.Output(1), kernelPath)
-	if err != nil || !ok {
-		return fmt.Errorf("the smoke kernel was not made: %w", err)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("the smoke kernel %s was not made", kernelPath)
 	}
 	if err := s.Store.PlaceFile(ctx, e.Digest, kernel, 0o755); err != nil {
 		return err
@@ -81,6 +86,13 @@ func (s *Session) bootDemo(ctx context.Context, image, kernel string) error {
 	if err != nil {
 		return err
 	}
+	r, err := s.recipe(m.Recipe)
+	if err != nil {
+		return err
+	}
+	if r.Boot == nil {
+		return fmt.Errorf("%s has no [boot] table, so what a boot has to print is not known", r.Path)
+	}
 	nonce, err := newNonce()
 	if err != nil {
 		return err
@@ -90,7 +102,7 @@ func (s *Session) bootDemo(ctx context.Context, image, kernel string) error {
 	machine.Kernel = kernel
 	machine.Append = bootArguments(m, nonce)
 	machine.Loaders = []qemu.Loader{{File: image, Addr: demoLoadAddress, Raw: true}}
-	return s.watchDemo(ctx, machine, demoScript(m, s.Recipes["demo"].Boot, nonce))
+	return s.watchDemo(ctx, machine, demoScript(m, r.Boot, nonce))
 }
 
 func (s *Session) watchDemo(ctx context.Context, machine qemu.Machine, script qemu.Script) error {
@@ -177,8 +189,8 @@ func demoScript(m *build.Manifest, boot *recipe.Boot, nonce string) qemu.Script 
 		see(`list file %s %d %s`, f.Mode, f.Size, q(f.Path))
 		see(`sum %s %d %s`, f.SHA256, f.Size, q(f.Path))
 	}
-	for program, status := range boot.Exits {
-		claim("exit status of "+program, `^exit \d+ `+q(program)+`$`, fmt.Sprintf(`^exit %d %s$`, status, q(program)))
+	for _, program := range slices.Sorted(maps.Keys(boot.Exits)) {
+		claim("exit status of "+program, `^exit \d+ `+q(program)+`$`, fmt.Sprintf(`^exit %d %s$`, boot.Exits[program], q(program)))
 	}
 	for _, name := range boot.Canaries {
 		claim("canary "+name, `^canary `+q(name)+` `, `^canary `+q(name)+` ok `)

@@ -60,12 +60,17 @@ func (s *Session) explainOne(b *strings.Builder, err error) {
 		fmt.Fprintf(b, "  hint:   %s\n", hint)
 	}
 	if s.Config.GitHub {
-		fmt.Fprintf(b, "::error title=%s failed::%s\n", f.Node, firstLine(f.Err.Error()))
+		fmt.Fprintf(b, "::error title=%s failed::%s\n", f.Node, annotation(firstLine(f.Err.Error())))
 	}
 }
 
 func (s *Session) relative(path string) string {
 	return strings.TrimPrefix(path, s.Config.Root+"/")
+}
+
+// annotation escapes what GitHub reads as something else in a workflow command.
+func annotation(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
 }
 
 func firstLine(s string) string {
@@ -79,20 +84,29 @@ var hints = []struct {
 	pattern *regexp.Regexp
 	text    string
 }{
-	{regexp.MustCompile(`no space left on device`), "the disk is full; `mage cache:gc` makes room in the cache"},
+	{regexp.MustCompile(`(?i)no space left on device`), "the disk is full; `mage cache:gc` makes room in the cache"},
 	{regexp.MustCompile("linker `cc` not found"), "build scripts run on this machine and are linked by its C compiler: `apt install gcc libc6-dev` (or your system's like)"},
-	{regexp.MustCompile(`read-only file system`), "the cache or out/ is on a read-only file system; REDOX_CACHE=DIR moves the cache"},
+	{regexp.MustCompile(`(?i)read-only file system`), "the cache or out/ is on a read-only file system; REDOX_CACHE=DIR moves the cache"},
 	{regexp.MustCompile(`(?i)custom targets are unstable`), "the Cranelift backend's assembler is not told about JSON targets; its patch series patches/cg_clif mends it"},
 	{regexp.MustCompile(`IncompatibleSignature`), "Cranelift chooses f128 comparison results by the host (fixed by our backend patches); use a patched toolchain or -backend=llvm:*"},
 	{regexp.MustCompile(`asm_sym|inline_asm_sym|sym operands`), "this Cranelift has no sym operands in asm; build the component with -backend=llvm:NAME"},
-	{regexp.MustCompile(`(?i)defining variadic functions|variadic`), "Cranelift cannot define variadic functions (rustc_codegen_cranelift#1677); build the component with LLVM"},
+	{regexp.MustCompile(`(?i)defining variadic functions|variadic functions? (is|are) not (yet )?supported`), "Cranelift cannot define variadic functions (rustc_codegen_cranelift#1677); build the component with LLVM"},
 	{regexp.MustCompile(`binary format is unknown`), "Cranelift needs a target spec whose llvm-target names an ELF system, such as aarch64-unknown-redox"},
 	{regexp.MustCompile(`no-f16-f128`), "compiler_builtins lost the feature no-f16-f128 in 2026-01 (rust#150968); remove it from the recipe"},
 	{regexp.MustCompile(`json-target-spec|target specification.* unstable`), "the toolchain is newer than what was probed; remove its probe from the cache: `mage toolchain:show -probe`"},
 	{regexp.MustCompile(`cannot find -lgcc_eh|unable to find library -lgcc_eh`), "the sysroot has no stub libgcc_eh.a; rebuild it: `mage recipe:build sysroot`"},
 	{regexp.MustCompile(`lock file .* needs to be updated|cannot update the lock file`), "the source's Cargo.lock does not fit its manifests; `mage recipe:lock NAME` makes one that does"},
+	{regexp.MustCompile("failed to get `.*` as a dependency|failed to download|spurious network error|(?i:could not resolve host)"), "a download failed: the log has the reason; proxy and certificate variables and [source] tables of your cargo configuration are honoured, and after a `mage fetch` builds need no network"},
 	{regexp.MustCompile(`attempting to make an HTTP request, but --offline|offline mode`), "`mage fetch` gets everything while the network may be used"},
 	{regexp.MustCompile(`VaListImpl|as_va_list|with_copy`), "this relibc is written for an older nightly; the patch series patches/relibc fits it to the pin"},
+}
+
+// hinted adds what is known to help to an error that is no step's.
+func hinted(err error) error {
+	if hint := Hint(err.Error()); hint != "" {
+		return fmt.Errorf("%w\n  hint:   %s", err, hint)
+	}
+	return err
 }
 
 // Hint is what to do about a known failure, "" for others.

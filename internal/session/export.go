@@ -3,6 +3,8 @@ package session
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -16,27 +18,48 @@ import (
 
 // export makes a folder below out/ equal to an output tree.
 func (s *Session) export(ctx context.Context, tree cas.Digest, dir string) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	return s.Store.Materialise(ctx, tree, dir, s.Stats, nil)
 }
 
 // exportImage places an image and its manifest in out/<triple>/, where `mage run` and the scripts
 // of users look for the newest one, and returns the manifest.
 func (s *Session) exportImage(ctx context.Context, image cas.Digest) (*build.Manifest, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	for _, name := range []string{build.ImageName, "manifest.json"} {
 		e, ok, err := s.Store.Lookup(image, name)
-		if err != nil || !ok {
+		if err != nil {
 			return nil, err
 		}
+		if !ok {
+			return nil, fmt.Errorf("the step that packs the image did not make %s", name)
+		}
 		path := filepath.Join(s.Config.Out(), name)
-		if got, err := cas.DigestFile(path); err == nil && got == e.Digest {
+		if got, err := s.Stats.DigestFile(path); err == nil && got == e.Digest {
 			continue
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return nil, err
 		}
-		if err := s.Store.PlaceFile(ctx, e.Digest, path, 0o644); err != nil {
+		err = s.Store.PlaceFile(ctx, e.Digest, path, 0o644)
+		if errors.As(err, new(*cas.MissingError)) {
+			return nil, fmt.Errorf("%s: %w: make the same run once more, it is built anew", name, err)
+		}
+		if err != nil {
 			return nil, err
 		}
+	}
+	// So that the next run need not read the image again.
+	if err := s.Stats.Save(); err != nil {
+		s.say("could not keep the stat cache: %v", err)
 	}
 	text, err := os.ReadFile(filepath.Join(s.Config.Out(), "manifest.json"))
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/graph"
 	disk "github.com/pannous/redox-clif/internal/image"
+	"github.com/pannous/redox-clif/internal/initfs"
 	"github.com/pannous/redox-clif/internal/redoxfs"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -50,11 +51,31 @@ func (s *Session) ImageBuild(ctx context.Context, f ImageFlags) error {
 	if err != nil {
 		return err
 	}
+	for _, op := range contents {
+		if op.Path == "/boot/initfs" {
+			if err := bootable(op.From); err != nil {
+				return err
+			}
+		}
+	}
 	out := f.Out
 	if out == "" {
 		out = s.imagePath(d.Name)
 	}
 	return s.makeImage(ctx, d, b, contents, out)
+}
+
+// bootable refuses an initfs that the kernel would fault on, most of all one without a bootstrap.
+func bootable(file string) error {
+	img, err := initfs.OpenFile(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	defer img.Close()
+	if err := errors.Join(img.Verify(), img.Bootable()); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
 }
 
 func (s *Session) makeImage(ctx context.Context, d *disk.Description, b *imageBuild, contents []redoxfs.Op, out string) error {
@@ -249,10 +270,10 @@ func (b *imageBuild) resolve(_ context.Context, ref string) ([]disk.Item, error)
 	if ref == b.initfs {
 		return []disk.Item{{Host: filepath.Join(b.s.Config.Out(), build.ImageName), Mode: 0o644}}, nil
 	}
-	name, below, _ := strings.Cut(ref, ":")
+	name, below, ok := strings.Cut(ref, ":")
 	m := b.stages[name]
-	if m == nil {
-		return nil, fmt.Errorf("no reference: want recipe:path, file:path or, for the initfs, a recipe")
+	if !ok || m == nil {
+		return nil, errors.New("no reference: want recipe:path, file:path or, for the initfs, a recipe")
 	}
 	var items []disk.Item
 	for _, f := range m.Files {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,7 +25,15 @@ type InjectFlags struct {
 // ImageInject puts files into an image that exists.
 func (s *Session) ImageInject(ctx context.Context, f InjectFlags) error {
 	if f.Initfs == "" && f.Kernel == "" && f.Files == "" {
-		f.Initfs = filepath.Join(s.Config.Out(), build.ImageName)
+		var err error
+		if f.Initfs, err = s.builtInitfs(); err != nil {
+			return err
+		}
+	}
+	if f.Initfs != "" {
+		if err := bootable(f.Initfs); err != nil {
+			return err
+		}
 	}
 	ops, err := f.ops()
 	if err != nil {
@@ -37,6 +46,22 @@ func (s *Session) ImageInject(ctx context.Context, f InjectFlags) error {
 		s.say("%s: %d files written, read back and verified; `mage image:snapshots` lists what was before", s.relative(e.Path), len(ops))
 		return nil
 	})
+}
+
+// builtInitfs is the image in out/, which the demo and the real initfs share.
+func (s *Session) builtInitfs() (string, error) {
+	text, err := os.ReadFile(filepath.Join(s.Config.Out(), "manifest.json"))
+	if err != nil {
+		return "", fmt.Errorf("no initfs to inject, `mage initfs` builds one: %w", err)
+	}
+	m, err := build.ReadManifest(text)
+	if err != nil {
+		return "", err
+	}
+	if m.Recipe == "demo" {
+		return "", errors.New("what lies in out/ is the demo's image, which no Redox kernel starts; `mage initfs` builds the real one")
+	}
+	return filepath.Join(s.Config.Out(), build.ImageName), nil
 }
 
 func (f InjectFlags) ops() ([]redoxfs.Op, error) {
@@ -153,6 +178,32 @@ func (s *Session) ImageRestore(ctx context.Context, path, snapshot string, paths
 	})
 }
 
+// ImageRm removes files and trees.
+func (s *Session) ImageRm(ctx context.Context, path string, paths []string) error {
+	var ops []redoxfs.Op
+	for _, p := range paths {
+		ops = append(ops, redoxfs.Op{Op: redoxfs.OpRemove, Path: p, Recursive: true})
+	}
+	return s.edit(ctx, path, func(e *disk.Editor) error {
+		if err := e.Edit(ctx, ops); err != nil {
+			return fmt.Errorf("%s is as it was: %w", s.relative(e.Path), err)
+		}
+		s.say("%s: removed %s", s.relative(e.Path), strings.Join(paths, ", "))
+		return nil
+	})
+}
+
+// ImageGrow makes an image larger.
+func (s *Session) ImageGrow(ctx context.Context, path string, mib int) error {
+	return s.edit(ctx, path, func(e *disk.Editor) error {
+		err := e.Grow(ctx, int64(mib))
+		if err == nil {
+			s.say("%s: %d MiB", s.relative(e.Path), mib)
+		}
+		return err
+	})
+}
+
 // ImageDiff lists what differs between the known good image and another one.
 func (s *Session) ImageDiff(ctx context.Context, path, against string) error {
 	tool, err := s.imageTool(ctx)
@@ -197,19 +248,20 @@ func detail(d disk.Difference) string {
 
 // ImageSnapshots lists the snapshots of an image, and first removes all but the newest ones if told so.
 func (s *Session) ImageSnapshots(ctx context.Context, path string, keep *int) error {
-	e, err := disk.Open(ctx, "", s.orDefaultImage(path))
-	if err != nil {
-		return err
-	}
-	defer e.Close()
+	path = s.orDefaultImage(path)
 	if keep != nil {
+		e, err := disk.Open(ctx, "", path)
+		if err != nil {
+			return err
+		}
 		gone, err := e.Prune(max(*keep, 0))
+		e.Close()
 		if err != nil {
 			return err
 		}
 		s.say("%d snapshots removed", len(gone))
 	}
-	all, err := e.Snapshots()
+	all, err := disk.Snapshots(path)
 	if err != nil {
 		return err
 	}

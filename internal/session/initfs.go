@@ -25,7 +25,7 @@ import (
 func (s *Session) InitfsList(image string, long bool) error {
 	img, err := initfs.OpenFile(image)
 	if err != nil {
-		return fmt.Errorf("%s: %w", image, err)
+		return err
 	}
 	defer img.Close()
 	out := s.Streams.Out
@@ -133,7 +133,7 @@ func contentBytes(c initfs.Content) ([]byte, error) {
 func (s *Session) InitfsExtract(ctx context.Context, image, dir string) error {
 	img, err := initfs.OpenFile(image)
 	if err != nil {
-		return fmt.Errorf("%s: %w", image, err)
+		return err
 	}
 	defer img.Close()
 	if err := img.Extract(ctx, dir); err != nil {
@@ -148,8 +148,11 @@ func (s *Session) InitfsExtract(ctx context.Context, image, dir string) error {
 		return err
 	}
 	path := filepath.Clean(dir) + ".bootstrap"
+	if err := os.WriteFile(path, b, 0o755); err != nil {
+		return err
+	}
 	s.say("its bootstrap is %s: `mage initfs:pack %s %s IMG` makes the image again", path, dir, path)
-	return os.WriteFile(path, b, 0o755)
+	return nil
 }
 
 // InitfsPack makes an image of a folder. Every program is checked before anything is written.
@@ -236,7 +239,7 @@ func (s *Session) InitfsReplace(ctx context.Context, image, path, file string) e
 func (s *Session) InitfsVerify(image string) error {
 	img, err := initfs.OpenFile(image)
 	if err != nil {
-		return fmt.Errorf("%s: %w", image, err)
+		return err
 	}
 	defer img.Close()
 	if err := errors.Join(img.Verify(), img.Bootable()); err != nil {

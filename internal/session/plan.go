@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -14,7 +15,7 @@ import (
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
-// wantRecipe is what a recipe gives: its image when it has one, else its staged tree. fallBack tells
+// wantRecipe is what a recipe gives: its image when it has one (with the kernel that boots it), else its staged tree. fallBack tells
 // whether it may go on with LLVM where Cranelift is missing.
 func (s *Session) wantRecipe(name string) (want Want, fallBack bool, err error) {
 	r, err := s.recipe(name)
@@ -22,12 +23,16 @@ func (s *Session) wantRecipe(name string) (want Want, fallBack bool, err error) 
 		return nil, false, err
 	}
 	want = func(b *build.Builder) ([]*graph.Node, error) {
-		if r.Initfs != nil {
-			n, err := b.Initfs(name)
+		if r.Initfs == nil {
+			n, err := b.Stage(name)
 			return []*graph.Node{n}, err
 		}
-		n, err := b.Stage(name)
-		return []*graph.Node{n}, err
+		image, err := b.Initfs(name)
+		if err != nil || r.Boot == nil {
+			return []*graph.Node{image}, err
+		}
+		kernel, _, err := b.Kernel(name)
+		return []*graph.Node{image, kernel}, err
 	}
 	return want, r.Boot != nil || r.Source.SameAs == "demo", nil
 }
@@ -118,21 +123,27 @@ func took(d time.Duration) string {
 // action of the last build and the one that would run now.
 func (s *Session) Why(ctx context.Context, id string) error {
 	var all []string
+	var failed error
 	for _, name := range s.recipesFor(id) {
 		verdicts, err := s.judged(ctx, name)
 		if err != nil {
-			return err
+			// The step may be in the graph of another recipe.
+			failed = errors.Join(failed, err)
+			continue
 		}
 		if id == name {
 			return s.whyRecipe(name, verdicts)
 		}
 		for _, v := range verdicts {
 			if v.Node.ID == id {
-				s.why(s.Streams.Out, v)
+				s.whyStep(v, verdicts)
 				return nil
 			}
 			all = append(all, v.Node.ID)
 		}
+	}
+	if failed != nil {
+		return failed
 	}
 	slices.Sort(all)
 	return fmt.Errorf("there is no step %q; steps are %s", id, strings.Join(slices.Compact(all), ", "))
@@ -159,6 +170,30 @@ func (s *Session) whyRecipe(name string, verdicts []graph.Verdict) error {
 		fmt.Fprintf(s.Streams.Out, "%s: all %d steps are up to date; `mage why STEP` tells why one ran the last time\n", name, len(verdicts))
 	}
 	return nil
+}
+
+// whyStep explains one step, and when that depends on outputs that are not known yet, what they wait for.
+func (s *Session) whyStep(v graph.Verdict, all []graph.Verdict) {
+	s.why(s.Streams.Out, v)
+	if v.State != "depends" {
+		return
+	}
+	below := map[*graph.Node]bool{}
+	var collect func(n *graph.Node)
+	collect = func(n *graph.Node) {
+		for _, d := range n.Deps {
+			if !below[d] {
+				below[d] = true
+				collect(d)
+			}
+		}
+	}
+	collect(v.Node)
+	for _, other := range all {
+		if below[other.Node] && other.State == "run" {
+			s.why(s.Streams.Out, other)
+		}
+	}
 }
 
 func (s *Session) why(out io.Writer, v graph.Verdict) {

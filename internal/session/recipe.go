@@ -136,16 +136,19 @@ func (s *Session) RecipeClean(ctx context.Context, name string) error {
 		return err
 	}
 	defer unlock()
-	work := filepath.Join(s.Config.Cache, "work")
-	entries, err := os.ReadDir(work)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	folders, err := s.roots().Folders()
+	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if e.Name() == name || strings.HasPrefix(e.Name(), name+".") {
-			if err := os.RemoveAll(filepath.Join(work, e.Name())); err != nil {
-				return err
-			}
+	for _, f := range folders {
+		step, _, _ := strings.Cut(s.inWork(f.Path), "/")
+		if step != name && !strings.HasPrefix(step, name+".") {
+			continue
+		}
+		if removed, err := s.roots().Remove(f); err != nil {
+			return err
+		} else if !removed {
+			s.say("%s stays: something runs there", f.Path)
 		}
 	}
 	forgotten := 0
@@ -176,7 +179,7 @@ func (s *Session) RecipeLog(name, step string) error {
 	if step != "" {
 		pattern = graph.LogName(name + "/" + step)
 	}
-	found, err := filepath.Glob(filepath.Join(s.Config.Logs(), pattern))
+	found, err := matching(s.Config.Logs(), pattern)
 	if err != nil {
 		return err
 	}
@@ -192,6 +195,26 @@ func (s *Session) RecipeLog(name, step string) error {
 		fmt.Fprintf(s.Streams.Out, "== %s\n%s", s.relative(path), text)
 	}
 	return nil
+}
+
+// matching lists the files of a folder by a pattern. Unlike filepath.Glob it takes the folder as it is: a
+// checkout may lie in one with brackets in its name.
+func matching(dir, pattern string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var found []string
+	for _, e := range entries {
+		ok, err := filepath.Match(pattern, e.Name())
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			found = append(found, filepath.Join(dir, e.Name()))
+		}
+	}
+	return found, nil
 }
 
 func modTime(path string) (t time.Time) {

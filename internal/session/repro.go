@@ -14,6 +14,7 @@ import (
 	"github.com/pannous/redox-clif/internal/bytediff"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/run"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -27,6 +28,10 @@ var twins = []struct {
 	{"a", 1},
 	{"another-folder-with-a-much-longer-name", runtime.NumCPU() + 1},
 }
+
+// reproPrefix starts the name of a folder with two builds, in the cache. It is locked while they run, so
+// that a collection of the cache can tell what a killed run left.
+const reproPrefix = "repro-"
 
 // Repro builds a recipe twice from nothing, with caches, exec roots and cargo homes in other places, other
 // numbers of jobs and at other times, and compares the output of every step. The environment of the tools
@@ -44,10 +49,15 @@ func (s *Session) Repro(ctx context.Context, name string) error {
 	if err := os.MkdirAll(s.Config.Cache, 0o755); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp(s.Config.Cache, "repro-*")
+	dir, err := os.MkdirTemp(s.Config.Cache, reproPrefix+"*")
 	if err != nil {
 		return err
 	}
+	lock, err := lockfile.Try(filepath.Join(dir, ".lock"))
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
 	var built [2]*twin
 	for i, as := range twins {
 		s.say("build %d of 2: with %d jobs in %s", i+1, as.jobs, filepath.Join(dir, as.folder))

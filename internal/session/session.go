@@ -13,6 +13,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -59,6 +61,9 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 	if err != nil {
 		return nil, err
 	}
+	if err := checkChoices(cfg, recipes); err != nil {
+		return nil, err
+	}
 	overrides, err := loadOverrides(cfg, recipes)
 	if err != nil {
 		return nil, err
@@ -73,6 +78,22 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 		Stats:   cas.OpenStatCache(filepath.Join(cfg.State(), "stats")),
 		History: graph.OpenHistory(filepath.Join(cfg.State(), "nodes")),
 	}, nil
+}
+
+// checkChoices refuses a profile or a component of -backend that no recipe has: a setting that does
+// nothing costs hours.
+func checkChoices(cfg *config.Config, recipes recipe.Set) error {
+	if profiles := recipes.Profiles(); cfg.Profile != "" && !slices.Contains(profiles, cfg.Profile) {
+		return fmt.Errorf("no recipe has a profile %q; there are %s, and without one the sources are upstream's", cfg.Profile, strings.Join(profiles, ", "))
+	}
+	backends, err := build.ParseBackends(cfg.Backends)
+	if err != nil {
+		return err
+	}
+	if unknown := backends.Unknown(recipes, cfg.Profile); len(unknown) > 0 {
+		return fmt.Errorf("backends %q: no recipe, step or package is named %s; `mage recipe:list` lists the recipes", cfg.Backends, strings.Join(unknown, ", "))
+	}
+	return nil
 }
 
 // loadOverrides reads the overrides file, if there is one, and refuses overrides of what is not there.
@@ -90,7 +111,8 @@ func loadOverrides(cfg *config.Config, recipes recipe.Set) (*source.Overrides, e
 		return nil, err
 	}
 	if unused := o.Unused(sourceNames(recipes)); len(unused) > 0 {
-		return nil, fmt.Errorf("%s: no recipe has a source of that name: %v", cfg.Overrides, unused)
+		return nil, fmt.Errorf("no recipe has a source for these overrides (%s or %s<NAME>): %s; there are %s",
+			cfg.Overrides, source.EnvPrefix, strings.Join(unused, ", "), strings.Join(recipes.Names(), ", "))
 	}
 	return o, nil
 }
@@ -160,7 +182,9 @@ func (s *Session) builder(tools build.Tools, jobs *run.Jobserver, fallBack bool)
 }
 
 func (s *Session) fetcher(tools build.Tools, cargoHome string) *source.Fetcher {
-	env := append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home}, s.Config.NetworkEnv...)
+	// RUSTC: cargo asks the compiler for its version even when it only downloads a crate, and what PATH
+	// has under that name is rustup's proxy, which fails without a default toolchain.
+	env := append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home, "RUSTC=" + tools.Rustc}, s.Config.NetworkEnv...)
 	return &source.Fetcher{
 		Store: filepath.Join(s.Config.Cache, "sources"), Offline: s.Config.Offline, Git: "git", Env: env,
 		Cargo: tools.Cargo, CargoHome: cargoHome,
@@ -194,12 +218,12 @@ func (b *Built) Output(i int) cas.Digest { return b.Summary.Outputs[b.Roots[i]] 
 func (s *Session) Build(ctx context.Context, fallBack bool, want Want) (*Built, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
-		return nil, err
+		return nil, hinted(err)
 	}
 	defer unlock()
 	tools, err := s.tools(ctx)
 	if err != nil {
-		return nil, err
+		return nil, hinted(err)
 	}
 	jobs, err := run.NewJobserver(s.Config.Jobs)
 	if err != nil {

@@ -2,7 +2,11 @@ package session
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/graph"
@@ -36,5 +40,23 @@ func (s *Session) showImage(ctx context.Context, built *Built) error {
 	}
 	s.say("%s: %s, %d files, sha256 %s", filepath.Join(s.relative(s.Config.Out()), build.ImageName),
 		ui.Bytes(m.Image.Size), len(m.Files), m.Image.SHA256[:16])
+	if shares := backendShares(m); shares != "" {
+		s.say("compiled by %s", shares)
+	}
 	return nil
+}
+
+// backendShares says how many of the compiled bytes came from which backend; the bootstrap, which is
+// no file of the image's tree, is not among them.
+func backendShares(m *build.Manifest) string {
+	var total int64
+	for _, n := range m.Bytes {
+		total += n
+	}
+	var shares []string
+	for _, backend := range slices.Sorted(maps.Keys(m.Bytes)) {
+		n := m.Bytes[backend]
+		shares = append(shares, fmt.Sprintf("%s: %s (%.0f %%)", backend, ui.Bytes(n), 100*float64(n)/float64(total)))
+	}
+	return strings.Join(shares, ", ")
 }

@@ -1,0 +1,92 @@
+package cas
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// What a killed writer left goes, what is being written stays, however old it looks.
+func TestSweep(t *testing.T) {
+	s := newStore(t)
+	writing, err := s.newTemp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writing.Close()
+	left := filepath.Join(s.tmpDir(), "put-left")
+	if err := os.WriteFile(left, []byte("half a blo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if freed, err := s.Sweep(time.Now()); freed != 0 || err != nil {
+		t.Errorf("a file that may not be locked yet was swept: %d %v", freed, err)
+	}
+	freed, err := s.Sweep(time.Now().Add(time.Hour))
+	if err != nil || freed != 10 {
+		t.Errorf("freed %d, err %v", freed, err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("the left file is still there")
+	}
+	if _, err := os.Stat(writing.Name()); err != nil {
+		t.Error("a file being written was swept")
+	}
+}
+
+func TestStatCacheForgetsFilesThatAreGone(t *testing.T) {
+	s := newStore(t)
+	dir := t.TempDir()
+	write(t, dir, "stays", "1")
+	write(t, dir, "goes", "2")
+	time.Sleep(2 * racyWindow)
+	path := filepath.Join(t.TempDir(), "made", "stats")
+	c := OpenStatCache(path)
+	if _, err := s.Capture(context.Background(), dir, CaptureOptions{Stats: c}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(filepath.Join(dir, "goes"))
+	c = OpenStatCache(path)
+	if len(c.known) != 2 {
+		t.Fatalf("%d entries came back", len(c.known))
+	}
+	c.dirty = true
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	if c = OpenStatCache(path); len(c.known) != 1 {
+		t.Errorf("%d entries are left, want 1", len(c.known))
+	}
+}
+
+// Folders that are kept are the tool's own, empty ones too; and a folder is an entry only when it is empty.
+func TestMaterialiseLeavesKeptFoldersAlone(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	dir := t.TempDir()
+	for _, d := range []string{"target/empty/deep", "stray/empty", "wanted"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := NewTree()
+	want.Entries["wanted"] = Entry{Dir: true}
+	d, err := s.PutTree(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Materialise(ctx, d, dir, nil, func(p string) bool { return p == "target" }); err != nil {
+		t.Fatal(err)
+	}
+	for path, there := range map[string]bool{"target/empty/deep": true, "stray": false, "wanted": true} {
+		if _, err := os.Stat(filepath.Join(dir, path)); (err == nil) != there {
+			t.Errorf("%s: there %v, want %v", path, err == nil, there)
+		}
+	}
+}

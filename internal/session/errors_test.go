@@ -1,0 +1,73 @@
+package session
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/recipe"
+)
+
+// The messages are those that the tools really print, in their own spelling.
+func TestHints(t *testing.T) {
+	for message, want := range map[string]string{
+		"error: failed to write to `full.rmeta`: No space left on device (os error 28)": "disk is full",
+		"write /cache/x: no space left on device":                                       "disk is full",
+		"open /cache/x: read-only file system":                                          "REDOX_CACHE",
+		"error: Defining variadic functions is not yet supported by Cranelift":          "build the component with LLVM",
+		"error: failed to get `libc` as a dependency of package `std v0.0.0`":           "a download failed",
+		"error[E0617]: can't pass `f32` to variadic function":                           "",
+		"error[E0308]: mismatched types":                                                "",
+	} {
+		if got := Hint(message); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", message, got, want)
+		}
+	}
+	if err := hinted(errors.New("mismatched")); err.Error() != "mismatched" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestChoicesThatDoNothingAreRefused(t *testing.T) {
+	recipes, err := recipe.LoadAll("../../recipes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		cfg  config.Config
+		want string
+	}{
+		{config.Config{}, ""},
+		{config.Config{Profile: "seed", Backends: "llvm:init"}, ""},
+		{config.Config{Profile: "sead"}, `no recipe has a profile "sead"; there are `},
+		{config.Config{Backends: "llvm:initt"}, "initt"},
+		{config.Config{Backends: "gcc"}, "neither cranelift nor llvm"},
+	} {
+		err := checkChoices(&c.cfg, recipes)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v", c.cfg, err)
+		}
+	}
+}
+
+func TestLogsInAFolderWithBrackets(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a [x]")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"demo.programs.log", "demo.programs.sh", "demo-sysroot.libc.log"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := matching(dir, "demo.*log")
+	if err != nil || len(found) != 1 || filepath.Base(found[0]) != "demo.programs.log" {
+		t.Errorf("got %q %v", found, err)
+	}
+	if found, err := matching(filepath.Join(dir, "none"), "*"); err != nil || len(found) != 0 {
+		t.Errorf("a folder that is not there: %q %v", found, err)
+	}
+}

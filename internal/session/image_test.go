@@ -1,0 +1,188 @@
+package session
+
+import (
+	"encoding/xml"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/config"
+	disk "github.com/pannous/redox-clif/internal/image"
+	"github.com/pannous/redox-clif/internal/qemu"
+)
+
+// imageCheckout is a Session in an empty checkout, enough for what needs neither recipes nor a cache.
+func imageCheckout(t *testing.T, files map[string]string) *Session {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &Session{Config: &config.Config{Root: root, Target: config.DefaultTarget}, Streams: Streams{Out: &strings.Builder{}, Err: os.Stderr}}
+}
+
+// The descriptions and boot tests of the repository are read as a user's would be.
+func TestShippedImagesParse(t *testing.T) {
+	s := imageCheckout(t, nil)
+	s.Config.Root = filepath.Join("..", "..")
+	for _, name := range s.imageNames("images") {
+		if _, err := s.description(ImageFlags{Name: name}); err != nil {
+			t.Error(err)
+		}
+	}
+	names := s.imageNames(filepath.Join("images", "boot"))
+	if len(names) == 0 {
+		t.Error("no boot tests")
+	}
+	for _, name := range names {
+		test, err := s.bootTest(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if _, err := test.script(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestResolve(t *testing.T) {
+	s := imageCheckout(t, map[string]string{"some/dir/file": "x", "some/dir/sub/other": "y"})
+	b := &imageBuild{s: s, initfs: "initfs", stages: map[string]*build.Manifest{"base": {Files: []build.FileRecord{
+		{Path: "bin/init", Mode: "0755"}, {Path: "bin/sh", Mode: "0777", Link: "init"}, {Path: "binary", Mode: "0644"},
+	}}}}
+	out := s.Config.Out()
+	root := func(p string) string { return filepath.Join(s.Config.Root, p) }
+	tests := map[string][]disk.Item{
+		"initfs":        {{Host: filepath.Join(out, "initfs.img"), Mode: 0o644}},
+		"base:bin/init": {{Host: filepath.Join(out, "base/root/bin/init"), Mode: 0o755}},
+		"base:bin": {{Path: "init", Host: filepath.Join(out, "base/root/bin/init"), Mode: 0o755},
+			{Path: "sh", Link: "init", Mode: 0o777}},
+		"base:": {{Path: "bin/init", Host: filepath.Join(out, "base/root/bin/init"), Mode: 0o755},
+			{Path: "bin/sh", Link: "init", Mode: 0o777}, {Path: "binary", Host: filepath.Join(out, "base/root/binary"), Mode: 0o644}},
+		"file:some/dir/file": {{Host: root("some/dir/file"), Mode: 0o644}},
+		"file:some": {{Dir: true, Mode: 0o755}, {Path: "dir", Dir: true, Mode: 0o755}, {Path: "dir/file", Host: root("some/dir/file"), Mode: 0o644},
+			{Path: "dir/sub", Dir: true, Mode: 0o755}, {Path: "dir/sub/other", Host: root("some/dir/sub/other"), Mode: 0o644}},
+	}
+	for ref, want := range tests {
+		got, err := b.resolve(t.Context(), ref)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v\n%s", ref, err, diff)
+		}
+	}
+	for _, ref := range []string{"base:nothing", "other:bin", "file:nothing", "base"} {
+		if got, err := b.resolve(t.Context(), ref); err == nil {
+			t.Errorf("%s leads to %v", ref, got)
+		}
+	}
+}
+
+func TestInjectOps(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(file, []byte("x"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ops, err := InjectFlags{Kernel: file, Files: file + ":/usr/bin/f," + file + ":/etc/f:0600"}.ops()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]uint16{}
+	for _, op := range ops {
+		got[op.Path] = *op.Mode
+	}
+	want := map[string]uint16{"/boot/kernel": 0o644, "/usr/lib/boot/kernel": 0o644, "/usr/bin/f": 0o755, "/etc/f": 0o600}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for _, files := range []string{"f", file + ":etc/f", file + ":/etc/f:9", file + "x:/etc/f"} {
+		if _, err := (InjectFlags{Files: files}).ops(); err == nil {
+			t.Errorf("%s was accepted", files)
+		}
+	}
+}
+
+func TestAccelerator(t *testing.T) {
+	tests := []struct {
+		goos, goarch, guest string
+		kvm                 bool
+		want                string
+	}{
+		{"linux", "amd64", "aarch64", true, "tcg"},
+		{"linux", "arm64", "aarch64", true, "kvm"},
+		{"linux", "arm64", "aarch64", false, "tcg"},
+		{"darwin", "arm64", "aarch64", false, "hvf"},
+		{"darwin", "arm64", "x86_64", false, "tcg"},
+		{"linux", "amd64", "x86_64", true, "kvm"},
+	}
+	for _, tt := range tests {
+		if got := accelerator(tt.goos, tt.goarch, tt.guest, tt.kvm); got != tt.want {
+			t.Errorf("%+v: %s", tt, got)
+		}
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	got := commandLine("/usr/bin/q", []string{"-drive", "file=a b.img", "", "it's", "x,y=z:1"})
+	if want := `/usr/bin/q -drive 'file=a b.img' '' 'it'\''s' x,y=z:1`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestScriptReportsEverything(t *testing.T) {
+	test := bootTest{Forbid: []string{"("}, Steps: []bootStep{{}, {Wait: "["}, {Wait: "a", Claim: "*"}}}
+	_, err := test.script()
+	for _, want := range []string{"missing closing )", "step 1 has no wait", "missing closing ]", "missing argument"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error lacks %q: %v", want, err)
+		}
+	}
+}
+
+func TestJUnit(t *testing.T) {
+	test := &bootTest{Steps: []bootStep{{Name: "first", Wait: "a"}, {Wait: "b"}}}
+	file := filepath.Join(t.TempDir(), "test", "x.xml")
+	r := &qemu.Result{Outcome: qemu.Silence, Missing: []string{"b"}, Elapsed: 1500 * time.Millisecond, Last: []string{"<last>"}}
+	if err := writeJUnit(file, "x", test, r); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got junitSuite
+	if err := xml.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Tests != 3 || got.Failures != 1 || got.Time != "1.5" || got.Cases[0].Skipped != nil || got.Cases[1].Skipped == nil ||
+		got.Cases[2].Failure == nil || !strings.Contains(got.Cases[2].Failure.Text, "<last>") {
+		t.Errorf("%s", text)
+	}
+}
+
+func TestBootCommands(t *testing.T) {
+	test := bootTest{Steps: []bootStep{{Wait: "up"}}, Commands: []bootCommand{{Run: "true"}, {Run: "false", Status: 1}}}
+	ops := test.commandOps()
+	if want := "true\necho boot-test command 1 status $?\nfalse\necho boot-test command 2 status $?\n"; *ops[0].Text != want {
+		t.Errorf("script %q", *ops[0].Text)
+	}
+	script, err := test.script()
+	if err != nil || len(script.Steps) != 3 {
+		t.Fatal(script.Steps, err)
+	}
+	second := script.Steps[2]
+	if !second.Pattern.MatchString("boot-test command 2 status 1") || second.Pattern.MatchString("boot-test command 2 status 10") ||
+		!second.Claim.MatchString("boot-test command 2 status 0") || second.Claim.MatchString("boot-test command 20 status 0") {
+		t.Errorf("step %+v", second)
+	}
+}

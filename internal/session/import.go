@@ -1,0 +1,143 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/recipeimport"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// RecipeImport translates a recipe of Redox's cookbook. A file, or a folder that has recipe.toml, becomes a recipe of ours when
+// nothing is lost, and is shown with what is missing when something is. Of a folder of many recipes it only
+// says how far each would come.
+func (s *Session) RecipeImport(ctx context.Context, at string) error {
+	if info, err := os.Stat(at); err != nil {
+		return err
+	} else if !info.IsDir() {
+		return s.importOne(at)
+	}
+	file := filepath.Join(at, recipe.FileName)
+	if _, err := os.Stat(file); err == nil {
+		return s.importOne(file)
+	}
+	return s.importMany(ctx, at)
+}
+
+func (s *Session) importOne(file string) error {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return err
+	}
+	name := filepath.Base(filepath.Dir(abs))
+	r, err := readForeign(name, file)
+	if err != nil {
+		return err
+	}
+	for _, a := range r.Assumed {
+		s.say("assumed: %s", a)
+	}
+	if len(r.Losses) > 0 {
+		fmt.Fprint(s.Streams.Out, r.Text)
+		for _, l := range r.Losses {
+			s.say("not carried over: %s", l)
+		}
+		return fmt.Errorf("%s: %d things were not carried over; above is what there is of recipes/%s/%s", file, len(r.Losses), name, recipe.FileName)
+	}
+	return s.writeImported(name, r)
+}
+
+func (s *Session) writeImported(name string, r *recipeimport.Result) error {
+	to := filepath.Join(s.Config.Root, "recipes", name, recipe.FileName)
+	if _, err := recipe.Parse(to, []byte(r.Text)); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is a recipe %s already: %s", name, s.relative(to))
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(to, []byte(r.Text), 0o644); err != nil {
+		return err
+	}
+	s.say("wrote %s; `go generate ./internal/recipe/gen` makes a target of it", s.relative(to))
+	return nil
+}
+
+func readForeign(name, file string) (*recipeimport.Result, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	r, err := recipeimport.Import(name, text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, nil
+}
+
+// importMany counts, and writes nothing.
+func (s *Session) importMany(ctx context.Context, dir string) error {
+	recipes, read, whole := 0, 0, 0
+	lost := map[recipeimport.Reason]int{}
+	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() != recipe.FileName {
+			return errors.Join(err, ctx.Err())
+		}
+		recipes++
+		r, err := readForeign(filepath.Base(filepath.Dir(file)), file)
+		if err != nil {
+			s.say("not read: %v", err)
+			return nil
+		}
+		read++
+		if len(r.Losses) == 0 {
+			whole++
+		}
+		seen := map[recipeimport.Reason]bool{}
+		for _, l := range r.Losses {
+			if !seen[l.Reason] {
+				lost[l.Reason]++
+			}
+			seen[l.Reason] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if recipes == 0 {
+		return fmt.Errorf("%s has no %s in it", dir, recipe.FileName)
+	}
+	return ui.Table(s.Streams.Out, importTable(recipes, read, whole, lost))
+}
+
+func importTable(recipes, read, whole int, lost map[recipeimport.Reason]int) [][]string {
+	rows := [][]string{
+		{"RECIPES", "WHAT"},
+		{fmt.Sprint(recipes), "found"},
+		{fmt.Sprint(read), "read"},
+		{fmt.Sprint(whole), "carried over whole"},
+	}
+	var reasons []recipeimport.Reason
+	for reason := range lost {
+		reasons = append(reasons, reason)
+	}
+	sort.Slice(reasons, func(i, j int) bool {
+		a, b := reasons[i], reasons[j]
+		return lost[a] > lost[b] || lost[a] == lost[b] && a < b
+	})
+	for _, reason := range reasons {
+		rows = append(rows, []string{fmt.Sprint(lost[reason]), "not whole: " + string(reason)})
+	}
+	return rows
+}

@@ -1,0 +1,189 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pannous/redox-clif/internal/pkgar"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// PkgKey is where a key comes from.
+type PkgKey struct {
+	// Key is a key file, a folder that has one under its usual name, or for public keys also 64 hex digits.
+	Key string
+	// In is where a passphrase is read from: a terminal, without echo, or the first line of anything else.
+	In *os.File
+}
+
+// PkgLs lists an archive: mode, stored bytes, path. With a key the signature is checked first.
+func (s *Session) PkgLs(ctx context.Context, file, key string) error {
+	a, err := openArchive(file, key, key == "")
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	signed := "not verified, names key " + a.PublicKey.String()
+	if a.Verified() {
+		signed = "signed by " + a.PublicKey.String()
+	}
+	fmt.Fprintf(s.Streams.Out, "pkgar %v %v, %d entries, %s, %s\n", a.Arch, a.Packaging, len(a.Entries), ui.Bytes(a.FileSize()), signed)
+	for i := range a.Entries {
+		e := &a.Entries[i]
+		target := ""
+		if e.IsLink() {
+			to, err := a.LinkTarget(ctx, i)
+			if err != nil {
+				return wayOut(fmt.Errorf("%s: %w", file, err))
+			}
+			target = " -> " + to
+		}
+		fmt.Fprintf(s.Streams.Out, "%04o %10d %s%s\n", e.Mode&0o7777, e.Size, e.Path, target)
+	}
+	return nil
+}
+
+// PkgVerify checks an archive's signature and all of its data.
+func (s *Session) PkgVerify(ctx context.Context, file, key string) error {
+	a, err := openArchive(file, key, false)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	size, err := a.Verify(ctx)
+	if err != nil {
+		return wayOut(fmt.Errorf("%s: %w", file, alone(err)))
+	}
+	s.say("%s: sound; %d entries, %s, signed by %v", file, len(a.Entries), ui.Bytes(size), a.PublicKey)
+	return nil
+}
+
+// PkgExtract unpacks an archive into a folder, all of it or nothing. Without a key only insecure helps, and then the
+// folder has to be new or empty.
+func (s *Session) PkgExtract(ctx context.Context, file, dir, key string, insecure bool) error {
+	if key != "" && insecure {
+		return errors.New("-key checks the signature and -insecure does not: give one of them")
+	}
+	a, err := openArchive(file, key, insecure)
+	if err != nil {
+		if errors.Is(err, pkgar.ErrNoKey) {
+			err = fmt.Errorf("%w, or -insecure to unpack it unverified into a new folder", err)
+		}
+		return err
+	}
+	defer a.Close()
+	// The archive is still there, so the folder can be made again after a crash of the machine.
+	r, err := a.Extract(ctx, dir, pkgar.ExtractOptions{NoSync: true})
+	if err != nil {
+		return wayOut(fmt.Errorf("%s: nothing was extracted to %s: %w", file, dir, alone(err)))
+	}
+	s.say("%s: %d files, %d links, %s in %s", file, r.Files, r.Links, ui.Bytes(r.Bytes), dir)
+	if len(r.Replaced) > 0 {
+		s.say("  replaced: %s", strings.Join(r.Replaced, ", "))
+	}
+	return nil
+}
+
+// PkgCreateFlags say what to pack.
+type PkgCreateFlags struct {
+	PkgKey
+	Dir   string // pack this folder and build nothing
+	Out   string // "" is out/<target>/pkg/<name>.pkgar
+	LZMA2 bool
+}
+
+// PkgCreate packs the staged tree of a recipe, or any folder, as a signed archive.
+func (s *Session) PkgCreate(ctx context.Context, name string, f PkgCreateFlags) error {
+	if f.Out == "" && name != filepath.Base(name) {
+		return fmt.Errorf("package %q: the name has a slash; -out=FILE says where the archive goes", name)
+	}
+	key, err := secretKey(f.PkgKey)
+	if err != nil {
+		return err
+	}
+	tree := f.Dir
+	if tree == "" {
+		staged, clean, err := s.stagedTrees(ctx, []string{name})
+		if err != nil || staged == nil {
+			return err
+		}
+		defer clean()
+		tree = staged[0].dir
+	}
+	out := f.Out
+	if out == "" {
+		out = filepath.Join(s.pkgOut(), name+".pkgar")
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return err
+	}
+	opt := pkgar.CreateOptions{Key: key, Arch: s.pkgArch(), NoSync: true}
+	if f.LZMA2 {
+		opt.Packaging = pkgar.LZMA2
+	}
+	r, err := pkgar.CreateFile(ctx, out, tree, opt)
+	if err != nil {
+		return fmt.Errorf("%s: nothing was written: %w", s.relative(out), alone(err))
+	}
+	s.sayEmptyDirs(name, r.EmptyDirs)
+	s.say("%s: %d entries, %s of files in %s, signed by %v", s.relative(out), len(r.Head.Entries), ui.Bytes(r.Bytes), ui.Bytes(r.Head.FileSize()), key.Public())
+	return nil
+}
+
+func (s *Session) sayEmptyDirs(name string, dirs []string) {
+	if len(dirs) > 0 {
+		s.say("%s: empty folders are not in the package, the format cannot hold them: %s", name, strings.Join(dirs, ", "))
+	}
+}
+
+// pkgOut is the folder of packages made here.
+func (s *Session) pkgOut() string { return filepath.Join(s.Config.Out(), "pkg") }
+
+// pkgTarget is the name that repositories give to the target: packages do not depend on the compiler's backend.
+func (s *Session) pkgTarget() string { return strings.TrimSuffix(s.Config.Target, "-clif") }
+
+// pkgArch is the architecture in the header of archives for the target.
+func (s *Session) pkgArch() pkgar.Arch {
+	arch, _, _ := strings.Cut(s.Config.Target, "-")
+	switch arch {
+	case "aarch64":
+		return pkgar.ArchAArch64
+	case "x86_64":
+		return pkgar.ArchX86_64
+	case "i586", "i686":
+		return pkgar.ArchX86
+	case "riscv64gc":
+		return pkgar.ArchRISCV64
+	}
+	return pkgar.ArchAny
+}
+
+// openArchive opens a file with the key that the user named.
+func openArchive(file, key string, insecure bool) (*pkgar.Archive, error) {
+	opt := pkgar.Options{Insecure: insecure}
+	if key != "" {
+		public, err := publicKey(key)
+		if err != nil {
+			return nil, err
+		}
+		opt.Key = &public
+	}
+	a, err := pkgar.OpenFile(file, opt)
+	if err != nil {
+		return nil, wayOut(nameFile(file, err))
+	}
+	return a, nil
+}
+
+// nameFile puts the file in front of an error that does not name it yet.
+func nameFile(file string, err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) && path.Path == file {
+		return err
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}

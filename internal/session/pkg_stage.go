@@ -1,0 +1,295 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/patch"
+	"github.com/pannous/redox-clif/internal/pkgar"
+	"github.com/pannous/redox-clif/internal/pkgrepo"
+	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// staged is the tree of a recipe as it is packed.
+type staged struct {
+	name    string
+	dir     string
+	version string
+	source  pkgrepo.Source
+}
+
+// stagedTrees builds recipes and lays their trees out, with the modes that the recipes say, in a folder that clean removes.
+// With -dryrun it prints the plan and returns nil.
+func (s *Session) stagedTrees(ctx context.Context, names []string) (list []staged, clean func(), err error) {
+	if err := s.canBePackages(names); err != nil {
+		return nil, nil, err
+	}
+	built, err := s.Build(ctx, s.allDemo(names), func(b *build.Builder) ([]*graph.Node, error) {
+		var nodes []*graph.Node
+		for _, name := range names {
+			n, err := b.Stage(name)
+			if err != nil {
+				return nil, err
+			}
+			nodes = append(nodes, n)
+		}
+		return nodes, nil
+	})
+	if err != nil || built == nil {
+		return nil, nil, err
+	}
+	if err := os.MkdirAll(s.pkgOut(), 0o755); err != nil {
+		return nil, nil, err
+	}
+	dir, err := os.MkdirTemp(s.pkgOut(), ".staged-")
+	if err != nil {
+		return nil, nil, err
+	}
+	clean = func() { _ = os.RemoveAll(dir) } // the next `rm -r out` gets it as well
+	for i, name := range names {
+		one, err := s.layOutPackage(ctx, built.Output(i), name, filepath.Join(dir, name))
+		if err != nil {
+			clean()
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
+		}
+		list = append(list, *one)
+	}
+	return list, clean, nil
+}
+
+// canBePackages refuses what has no tree, or one for another machine.
+func (s *Session) canBePackages(names []string) error {
+	var all *multierror.Error
+	for _, name := range names {
+		r, err := s.recipe(name)
+		switch {
+		case err != nil:
+			all = multierror.Append(all, err)
+		case len(r.Files) == 0:
+			all = multierror.Append(all, fmt.Errorf("%s stages no files, so there is nothing to pack", r.Path))
+		case forHost(r):
+			all = multierror.Append(all, fmt.Errorf("%s makes programs for this machine, not for %s", r.Path, s.Config.Target))
+		}
+	}
+	return joined(all)
+}
+
+// forHost reports whether a recipe has steps for the building machine only.
+func forHost(r *recipe.Recipe) bool {
+	for i := range r.Steps {
+		if r.Steps[i].Target != "host" {
+			return false
+		}
+	}
+	return len(r.Steps) > 0
+}
+
+func isDemo(r *recipe.Recipe) bool { return r.Boot != nil || r.Source.SameAs == "demo" }
+
+func (s *Session) allDemo(names []string) bool {
+	for _, name := range names {
+		if !isDemo(s.Recipes[name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// layOutPackage writes a staged tree to dir. The store keeps of a mode whether a file is executable; the manifest has all of it.
+func (s *Session) layOutPackage(ctx context.Context, stage cas.Digest, name, dir string) (*staged, error) {
+	if err := s.export(ctx, stage, dir); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		return nil, err
+	}
+	m, err := build.ReadManifest(text)
+	if err != nil {
+		return nil, err
+	}
+	root, overridden := filepath.Join(dir, "root"), false
+	for _, f := range m.Files {
+		overridden = overridden || f.Overridden
+		if f.Link != "" {
+			continue
+		}
+		if err := chmod(filepath.Join(root, filepath.FromSlash(f.Path)), f.Mode); err != nil {
+			return nil, err
+		}
+	}
+	tree, ok, err := s.Store.Lookup(stage, "root")
+	if err == nil && !ok {
+		err = errors.New("the staged tree is empty")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.describePackage(name, root, tree.Digest, overridden)
+}
+
+// describePackage names the package's version and source.
+func (s *Session) describePackage(name, root string, tree cas.Digest, overridden bool) (*staged, error) {
+	r := s.Recipes[name].WithProfile(s.Config.Profile)
+	origin := r
+	for origin.Source.SameAs != "" {
+		origin = s.Recipes[origin.Source.SameAs].WithProfile(s.Config.Profile)
+	}
+	one := &staged{name: name, dir: root}
+	one.version, one.source.SourceIdentifier = versionOf(origin.Source, tree, overridden)
+	var err error
+	one.source.PatchIdentifier, err = s.patchIdentifier(r.Patches)
+	return one, err
+}
+
+// versionInName finds a version in the name of an archive: foo-1.2.3.tar.gz.
+var versionInName = regexp.MustCompile(`[-_]v?([0-9]+(?:\.[0-9]+)+)`)
+
+// versionOf is the version of a package and the identity of its source. A source with neither a version nor an identity of its own,
+// one in this repository or one that was replaced by a folder, has that of the tree it gave.
+func versionOf(src recipe.Source, tree cas.Digest, overridden bool) (version, identifier string) {
+	switch {
+	case overridden || src.Path != "":
+		return "tree-" + tree.Short(), tree.Hash
+	case src.Crate != "":
+		return src.Version, src.SHA256
+	case src.Git != "":
+		return "git-" + src.Commit[:12], src.Commit
+	}
+	if m := versionInName.FindStringSubmatch(path.Base(src.Archive)); m != nil {
+		return m[1], src.SHA256
+	}
+	return "sha256-" + src.SHA256[:12], src.SHA256
+}
+
+// patchIdentifier is a hash of what the series do, "" for none.
+func (s *Session) patchIdentifier(series []string) (string, error) {
+	if len(series) == 0 {
+		return "", nil
+	}
+	h := sha256.New()
+	for _, name := range series {
+		p, err := patch.Load(os.DirFS(filepath.Join(s.Config.Root, "patches")), name)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%s=%s\n", name, p.Digest())
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)), nil
+}
+
+// chmod sets octal permission bits, setuid and the like included.
+func chmod(file, octal string) error {
+	bits, err := strconv.ParseUint(octal, 8, 16)
+	if err != nil {
+		return fmt.Errorf("%s has mode %q", file, octal)
+	}
+	return os.Chmod(file, (&pkgar.Entry{Mode: uint32(bits)}).FileMode())
+}
+
+// PkgPublishFlags say what to publish.
+type PkgPublishFlags struct {
+	PkgKey
+	Recipes string // several with commas between; "" is every recipe that makes something for the target
+	// Dir publishes a folder as a package, and needs Name and Version; nothing is built then.
+	Dir, Name, Version string
+	Depends            string // of the folder's package, several with commas between
+	LZMA2              bool
+}
+
+// PkgPublish adds packages to the signed repository in a folder, in the upstream layout; any server of static files can offer it.
+func (s *Session) PkgPublish(ctx context.Context, dir string, f PkgPublishFlags) error {
+	key, err := secretKey(f.PkgKey)
+	if err != nil {
+		return err
+	}
+	var packages []pkgrepo.Publishing
+	if f.Dir != "" {
+		packages, err = folderPackage(f)
+	} else {
+		var clean func()
+		packages, clean, err = s.recipePackages(ctx, f)
+		if clean != nil {
+			defer clean()
+		}
+	}
+	if err != nil || packages == nil {
+		return err
+	}
+	for i := range packages {
+		packages[i].Arch = s.pkgArch()
+		if f.LZMA2 {
+			packages[i].Packaging = pkgar.LZMA2
+		}
+	}
+	published, err := pkgrepo.Publish(ctx, dir, s.pkgTarget(), key, packages)
+	if err != nil {
+		return wayOut(fmt.Errorf("repository %s: %w", dir, err))
+	}
+	rows := [][]string{{"PACKAGE", "VERSION", "ARCHIVE", "FILES", "STATE"}}
+	for _, p := range published {
+		state := "as it was"
+		if p.Changed {
+			state = "published"
+		}
+		s.sayEmptyDirs(p.Name, p.EmptyDirs)
+		rows = append(rows, []string{p.Name, p.Version, ui.Bytes(int64(p.NetworkSize)), ui.Bytes(int64(p.StorageSize)), state})
+	}
+	if err := ui.Table(s.Streams.Out, rows); err != nil {
+		return err
+	}
+	s.say("%s: repository for %s, signed by %v; clients take it with -repo=%s", dir, s.pkgTarget(), key.Public(), dir)
+	return nil
+}
+
+func folderPackage(f PkgPublishFlags) ([]pkgrepo.Publishing, error) {
+	if f.Name == "" || f.Version == "" || f.Recipes != "" {
+		return nil, fmt.Errorf("-dir=%s: a folder is published with -name=NAME and -version=VERSION, and without -recipes", f.Dir)
+	}
+	var depends []pkgrepo.Name
+	if f.Depends != "" {
+		var err error
+		if depends, err = packageNames(f.Depends); err != nil {
+			return nil, fmt.Errorf("-depends: %w", err)
+		}
+	}
+	return []pkgrepo.Publishing{{Name: pkgrepo.Name(f.Name), Version: f.Version, Tree: f.Dir, Depends: depends}}, nil
+}
+
+// recipePackages builds recipes; with -dryrun there are none.
+func (s *Session) recipePackages(ctx context.Context, f PkgPublishFlags) ([]pkgrepo.Publishing, func(), error) {
+	if f.Name != "" || f.Version != "" || f.Depends != "" {
+		return nil, nil, errors.New("-name, -version and -depends are for a folder: add -dir=DIR")
+	}
+	names := strings.FieldsFunc(f.Recipes, func(r rune) bool { return r == ',' })
+	if len(names) == 0 {
+		for _, name := range s.Recipes.Names() {
+			if r := s.Recipes[name]; len(r.Files) > 0 && !forHost(r) && !isDemo(r) {
+				names = append(names, name)
+			}
+		}
+	}
+	trees, clean, err := s.stagedTrees(ctx, names)
+	if err != nil {
+		return nil, nil, err
+	}
+	var packages []pkgrepo.Publishing
+	for _, t := range trees {
+		packages = append(packages, pkgrepo.Publishing{Name: pkgrepo.Name(t.name), Version: t.version, Tree: t.dir, Source: t.source})
+	}
+	return packages, clean, nil
+}

@@ -1,0 +1,254 @@
+package session
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/pkgar"
+	"github.com/pannous/redox-clif/internal/pkgrepo"
+	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/redoxfs"
+)
+
+// writeFile replaces a file, as everything does that changes an installed system: its copies are hard links.
+func writeFile(t *testing.T, path, text string, perm os.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), perm); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, perm); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	top := t.TempDir()
+	at := func(p string) string { return filepath.Join(top, p) }
+	for _, p := range []string{"same", "new-content", "gone/deep/file", "becomes-link", "file-then-dir"} {
+		writeFile(t, at(p), p, 0o644)
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Symlink("old", at("link")))
+	must(os.Symlink("same", at("same-link")))
+	before, err := hostTree(top)
+	must(err)
+
+	writeFile(t, at("new-content"), "changed", 0o600)
+	writeFile(t, at("dir/setuid"), "x", 0o755|os.ModeSetuid)
+	writeFile(t, at("a"), "x", 0o644)
+	must(os.RemoveAll(at("gone")))
+	must(os.Remove(at("becomes-link")))
+	must(os.Symlink("a", at("becomes-link")))
+	must(os.Remove(at("link")))
+	must(os.Symlink("new", at("link")))
+	must(os.Remove(at("file-then-dir")))
+	must(os.Mkdir(at("file-then-dir"), 0o755))
+	after, err := hostTree(top)
+	must(err)
+
+	mode := func(m uint16) *uint16 { return &m }
+	want := []redoxfs.Op{
+		{Op: redoxfs.OpRemove, Path: "/gone/deep/file"},
+		{Op: redoxfs.OpRemove, Path: "/gone/deep"},
+		{Op: redoxfs.OpRemove, Path: "/gone"},
+		{Op: redoxfs.OpRemove, Path: "/file-then-dir"},
+		{Op: redoxfs.OpRemove, Path: "/becomes-link"},
+		{Op: redoxfs.OpFile, Path: "/a", From: at("a"), Mode: mode(0o644)},
+		{Op: redoxfs.OpLink, Path: "/becomes-link", Target: "a"},
+		{Op: redoxfs.OpDir, Path: "/dir", Mode: mode(0o755)},
+		{Op: redoxfs.OpFile, Path: "/dir/setuid", From: at("dir/setuid"), Mode: mode(0o4755)},
+		{Op: redoxfs.OpDir, Path: "/file-then-dir", Mode: mode(0o755)},
+		{Op: redoxfs.OpLink, Path: "/link", Target: "new"},
+		{Op: redoxfs.OpFile, Path: "/new-content", From: at("new-content"), Mode: mode(0o600)},
+	}
+	if diff := cmp.Diff(want, changes(top, before, after)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestVersionOf(t *testing.T) {
+	tree := cas.DigestBytes([]byte("tree"))
+	sum := strings.Repeat("ab", 32)
+	commit := strings.Repeat("12", 20)
+	tests := map[string]struct {
+		src        recipe.Source
+		overridden bool
+		want       string
+		id         string
+	}{
+		"git":            {src: recipe.Source{Git: "https://x/y.git", Commit: commit}, want: "git-121212121212", id: commit},
+		"crate":          {src: recipe.Source{Crate: "ripgrep", Version: "14.1.1", SHA256: sum}, want: "14.1.1", id: sum},
+		"archive":        {src: recipe.Source{Archive: "https://x/dl/foo-2.10.tar.gz", SHA256: sum}, want: "2.10", id: sum},
+		"archive with v": {src: recipe.Source{Archive: "https://x/foo-v3.0.1.tgz", SHA256: sum}, want: "3.0.1", id: sum},
+		"archive alone":  {src: recipe.Source{Archive: "https://x/main.tar.gz", SHA256: sum}, want: "sha256-abababababab", id: sum},
+		"path":           {src: recipe.Source{Path: "."}, want: "tree-" + tree.Short(), id: tree.Hash},
+		"overridden git": {src: recipe.Source{Git: "https://x/y.git", Commit: commit}, overridden: true, want: "tree-" + tree.Short(), id: tree.Hash},
+	}
+	for name, tt := range tests {
+		if version, id := versionOf(tt.src, tree, tt.overridden); version != tt.want || id != tt.id {
+			t.Errorf("%s: %q, %q, want %q, %q", name, version, id, tt.want, tt.id)
+		}
+	}
+}
+
+func TestRepoConfig(t *testing.T) {
+	s := imageCheckout(t, map[string]string{"local/x": ""})
+	root := s.Config.Root
+	key := strings.Repeat("0f", 32)
+	tests := map[string]struct {
+		file, flag string
+		want       []pkgrepo.Repo
+		fails      []string
+	}{
+		"default": {want: []pkgrepo.Repo{{URL: DefaultRepository}}},
+		"flag":    {file: "x", flag: "https://a/pkg," + root, want: []pkgrepo.Repo{{URL: "https://a/pkg"}, {URL: root}}},
+		"file": {file: "[[repository]]\nname = 'n'\nurl = 'local'\nmirrors = ['https://m']\nkey = '" + key + "'\n",
+			want: []pkgrepo.Repo{{Name: "n", URL: filepath.Join(root, "local"), Mirrors: []string{"https://m"}, Key: keyOf(0x0f)}}},
+		"empty":        {file: "# nothing\n", fails: []string{"lists no [[repository]]"}},
+		"no such flag": {flag: "no-such", fails: []string{`"no-such" is neither a URL nor a folder`}},
+		"all mistakes": {file: "[[repository]]\nname = 'n'\n[[repository]]\nurl = 'https://x'\nkey = '12'\n[[repository]]\nurl = 'gone'\n",
+			fails: []string{"repository 1: has no url", "repository 2: key", "repository 3: repository \"gone\""}},
+	}
+	for name, tt := range tests {
+		file := filepath.Join(root, repositoriesFile)
+		os.Remove(file)
+		if tt.file != "" {
+			writeFile(t, file, tt.file, 0o644)
+		}
+		got, err := s.repoConfig(tt.flag)
+		for _, want := range tt.fails {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: error %v, want %q", name, err, want)
+			}
+		}
+		if len(tt.fails) > 0 {
+			continue
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+}
+
+func keyOf(b byte) *pkgar.PublicKey {
+	var k pkgar.PublicKey
+	for i := range k {
+		k[i] = b
+	}
+	return &k
+}
+
+// A library that only the version before brought does not count, and neither does one behind a link out of the system.
+func TestSystemLibraries(t *testing.T) {
+	outside, root := t.TempDir(), filepath.Join(t.TempDir(), "root")
+	writeFile(t, filepath.Join(outside, "libout.so"), "x", 0o644)
+	s := imageCheckout(t, nil)
+	s.Streams.Err = devNull(t)
+	s.Config.Cache = filepath.Join(s.Config.Root, "cache")
+	keys, repo := filepath.Join(s.Config.Root, "keys"), filepath.Join(s.Config.Root, "repo")
+	if err := s.PkgKeygen(keys, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	tree := t.TempDir()
+	writeFile(t, filepath.Join(tree, "usr/lib/libold.so"), "x", 0o644)
+	ctx := context.Background()
+	err := s.PkgPublish(ctx, repo, PkgPublishFlags{PkgKey: PkgKey{Key: keys}, Dir: tree, Name: "lib", Version: "1"})
+	if err == nil {
+		err = s.PkgInstall(ctx, "lib", PkgInstallFlags{PkgSystem: PkgSystem{Root: root}, Repo: repo})
+	}
+	if err == nil {
+		err = os.Symlink(outside, filepath.Join(root, "lib"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(root, "usr/lib/libown.so"), "x", 0o644)
+
+	sys := &system{name: "system", root: root}
+	coming := []pkgrepo.Fetched{{Resolved: pkgrepo.Resolved{Found: pkgrepo.Found{Name: "lib"}}}}
+	for _, tt := range []struct {
+		coming []pkgrepo.Fetched
+		have   map[string]bool
+	}{
+		{nil, map[string]bool{"libold.so": true, "libown.so": true, "libout.so": false}},
+		{coming, map[string]bool{"libold.so": false, "libown.so": true, "libout.so": false}},
+	} {
+		have, err := sys.libraries(tt.coming)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for library, want := range tt.have {
+			if have(library) != want {
+				t.Errorf("%d packages coming: %s: %v", len(tt.coming), library, !want)
+			}
+		}
+	}
+}
+
+func devNull(t *testing.T) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// A package that came as a dependency stays one when it is upgraded, and leaves with what needed it.
+func TestUpgradeKeepsManual(t *testing.T) {
+	s := imageCheckout(t, nil)
+	s.Streams.Err = devNull(t)
+	s.Config.Cache = filepath.Join(s.Config.Root, "cache")
+	keys, repo, root := filepath.Join(s.Config.Root, "keys"), filepath.Join(s.Config.Root, "repo"), filepath.Join(t.TempDir(), "root")
+	ctx := context.Background()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish := func(name, version, depends string) {
+		tree := t.TempDir()
+		writeFile(t, filepath.Join(tree, "usr/share", name), version, 0o644)
+		must(s.PkgPublish(ctx, repo, PkgPublishFlags{PkgKey: PkgKey{Key: keys}, Dir: tree, Name: name, Version: version, Depends: depends}))
+	}
+	must(s.PkgKeygen(keys, false, nil))
+	publish("words", "1", "")
+	publish("greeter", "1", "words")
+	flags := PkgInstallFlags{PkgSystem: PkgSystem{Root: root}, Repo: repo}
+	must(s.PkgInstall(ctx, "greeter", flags))
+	publish("words", "2", "")
+	publish("greeter", "2", "words")
+	must(s.PkgUpgrade(ctx, flags))
+	state, err := (&system{root: root}).state()
+	must(err)
+	got := map[string]bool{}
+	for name, p := range state.Installed {
+		got[string(name)] = p.Manual
+	}
+	if diff := cmp.Diff(map[string]bool{"greeter": true, "words": false}, got); diff != "" {
+		t.Errorf("manual (-want +got):\n%s", diff)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "usr/share/words"))
+	if string(text) != "2" || err != nil {
+		t.Errorf("words: %q, %v", text, err)
+	}
+}
