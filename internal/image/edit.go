@@ -211,3 +211,18 @@ func (e *Editor) checkSpace(ctx context.Context, ops []redoxfs.Op, info os.FileI
 	}
 	return nil
 }
+
+// Copy makes a changed copy of an image at to, where nothing may be yet. The image is only read.
+func Copy(ctx context.Context, tool, from, to string, ops []redoxfs.Op) error {
+	if err := clone(ctx, from, to, 0o644); err != nil {
+		return err
+	}
+	v, err := volume(tool, to)
+	if err == nil {
+		_, err = v.Apply(ctx, ops, redoxfs.ApplyOptions{Parents: true, NoSync: true})
+	}
+	if err != nil {
+		os.Remove(to)
+	}
+	return err
+}

@@ -175,6 +175,36 @@ func TestSnapshotsArePruned(t *testing.T) {
 	}
 }
 
+func TestGrow(t *testing.T) {
+	tool, path := make1(t)
+	e := openEditor(t, tool, path)
+	old := content(t, tool, path, "/boot/initfs")
+	huge := randomFile(t, 31, 14<<20)
+	if err := e.Edit(t.Context(), []redoxfs.Op{put("/huge", huge)}); redoxfs.KindOf(err) != redoxfs.Full {
+		t.Fatalf("the image is large enough: %v", err)
+	}
+	for _, size := range []int64{12, 3, -1} {
+		if err := e.Grow(t.Context(), size); err == nil {
+			t.Errorf("grew to %d MiB", size)
+		}
+	}
+	if err := e.Grow(t.Context(), 40); err != nil {
+		t.Fatal(err)
+	}
+	root, err := FindRoot(path)
+	if err != nil || root.Offset != 2*mib || root.Length != 37*mib {
+		t.Errorf("RedoxFS at %+v, %v", root, err)
+	}
+	if err := e.Edit(t.Context(), []redoxfs.Op{put("/huge", huge)}); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := os.ReadFile(huge)
+	if !bytes.Equal(content(t, tool, path, "/huge"), want) || !bytes.Equal(content(t, tool, path, "/boot/initfs"), old) {
+		t.Error("other content")
+	}
+	tidy(t, path)
+}
+
 func TestBusy(t *testing.T) {
 	tool, path := make1(t)
 	e := openEditor(t, tool, path)

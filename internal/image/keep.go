@@ -207,6 +207,14 @@ func (e *Editor) dropUnfinishedSnapshot(image fs.FileInfo) error {
 	return err
 }
 
+// Snapshots lists those of an image, newest first, whoever has it open.
+func Snapshots(path string) ([]Snapshot, error) {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return (&Editor{Path: path}).Snapshots()
+}
+
 // Snapshots lists them, newest first.
 func (e *Editor) Snapshots() ([]Snapshot, error) {
 	entries, err := os.ReadDir(e.snapshotDir())

@@ -25,6 +25,8 @@ const (
 	reserved = 34
 
 	rootName = "REDOX"
+	// redoxfsMagic is what the first block of every RedoxFS begins with.
+	redoxfsMagic = "RedoxFS\x00"
 )
 
 // Part is a place in an image, in bytes.
@@ -118,12 +120,11 @@ func (l layout) formatBoot(disk backend.Storage, name string, loader io.Reader, 
 	if err := f.Close(); err != nil {
 		return err
 	}
-	for _, p := range []string{"/EFI", "/EFI/BOOT", path} {
-		if err := fs.Chtimes(p, at, at, at); err != nil {
-			return err
-		}
+	w, err := disk.Writable()
+	if err != nil {
+		return err
 	}
-	return nil
+	return setTimes(w, boot.Offset, at)
 }
 
 // ErrNoRoot says that a file has no place for a RedoxFS that we know.
@@ -145,7 +146,7 @@ func FindRoot(path string) (Part, error) {
 	}
 	var magic [8]byte
 	if _, err := f.ReadAt(magic[:], sector); err != nil || string(magic[:]) != "EFI PART" {
-		if has(f, "RedoxFS\x00", 0) {
+		if has(f, redoxfsMagic, 0) {
 			return Part{0, info.Size()}, nil
 		}
 		return Part{}, fmt.Errorf("%s: neither a partition table nor RedoxFS: %w", path, ErrNoRoot)
@@ -155,7 +156,7 @@ func FindRoot(path string) (Part, error) {
 		return Part{}, fmt.Errorf("%s: partition table: %w", path, err)
 	}
 	for _, p := range table.Partitions {
-		if p.Name != rootName && !has(f, "RedoxFS\x00", int64(p.Start)*sector) {
+		if p.Name != rootName && !has(f, redoxfsMagic, int64(p.Start)*sector) {
 			continue
 		}
 		part := Part{int64(p.Start) * sector, int64(p.End-p.Start+1) * sector}

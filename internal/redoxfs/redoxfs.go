@@ -114,6 +114,11 @@ func (v Volume) Mkfs(ctx context.Context, uuid string, at time.Time) error {
 	return v.run(ctx, nil, nil, nil, "mkfs", nil, "--no-sync", "--uuid", uuid, "--time", strconv.FormatInt(max(at.Unix(), 0), 10))
 }
 
+// Grow makes the file system fill its place. The data is not flushed to the disk.
+func (v Volume) Grow(ctx context.Context) error {
+	return v.run(ctx, nil, nil, nil, "grow", nil, "--no-sync")
+}
+
 // Df tells the size and the free space.
 func (v Volume) Df(ctx context.Context) (Space, error) {
 	var s Space

@@ -240,6 +240,18 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// At a generation that is a multiple of 1024 the crate writes when it is only asked to read, and the boot loader panics. Slot
+// 0 of the header ring, where that looks, holds multiples of 256.
+func TestGenerationBoots(t *testing.T) {
+	v := newVolume(t, 4)
+	for i := range 9 {
+		apply(t, v, redoxfs.Op{Op: redoxfs.OpFile, Path: "/f", Text: ptr(strings.Repeat("x", i))})
+		if s, err := v.Df(t.Context()); err != nil || s.Generation%256 != 0 || s.Generation%1024 == 0 {
+			t.Errorf("generation %d, %v", s.Generation, err)
+		}
+	}
+}
+
 // patch writes bytes into the file system, counted from its begin.
 func patch(t *testing.T, v redoxfs.Volume, at int64, b ...byte) {
 	t.Helper()

@@ -10,6 +10,7 @@ use crate::volume::{Ring, Volume};
 
 pub const HELP: &str = "usage: redoxfs-tool COMMAND IMAGE [ARGUMENT...] [--OPTION VALUE...]
   mkfs IMAGE [--uuid HEX] [--time SECONDS]        an empty file system over all of its place
+  grow IMAGE                                      the file system fills its place
   df IMAGE                                        size and free space
   ls IMAGE [PATH] [--recursive] [--digest]        entries
   stat IMAGE PATH [--digest]                      one entry

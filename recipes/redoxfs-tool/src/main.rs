@@ -57,6 +57,13 @@ fn run() -> Result<()> {
         "stat" => read::stat(&mut a.open()?.0, a.path()?, a.flag("digest"))?,
         "get" => read::get(&mut a.open()?.0, a.path()?, a.second()?.as_ref())?,
         "cat" => return read::cat(&mut a.open()?.0, a.path()?, &mut BufWriter::new(io::stdout().lock())),
+        "grow" => {
+            let mut v = Volume::open_to_write(&a.place, a.durable())?;
+            v.grow()?;
+            let df = read::df(&v);
+            v.finish()?;
+            df
+        }
         "verify" => {
             let (mut v, ring) = a.open()?;
             verify::verify(&mut v, &ring)?

@@ -96,17 +96,11 @@ pub fn children(tx: &mut Tx, path: &str, dir: TreePtr<Node>) -> Result<Vec<(Stri
     Ok(out)
 }
 
-/// Visits a node and everything below it, parents first.
 /// What visit calls.
 pub type Visitor<'a> = dyn FnMut(&mut Tx, &str, &TreeData<Node>) -> Result<()> + 'a;
 
-pub fn visit(
-    tx: &mut Tx,
-    path: &str,
-    node: &TreeData<Node>,
-    depth: usize,
-    f: &mut Visitor,
-) -> Result<()> {
+/// Visits a node and everything below it, parents first.
+pub fn visit(tx: &mut Tx, path: &str, node: &TreeData<Node>, depth: usize, f: &mut Visitor) -> Result<()> {
     f(tx, path, node)?;
     if !node.data().is_dir() {
         return Ok(());

@@ -20,7 +20,8 @@ struct Check {
     used: BTreeMap<u64, u64>,
     findings: Vec<String>,
     count: u64,
-    nodes: BTreeMap<u32, u32>, // links seen of each node
+    /// Of each node in a directory: names seen, and how many it says it has.
+    nodes: BTreeMap<u32, (u32, u32)>,
     files: u64,
     bytes: u64,
     blocks: u64,
@@ -75,6 +76,7 @@ pub fn verify(v: &mut Volume, ring: &Ring) -> Result<Value> {
         c.allocations(tx);
         c.releases(tx);
         c.directory(tx, "/", TreePtr::root(), 0)?;
+        c.links();
         for id in &ids {
             if *id != 1 && !c.nodes.contains_key(id) {
                 c.find(format!("node {id} is in no directory"));
@@ -232,7 +234,12 @@ impl Check {
                     continue;
                 }
             };
-            *self.nodes.entry(ptr.id()).or_insert(0) += 1;
+            let names = self.nodes.entry(ptr.id()).or_insert((0, node.data().links()));
+            names.0 += 1;
+            if names.0 > 1 && !node.data().is_file() {
+                self.find(format!("{at}: a second name of what is no file"));
+                continue;
+            }
             if let Err(e) = tx.find_node(dir, &name).map_err(|e| Error::fs(&at, e)) {
                 self.find(format!("{e} when looked up by its name"));
             }
@@ -247,6 +254,14 @@ impl Check {
             }
         }
         Ok(())
+    }
+
+    fn links(&mut self) {
+        let wrong: Vec<_> =
+            self.nodes.iter().filter(|(_, (seen, says))| seen != says).map(|(id, n)| (*id, *n)).collect();
+        for (id, (seen, says)) in wrong {
+            self.find(format!("node {id} has {seen} names and says that it has {says}"));
+        }
     }
 
     /// Compares what is in use with the allocation table; returns the blocks that are neither used nor free.

@@ -1,7 +1,8 @@
 //! Opening, making and closing a file system.
 
 use redoxfs::{
-    Disk, FileSystem, Header, Node, Transaction, TreeData, TreePtr, BLOCK_SIZE, HEADER_RING, SIGNATURE, VERSION,
+    BlockAddr, BlockMeta, Disk, FileSystem, Header, Node, Transaction, TreeData, TreePtr, ALLOC_GC_THRESHOLD,
+    BLOCK_SIZE, HEADER_RING, SIGNATURE, VERSION,
 };
 use syscall::error::{Error as SysError, EIO};
 
@@ -106,6 +107,28 @@ impl Volume {
         }
     }
 
+    /// Makes the file system fill its place, which must not be smaller than it is.
+    pub fn grow(&mut self) -> Result<()> {
+        let old = self.fs.header.size() / BLOCK_SIZE;
+        let new = self.fs.disk.length() / BLOCK_SIZE;
+        if new <= old {
+            return Err(Error::new(
+                Kind::Full,
+                "",
+                format!("the file system has {old} blocks and its place has {new}"),
+            ));
+        }
+        for block in old..new {
+            // SAFETY: these blocks were not part of the file system until now.
+            unsafe { self.fs.allocator_mut().deallocate(BlockAddr::new(block, BlockMeta::default())) };
+        }
+        self.tx(|tx| {
+            tx.header.size = (new * BLOCK_SIZE).into();
+            tx.header_changed = true;
+            tx.sync(true).map_err(|e| Error::fs("", e)).map(|_| ())
+        })
+    }
+
     /// Compacts the allocation log and leaves one header, in slot 0: the boot loader probes
     /// only that slot, and with one header a damaged one cannot pass for an older state.
     pub fn finish(mut self) -> Result<()> {
@@ -116,12 +139,18 @@ impl Volume {
 
     fn seal(&mut self) -> Result<()> {
         let mut header = self.fs.header;
-        while !header.update(None).is_multiple_of(HEADER_RING) {}
+        while !boots(header.update(None)) {}
         // Should this write tear, the newest header is still in another slot.
         unsafe { self.fs.disk.write_at(self.fs.block, &header) }.map_err(|e| Error::fs("", e))?;
         self.fs.header = header;
         clear_ring(&mut self.fs.disk, 1)
     }
+}
+
+/// Whether a generation's header lies in slot 0 and does not make readers write: at multiples of the threshold the crate
+/// compacts its allocation log in any transaction, and the boot loader, which cannot write, panics.
+fn boots(generation: u64) -> bool {
+    generation.is_multiple_of(HEADER_RING) && !generation.is_multiple_of(ALLOC_GC_THRESHOLD)
 }
 
 /// Zeroes the header slots from `first` on that are not zero yet, so that a sparse file stays sparse.
