@@ -44,6 +44,11 @@ func (Recipe) Bootstrap(ctx context.Context, dryRun, k, offline *bool, j *int, p
 	return buildRecipe(ctx, "bootstrap", dryRun, k, offline, j, profile, backend)
 }
 
+// Coreutils builds coreutils: uutils coreutils as one multicall program.
+func (Recipe) Coreutils(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "coreutils", dryRun, k, offline, j, profile, backend)
+}
+
 // Demo builds demo: the embedded demo: a small user space and a smoke kernel that boots it in QEMU.
 func (Recipe) Demo(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
 	return buildRecipe(ctx, "demo", dryRun, k, offline, j, profile, backend)

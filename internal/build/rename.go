@@ -57,11 +57,12 @@ func (t *toolRun) renameSymbols(ctx context.Context, job *graph.Job) (cas.Digest
 func runner(job *graph.Job) archive.Runner {
 	return func(ctx context.Context, argv []string) ([]byte, error) {
 		fmt.Fprintf(job.Log, "$ %s\n", run.Quote(argv))
-		var out bytes.Buffer
-		err := run.Exec(ctx, run.Process{Args: argv, Env: []string{"LC_ALL=C"}, Output: &out})
+		// Warnings must not be read as symbols.
+		var out, warnings bytes.Buffer
+		err := run.Exec(ctx, run.Process{Args: argv, Env: []string{"LC_ALL=C"}, Output: &out, Errors: &warnings})
+		job.Log.Write(warnings.Bytes())
 		if err != nil {
-			job.Log.Write(out.Bytes())
-			return out.Bytes(), fmt.Errorf("%w: %s", err, bytes.TrimSpace(out.Bytes()))
+			return out.Bytes(), fmt.Errorf("%w: %s", err, bytes.TrimSpace(warnings.Bytes()))
 		}
 		return out.Bytes(), nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -144,7 +145,13 @@ func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *Manifest, f stagedFil
 		}
 	}
 	if !e.Dir {
-		return s.placeOne(tree, m, f, f.To, e, s.provenanceOf(in, from, f.places[0].ref, ""))
+		if err := s.placeOne(tree, m, f, f.To, e, s.provenanceOf(in, from, f.places[0].ref, "")); err != nil {
+			return err
+		}
+		return s.placeLinks(tree, m, f)
+	}
+	if len(f.Links) > 0 {
+		return fmt.Errorf("%q is a folder: links are for one file", f.From)
 	}
 	below, err := s.Store.LoadTree(e.Digest)
 	if err != nil {
@@ -156,6 +163,22 @@ func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *Manifest, f stagedFil
 			continue
 		}
 		if err := s.placeOne(tree, m, f, path.Join(f.To, p), below.Entries[p], s.provenanceOf(in, from, f.places[0].ref, p)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placeLinks adds the other names of a file. They are relative, so that they hold wherever the
+// stage is unpacked.
+func (s *stage) placeLinks(tree *cas.Tree, m *Manifest, f stagedFile) error {
+	for _, link := range f.Links {
+		target, err := filepath.Rel(path.Dir(link), f.To)
+		if err != nil {
+			return err
+		}
+		named := stagedFile{File: recipe.File{From: f.From, Mode: "0777"}}
+		if err := s.placeOne(tree, m, named, link, cas.Entry{Link: filepath.ToSlash(target)}, FileRecord{Recipe: s.r.Name}); err != nil {
 			return err
 		}
 	}
@@ -176,7 +199,7 @@ func (s *stage) placeOne(tree *cas.Tree, m *Manifest, f stagedFile, to string, e
 	if f.Mode == "" && rec.Mode != "" {
 		perm = parseMode(rec.Mode)
 	}
-	e.Executable = perm&0o111 != 0
+	e.Executable = e.Link == "" && perm&0o111 != 0
 	tree.Entries[to] = e
 	rec.Path, rec.Mode, rec.Link = to, fmt.Sprintf("%04o", perm), e.Link
 	rec.Size, rec.SHA256 = e.Digest.Size, e.Digest.Hash

@@ -3,6 +3,7 @@ package cargoedit
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -99,16 +100,30 @@ func (e *encloser) bring(from string) (string, error) {
 	if !inside(from, e.tree) {
 		return "", errors.New("the path leaves the source")
 	}
+	if inside(e.root, from) {
+		return "", errors.New("the path leads to a folder around the workspace, which cannot be copied into itself")
+	}
 	rel, err := filepath.Rel(e.tree, from)
 	if err != nil {
 		return "", err
 	}
-	to := filepath.Join(e.root, DepsFolder, strings.ReplaceAll(filepath.ToSlash(rel), "/", "-"))
+	to := e.place(strings.ReplaceAll(filepath.ToSlash(rel), "/", "-"))
 	e.brought[from] = to
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		return "", err
 	}
 	return to, e.enclose(to, from)
+}
+
+// place is a folder in _deps that nothing has: a/b and a-b are two crates, and a replaced source may be there.
+func (e *encloser) place(name string) string {
+	for {
+		to := filepath.Join(e.root, DepsFolder, name)
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			return to
+		}
+		name += "_"
+	}
 }
 
 func inside(path, dir string) bool {

@@ -48,6 +48,46 @@ func TestEncloseBringsOutsideCratesIn(t *testing.T) {
 	}
 }
 
+func TestEncloseKeepsCratesApart(t *testing.T) {
+	tree := t.TempDir()
+	for name, text := range map[string]string{
+		"boot/Cargo.toml": "[package]\nname = \"boot\"\n[dependencies]\nx = { path = \"../a/b\" }\ny = { path = \"../a-b\" }\n",
+		"a/b/Cargo.toml":  "[package]\nname = \"x\"\n",
+		"a-b/Cargo.toml":  "[package]\nname = \"y\"\n",
+	} {
+		if err := os.MkdirAll(filepath.Join(tree, filepath.Dir(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(tree, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Enclose(tree, filepath.Join(tree, "boot")); err != nil {
+		t.Fatal(err)
+	}
+	x, _ := os.ReadFile(filepath.Join(tree, "boot/_deps/a-b/Cargo.toml"))
+	y, _ := os.ReadFile(filepath.Join(tree, "boot/_deps/a-b_/Cargo.toml"))
+	if len(x) == 0 || len(y) == 0 || string(x) == string(y) {
+		t.Errorf("two crates are one: %q and %q", x, y)
+	}
+}
+
+func TestEncloseRefusesAFolderAroundTheWorkspace(t *testing.T) {
+	tree := t.TempDir()
+	root := filepath.Join(tree, "fuzz")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"Cargo.toml": "[package]\nname = \"top\"\n", "fuzz/Cargo.toml": "[dependencies]\ntop = { path = \"..\" }\n"} {
+		if err := os.WriteFile(filepath.Join(tree, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Enclose(tree, root); err == nil || !strings.Contains(err.Error(), "copied into itself") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestEncloseRefusesToLeaveTheSource(t *testing.T) {
 	tree := t.TempDir()
 	if err := os.WriteFile(filepath.Join(tree, "Cargo.toml"), []byte("[dependencies]\nx = { path = \"../../etc\" }\n"), 0o644); err != nil {

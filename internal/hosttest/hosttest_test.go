@@ -68,6 +68,10 @@ func cargo(t *testing.T, dir, target string, args ...string) (string, error) {
 	if err != nil {
 		t.Skip("there is no cargo")
 	}
+	// rustup's cargo is there without a toolchain, too.
+	if err := exec.Command(path, "-V").Run(); err != nil {
+		t.Skip("cargo has no toolchain")
+	}
 	cmd := exec.Command(path, args...)
 	cmd.Dir = dir
 	var out bytes.Buffer

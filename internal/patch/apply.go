@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/hashicorp/go-multierror"
 )
@@ -55,13 +56,22 @@ func Apply(ctx context.Context, s *Series, tree Tree, opts Options) (*Report, er
 }
 
 func conflicts(report *Report) error {
-	var all *multierror.Error
+	all := &multierror.Error{ErrorFormat: lines}
 	for _, r := range report.Results {
 		if r.Status == Conflict {
 			all = multierror.Append(all, &ConflictError{Result: r})
 		}
 	}
 	return all.ErrorOrNil()
+}
+
+// lines is one conflict after the other, without a bullet list around it.
+func lines(errs []error) string {
+	var b strings.Builder
+	for _, err := range errs {
+		b.WriteString("\n  " + err.Error())
+	}
+	return b.String()
 }
 
 // verify computes the series once more on its own result. What is not

@@ -10,7 +10,7 @@ import (
 
 const (
 	maxCandidates = 3
-	minSimilarity = 0.4
+	minSimilarity = 0.25
 	maxShown      = 120    // bytes of a line shown in a message
 	maxCompared   = 400    // bytes of a line compared: longer ones are generated code
 	maxLines      = 100000 // lines of a file compared

@@ -59,7 +59,32 @@ func LoadAll(dir string) (Set, error) {
 	if all == nil {
 		all = multierror.Append(all, set.checkReferences()...)
 	}
-	return set, all.ErrorOrNil()
+	return set, listed(all)
+}
+
+// listed is the mistakes, each from a line of its own: they bring their place and their source line.
+func listed(all *multierror.Error) error {
+	if all != nil {
+		all.ErrorFormat = func(errs []error) string {
+			texts := make([]string, len(errs))
+			for i, err := range errs {
+				texts[i] = err.Error()
+			}
+			return strings.Join(texts, "\n")
+		}
+	}
+	return all.ErrorOrNil()
+}
+
+// Profiles are the names of the profiles that recipes of the set have, in order.
+func (s Set) Profiles() []string {
+	names := map[string]bool{}
+	for _, r := range s {
+		for name := range r.Profiles {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // Load reads one recipe from its folder.
@@ -83,7 +108,7 @@ func Parse(path string, b []byte) (*Recipe, error) {
 	for _, f := range r.check() {
 		all = multierror.Append(all, tomlfile.At(path, b, f.key, "%s", f.text))
 	}
-	if err := all.ErrorOrNil(); err != nil {
+	if err := listed(all); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -129,6 +154,9 @@ func (r *Recipe) check() []fault {
 				faults = append(faults, at("profile", name, "packages", step)("there is no cargo step %q to add packages to", step))
 			}
 		}
+	}
+	if r.Source.SameAs != "" && len(r.Patches) > 0 {
+		faults = append(faults, at("patches")("the patches come with the source of %s; a recipe that takes it as it is has none of its own", r.Source.SameAs))
 	}
 	seen := map[string]bool{"source": true, "recipe": true}
 	for i := range r.Steps {
@@ -225,6 +253,12 @@ func (s *Step) check() []fault {
 	if s.Kind != "cargo" && s.Output == "" {
 		faults = append(faults, at("kind")("a %s step needs output", s.Kind))
 	}
+	if strings.Contains(s.Output, "/") || s.Output == ".." || s.Output == "." {
+		faults = append(faults, at("output")("output = %q is not the name of a file", s.Output))
+	}
+	if !validPath(s.Dir) {
+		faults = append(faults, at("dir")("dir = %q is no path inside the source", s.Dir))
+	}
 	if s.Script != "" {
 		if _, err := ParseRef(s.Script); err != nil {
 			faults = append(faults, at("script")("%v", err))
@@ -251,6 +285,11 @@ func (f *File) check() []fault {
 	}
 	if !slices.Contains([]string{"", "all", "debug"}, f.Strip) {
 		faults = append(faults, at("strip")("strip is %q, not all or debug", f.Strip))
+	}
+	for i, link := range f.Links {
+		if !validPath(link) || link == "" {
+			faults = append(faults, at("links", strconv.Itoa(i))("%q is no path inside the stage", link))
+		}
 	}
 	return faults
 }

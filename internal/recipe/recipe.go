@@ -146,6 +146,9 @@ type File struct {
 	Mode string `toml:"mode"`
 	// Strip takes symbols and debug information out of an ELF file: "all" or "debug".
 	Strip string `toml:"strip"`
+	// Links are paths in the stage that become symbolic links to To: the names of a program that does
+	// what it is called.
+	Links []string `toml:"links"`
 }
 
 // Initfs makes an image out of the stage.

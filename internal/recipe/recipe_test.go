@@ -156,10 +156,28 @@ func TestCyclesAreNamed(t *testing.T) {
 			"a": path + "[[step]]\nname = \"p\"\nkind = \"link\"\noutput = \"o\"\ninputs = [\"q/o\"]\n[[step]]\nname = \"q\"\nkind = \"link\"\noutput = \"o\"\ninputs = [\"p/o\"]\n",
 		}, "steps wait for each other: p needs q needs p"},
 		{map[string]string{"a": "description = \"x\"\n[source]\nsame-as = \"a\"\n"}, "sources wait for each other: a needs a"},
+		{map[string]string{
+			"a": path + "[profile.seed.source]\nsame-as = \"b\"\n",
+			"b": "description = \"x\"\n[source]\nsame-as = \"a\"\n",
+		}, "profile seed: sources wait for each other: a needs b needs a"},
+		{map[string]string{"a": path + "[[profile.seed.file]]\nfrom = \"nobody:x\"\nto = \"x\"\n"}, `there is no recipe "nobody"`},
 		{map[string]string{"a": path + "[[file]]\nfrom = \"nobody:x\"\nto = \"x\"\n"}, `there is no recipe "nobody"`},
 		{map[string]string{"a": path + "[[file]]\nfrom = \"nothing/x\"\nto = \"x\"\n"}, `there is no step "nothing"`},
 	} {
 		if _, err := LoadAll(writeRecipes(t, c.recipes)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("want %q in %v", c.want, err)
+		}
+	}
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	head := "description = \"x\"\n"
+	for _, c := range []struct{ text, want string }{
+		{head + "[source]\npath = \".\"\n[[step]]\nname = \"l\"\nkind = \"link\"\noutput = \"../../x\"\n", "output ="},
+		{head + "[source]\npath = \".\"\n[[step]]\nname = \"l\"\nkind = \"cargo\"\npackages = [\"l\"]\ndir = \"../x\"\n", "dir ="},
+		{"patches = [\"p\"]\n" + head + "[source]\nsame-as = \"b\"\n", "none of its own"},
+	} {
+		if _, err := Parse("recipes/x/recipe.toml", []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "recipes/x/recipe.toml:") {
 			t.Errorf("want %q in %v", c.want, err)
 		}
 	}

@@ -53,8 +53,31 @@ func (r *Recipe) sourceOf() []string {
 	return names
 }
 
-// checkReferences finds references to what is not there and recipes that wait for each other.
+// checkReferences finds, in the recipes and in every profile of them, references to what is not there and
+// recipes that wait for each other.
 func (s Set) checkReferences() []error {
+	errs := s.checkProfile()
+	said := map[string]bool{}
+	for _, err := range errs {
+		said[err.Error()] = true
+	}
+	for _, profile := range s.Profiles() {
+		with := Set{}
+		for name, r := range s {
+			with[name] = r.WithProfile(profile)
+		}
+		for _, err := range with.checkProfile() {
+			if !said[err.Error()] {
+				said[err.Error()] = true
+				errs = append(errs, fmt.Errorf("profile %s: %w", profile, err))
+			}
+		}
+	}
+	return errs
+}
+
+// checkProfile checks the references as one profile has them.
+func (s Set) checkProfile() []error {
 	var errs []error
 	for _, name := range s.Names() {
 		r := s[name]

@@ -32,6 +32,8 @@ type Process struct {
 	Dir string
 	// Output receives standard output and standard error together.
 	Output io.Writer
+	// Errors, when given, receives standard error in place of Output.
+	Errors io.Writer
 	// Files are inherited as descriptors 3, 4, … by the program and its children.
 	Files []*os.File
 }
@@ -62,8 +64,10 @@ func Exec(ctx context.Context, p Process) error {
 		cmd.Env = []string{}
 	}
 	cmd.Dir = p.Dir
-	cmd.Stdout = p.Output
-	cmd.Stderr = p.Output
+	cmd.Stdout, cmd.Stderr = p.Output, p.Output
+	if p.Errors != nil {
+		cmd.Stderr = p.Errors
+	}
 	cmd.ExtraFiles = p.Files
 	cmd.SysProcAttr = groupAttr()
 	cmd.Cancel = func() error { return signalGroup(cmd.Process.Pid, syscall.SIGTERM) }

@@ -58,12 +58,47 @@ func (s *Session) Demo(ctx context.Context) error {
 	if err := s.Store.PlaceFile(ctx, e.Digest, kernel, 0o755); err != nil {
 		return err
 	}
-	return s.bootDemo(ctx, filepath.Join(s.Config.Out(), build.ImageName), kernel)
+	return s.bootCopy(ctx, kernel)
+}
+
+// bootCopy boots a private copy of what lies in out/: another run may put another image there meanwhile.
+func (s *Session) bootCopy(ctx context.Context, kernel string) error {
+	dir, err := os.MkdirTemp(s.Config.Out(), ".boot-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := s.copyForBoot(ctx, kernel, dir); err != nil {
+		return err
+	}
+	return s.bootDemo(ctx, filepath.Join(dir, build.ImageName), filepath.Join(dir, kernelName))
+}
+
+func (s *Session) copyForBoot(ctx context.Context, kernel, dir string) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for from, to := range map[string]string{
+		filepath.Join(s.Config.Out(), build.ImageName): build.ImageName,
+		filepath.Join(s.Config.Out(), "manifest.json"): "manifest.json",
+		kernel: kernelName,
+	} {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			return fmt.Errorf("nothing to boot, build it with `mage demo`: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, to), b, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Boot boots the demo image in out/ again, as it lies there, against its manifest.
 func (s *Session) Boot(ctx context.Context) error {
-	return s.bootDemo(ctx, filepath.Join(s.Config.Out(), build.ImageName), filepath.Join(s.Config.Out(), kernelName))
+	return s.bootCopy(ctx, filepath.Join(s.Config.Out(), kernelName))
 }
 
 // bootDemo boots an image under the smoke kernel and holds what it prints to the manifest beside the image.

@@ -56,7 +56,11 @@ func (s *Session) explainOne(b *strings.Builder, err error) {
 	if f.Log != "" {
 		fmt.Fprintf(b, "  log:    %s\n", s.relative(f.Log))
 	}
-	if hint := Hint(f.Err.Error()); hint != "" {
+	hint := Hint(f.Err.Error())
+	if s.Config.Offline && offlineMiss.MatchString(f.Err.Error()) {
+		hint = "offline, cargo knows only what was fetched before: `mage fetch` gets everything while the network may be used"
+	}
+	if hint != "" {
 		fmt.Fprintf(b, "  hint:   %s\n", hint)
 	}
 	if s.Config.GitHub {
@@ -77,6 +81,9 @@ func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
 }
+
+// offlineMiss is the first line of what cargo says of a crate that it has not got; that it is offline comes later.
+var offlineMiss = regexp.MustCompile("no matching package named|failed to get `.*` as a dependency|failed to download")
 
 // hints are failures that cost somebody an afternoon once. The patterns are the messages of rustc,
 // cargo, lld and the operating system.

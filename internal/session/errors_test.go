@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
 )
 
@@ -69,5 +70,17 @@ func TestLogsInAFolderWithBrackets(t *testing.T) {
 	}
 	if found, err := matching(filepath.Join(dir, "none"), "*"); err != nil || len(found) != 0 {
 		t.Errorf("a folder that is not there: %q %v", found, err)
+	}
+}
+
+func TestOfflineMissIsNamed(t *testing.T) {
+	failure := &graph.Failure{Node: "std/x", Err: errors.New("error: no matching package named `hashbrown` found: exit status 101")}
+	for _, offline := range []bool{true, false} {
+		s := &Session{Config: &config.Config{Offline: offline}}
+		var b strings.Builder
+		s.explainOne(&b, failure)
+		if strings.Contains(b.String(), "mage fetch") != offline {
+			t.Errorf("offline %v: %s", offline, b.String())
+		}
 	}
 }

@@ -32,7 +32,7 @@ func pkgHint(err error) string {
 	case errors.Is(err, pkgar.ErrNotFresh):
 		return "name a folder that is not there yet, or give -key=KEY in place of -insecure"
 	case errors.Is(err, pkgar.ErrWrongKey):
-		return "another key is right, or the package does not come from whom it should"
+		return "another key is right, the package does not come from whom it should, or the file is no package"
 	case errors.Is(err, pkgar.ErrSignature), errors.Is(err, pkgar.ErrHash), errors.Is(err, pkgar.ErrTruncated):
 		return "the file is damaged or forged: get it again from its source"
 	case errors.As(err, &library):

@@ -155,9 +155,10 @@ func (s *Session) pkgClient(repo string) (*pkgrepo.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pkgrepo.New(pkgrepo.Config{
+	client, err := pkgrepo.New(pkgrepo.Config{
 		Repos: repos, Target: s.pkgTarget(), CacheDir: s.pkgCache(), PinFile: s.pinFile(), Offline: s.Config.Offline, Progress: s.pkgProgress(),
 	})
+	return client, alone(err)
 }
 
 // withClient does something with the repositories, and says whose keys were trusted for the first time.

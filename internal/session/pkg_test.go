@@ -1,7 +1,10 @@
 package session
 
 import (
+	"bytes"
 	"context"
+	"debug/elf"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -251,4 +254,69 @@ func TestUpgradeKeepsManual(t *testing.T) {
 	if string(text) != "2" || err != nil {
 		t.Errorf("words: %q, %v", text, err)
 	}
+}
+
+// dynamicProgram is the smallest file that needs a library.
+func dynamicProgram(t *testing.T, library string) string {
+	t.Helper()
+	const header, dynamic = 64, 2 * 16
+	names := "\x00" + library + "\x00"
+	h := elf.Header64{Type: uint16(elf.ET_DYN), Machine: uint16(elf.EM_AARCH64), Version: 1, Shoff: uint64(header + dynamic + len(names)),
+		Ehsize: header, Shentsize: 64, Shnum: 3, Shstrndx: 2}
+	copy(h.Ident[:], elf.ELFMAG)
+	h.Ident[elf.EI_CLASS], h.Ident[elf.EI_DATA], h.Ident[elf.EI_VERSION] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), 1
+	var out bytes.Buffer
+	for _, part := range []any{
+		h, elf.Dyn64{Tag: int64(elf.DT_NEEDED), Val: 1}, elf.Dyn64{}, []byte(names), elf.Section64{},
+		elf.Section64{Type: uint32(elf.SHT_DYNAMIC), Off: header, Size: dynamic, Link: 2, Entsize: 16},
+		elf.Section64{Type: uint32(elf.SHT_STRTAB), Off: header + dynamic, Size: uint64(len(names))},
+	} {
+		if err := binary.Write(&out, binary.LittleEndian, part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out.String()
+}
+
+// A dynamic program is refused with the package that has its library, and installs with it, after it, or by force.
+func TestInstallNeedsLibraries(t *testing.T) {
+	s := imageCheckout(t, nil)
+	s.Streams.Err = devNull(t)
+	s.Config.Cache = filepath.Join(s.Config.Root, "cache")
+	keys, repo := filepath.Join(s.Config.Root, "keys"), filepath.Join(s.Config.Root, "repo")
+	ctx := context.Background()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(s.PkgKeygen(keys, false, nil))
+	for name, file := range map[string][2]string{
+		"vim":     {"usr/bin/vim", dynamicProgram(t, "libncursesw.so.6")},
+		"ncurses": {"usr/lib/libncursesw.so.6", "library"},
+	} {
+		tree := t.TempDir()
+		writeFile(t, filepath.Join(tree, file[0]), file[1], 0o755)
+		must(s.PkgPublish(ctx, repo, PkgPublishFlags{PkgKey: PkgKey{Key: keys}, Dir: tree, Name: name, Version: "1"}))
+	}
+	install := func(root, names string, force bool) error {
+		return s.PkgInstall(ctx, names, PkgInstallFlags{PkgSystem: PkgSystem{Root: root}, Repo: repo, Force: force})
+	}
+	fresh := func() string { return filepath.Join(t.TempDir(), "root") }
+
+	root := fresh()
+	err := install(root, "vim", false)
+	for _, want := range []string{"is as it was", "usr/bin/vim needs the library libncursesw.so.6", `package "ncurses" has it`, "-force"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("vim alone: %v, want %q", err, want)
+		}
+	}
+	if _, err := os.Lstat(root); !os.IsNotExist(err) {
+		t.Errorf("the refused installation left %s: %v", root, err)
+	}
+	must(install(root, "ncurses", false))
+	must(install(root, "vim", false))
+	must(install(fresh(), "vim,ncurses", false))
+	must(install(fresh(), "vim", true))
 }

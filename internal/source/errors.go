@@ -95,7 +95,13 @@ func httpFailure(rawURL string, err error) error {
 	var op *net.OpError
 	var dns *net.DNSError
 	if errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial" {
-		return &HostError{Host: hostOf(rawURL), Err: errors.Unwrap(err)}
+		cause := err
+		if op != nil {
+			cause = op.Err
+		} else if dns != nil {
+			cause = dns
+		}
+		return &HostError{Host: hostOf(rawURL), Err: cause}
 	}
 	return err
 }

@@ -31,7 +31,7 @@ const (
 )
 
 // reserved are the methods of Recipe written by hand: no recipe can have one of these names.
-var reserved = []string{"Build", "Clean", "List", "Lock", "Log"}
+var reserved = []string{"Build", "Clean", "Import", "List", "Lock", "Log"}
 
 // Files are both files as they should be, by slash path. aliases is the present text of AliasesFile,
 // whose other lines stay as they are.

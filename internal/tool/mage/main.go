@@ -1,0 +1,128 @@
+// Command mage is Mage with three things this project needs of it; `go tool mage` runs it.
+//
+//   - Several runs in one checkout: Mage writes, compiles and removes magefiles/mage_output_file.go at every
+//     call, and two calls at once break each other. Here that happens under a lock.
+//   - Signals: Mage runs the compiled targets as a child and forwards some signals to it. Here they take
+//     this process's place.
+//   - Quick starts and subfolders: targets are compiled only when a file they are made of has changed,
+//     and the checkout is looked for upwards.
+//
+// It must not know any target. What it does not know itself (-l, -h, -compile, …) is Mage's own.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/magefile/mage/mage"
+
+	"github.com/pannous/redox-clif/internal/lockfile"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	inv, cmd, err := mage.Parse(os.Stderr, os.Stdout, args)
+	root, rootErr := findRoot(".")
+	ours := err == nil && cmd == mage.None && inv.Dir == "" && inv.WorkDir == "" && !inv.Autocomplete && rootErr == nil
+	if rootErr == nil && inv.Dir == "" {
+		if err := os.Chdir(root); err != nil {
+			return fail(err)
+		}
+	}
+	if !ours || inv.List || inv.Help || len(inv.Args) == 0 {
+		return withLock(root, func() int { return mage.ParseAndRun(os.Stdout, os.Stderr, os.Stdin, args) })
+	}
+	bin := filepath.Join(root, "out", "mage", "mage")
+	code := withLock(root, func() int { return compile(inv, root, bin) })
+	if code != 0 {
+		return code
+	}
+	return fail(syscall.Exec(bin, targetArgs(bin, inv), os.Environ()))
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "Error:", err)
+	return 1
+}
+
+// findRoot walks up to the folder that has go.mod and magefiles.
+func findRoot(dir string) (string, error) {
+	at, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for ; ; at = filepath.Dir(at) {
+		if exists(filepath.Join(at, "go.mod")) && exists(filepath.Join(at, "magefiles")) {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", errors.New("no go.mod and magefiles above this folder")
+		}
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// withLock lets one call at a time write Mage's main file.
+func withLock(root string, f func() int) int {
+	if root == "" {
+		return f()
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	lock, err := lockfile.Wait(ctx, filepath.Join(root, "out", "mage", ".lock"), func() {
+		fmt.Fprintln(os.Stderr, "another run compiles the targets; waiting for it")
+	})
+	if err != nil {
+		return fail(err)
+	}
+	defer lock.Release()
+	stop()
+	return f()
+}
+
+// compile makes the binary of all targets unless it is newer than everything it is made of.
+func compile(inv mage.Invocation, root, bin string) int {
+	now, err := fingerprint(root)
+	if err != nil {
+		return fail(err)
+	}
+	mark := bin + ".made-of"
+	if old, err := os.ReadFile(mark); err == nil && string(old) == now && exists(bin) && !inv.Force {
+		return 0
+	}
+	_ = os.Remove(mark)
+	code := mage.Invoke(mage.Invocation{
+		CompileOut: bin, Force: true, Debug: inv.Debug, Keep: inv.Keep, GoCmd: inv.GoCmd, Multiline: inv.Multiline,
+		Stdout: os.Stdout, Stderr: os.Stderr, Stdin: os.Stdin,
+	})
+	if code != 0 {
+		return code
+	}
+	if err := os.WriteFile(mark, []byte(now), 0o644); err != nil {
+		return fail(err)
+	}
+	return 0
+}
+
+// targetArgs is the command line of the compiled targets.
+func targetArgs(bin string, inv mage.Invocation) []string {
+	argv := []string{bin}
+	if inv.Verbose {
+		argv = append(argv, "-v")
+	}
+	if inv.Timeout > 0 {
+		argv = append(argv, "-t", inv.Timeout.String())
+	}
+	return append(argv, inv.Args...)
+}
