@@ -69,11 +69,21 @@ func reason(store *cas.Store, last *Record, now *action.Action) string {
 	if len(diffs) == 0 {
 		return "its result is no longer in the cache"
 	}
-	text := diffs[0].String()
+	text := clip(diffs[0].String(), reasonWidth)
 	if len(diffs) > 1 {
 		text += fmt.Sprintf(" (and %d more)", len(diffs)-1)
 	}
 	return text
+}
+
+// reasonWidth bounds the reason in a progress line; `mage why` shows all of it.
+const reasonWidth = 100
+
+func clip(s string, width int) string {
+	if r := []rune(s); len(r) > width {
+		return string(r[:width]) + "…"
+	}
+	return s
 }
 
 // IDs are the nodes there are records of.
