@@ -254,11 +254,6 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	return errs
 }
 
-// SourceVariable is the variable that replaces the source of a recipe, without its prefix.
-func SourceVariable(recipe string) string {
-	return strings.NewReplacer("-", "_", ".", "_", "+", "_", "/", "_").Replace(strings.ToUpper(recipe))
-}
-
 // unknownVariables refuses misspelt REDOX_ variables: a setting that does nothing costs hours.
 func unknownVariables(env map[string]string) error {
 	known := map[string]bool{}

@@ -1,9 +1,7 @@
 package execroot
 
 import (
-	"bufio"
 	"bytes"
-	"io"
 	"strings"
 )
 
@@ -75,16 +73,4 @@ func isError(line string) bool {
 	return strings.HasPrefix(line, "error") || strings.HasPrefix(line, "rust-lld: error") ||
 		strings.HasPrefix(line, "ld.lld: error") || strings.HasPrefix(line, "fatal error") ||
 		strings.Contains(line, "internal compiler error") || strings.HasPrefix(line, "llvm-") && strings.Contains(line, "error:")
-}
-
-// FirstError returns the first error line of a log, "" when none looks like one.
-func FirstError(r io.Reader) string {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		if line := strings.TrimSpace(lines.Text()); isError(line) {
-			return line
-		}
-	}
-	return ""
 }
