@@ -85,7 +85,8 @@ func (w *workspace) dependencies(n *graph.Node) error {
 		w.deps = append(w.deps, dependency{URL: url, Folder: name, node: node})
 		n.Deps = append(n.Deps, node)
 	}
-	if !w.hasCargo() {
+	// Sources of this repository have no git dependencies for anybody to override.
+	if !w.hasCargo() || w.ownSource() {
 		return nil
 	}
 	for _, url := range w.Overrides.GitURLs() {
@@ -101,6 +102,7 @@ func (w *workspace) dependencies(n *graph.Node) error {
 			n.Deps = append(n.Deps, d.node)
 		}
 	}
+	w.announce(taken)
 	if w.r.Cargo.Lock != "" {
 		var err error
 		if w.lock, err = w.ownFolder(w.r); err != nil {
@@ -112,11 +114,36 @@ func (w *workspace) dependencies(n *graph.Node) error {
 	return nil
 }
 
+// ownSource says whether the source lies in this repository.
+func (w *workspace) ownSource() bool {
+	r := w.r
+	for r.Source.SameAs != "" {
+		next, err := w.recipe(r.Source.SameAs)
+		if err != nil {
+			return false
+		}
+		r = next
+	}
+	return r.Source.Path != ""
+}
+
+// announce says in one line which git dependencies the user's overrides replace.
+func (w *workspace) announce(taken map[string]bool) {
+	var list []string
+	for _, url := range w.Overrides.GitURLs() {
+		if o, ok := w.Overrides.GitDependency(url, ""); ok && !taken[url] {
+			list = append(list, fmt.Sprintf("%s (%s)", path.Base(url), overrideText(o)))
+		}
+	}
+	if len(list) > 0 {
+		w.notice("overrides of git dependencies: %s", strings.Join(list, ", "))
+	}
+}
+
 // override is what the user puts in place of a git dependency.
 func (w *workspace) override(url string) (dependency, error) {
 	o, _ := w.Overrides.GitDependency(url, "")
 	d := dependency{URL: url, Version: o.Version, Remove: o.Remove}
-	w.notice("git dependency %s: %s instead (overrides)", url, overrideText(o))
 	if o.Dir == "" {
 		return d, nil
 	}
@@ -141,7 +168,7 @@ func (w *workspace) override(url string) (dependency, error) {
 func overrideText(o source.GitOverride) string {
 	switch {
 	case o.Remove:
-		return "nothing"
+		return "removed"
 	case o.Version != "":
 		return "registry version " + o.Version
 	}

@@ -133,6 +133,8 @@ func (s *Session) orDefaultImage(path string) string {
 
 // imageTool builds redoxfs-tool. With -dryrun it prints the plan and returns "".
 func (s *Session) imageTool(ctx context.Context) (string, error) {
+	s.aside = true
+	defer func() { s.aside = false }()
 	built, err := s.Build(ctx, false, func(b *build.Builder) ([]*graph.Node, error) {
 		n, err := b.Stage(toolRecipe)
 		return []*graph.Node{n}, err

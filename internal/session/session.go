@@ -48,6 +48,9 @@ type Session struct {
 	Streams Streams
 
 	overrides *source.Overrides
+	// aside is set while something is built that the user did not ask for (a host tool): it is worth
+	// a word only when it takes time.
+	aside bool
 }
 
 // Open reads the settings and the recipes and opens the cache. It needs no toolchain and no network.
@@ -267,6 +270,9 @@ func (s *Session) perform(ctx context.Context, builder *build.Builder, roots []*
 		return nil, s.explain(err)
 	}
 	ran, fresh := summary.Count(graph.Ran), summary.Count(graph.UpToDate)
+	if ran == 0 && s.aside {
+		return &Built{builder, roots, summary}, nil
+	}
 	if ran == 0 {
 		s.say("nothing to do: all %d steps are up to date, no compiler ran", fresh)
 	} else {
