@@ -54,7 +54,7 @@ func Examine(ctx context.Context, m Machine, s Settings) *Report {
 	c.golang(s)
 	c.program("git", forInitfs, packages{"git", "git", "!xcode-select --install"}, "git")
 	c.toolchain(s.Toolchain)
-	c.program("C compiler of the host", forInitfs+" (build scripts link with it)", packages{"gcc libc6-dev", "gcc", "!xcode-select --install"}, "cc", "gcc", "clang")
+	c.program("C compiler of the host", forDemo+", "+forInitfs+" (build scripts)", packages{"gcc libc6-dev", "gcc", "!xcode-select --install"}, "cc", "gcc", "clang")
 	c.qemu(s)
 	c.program("clang", forC, packages{"clang lld", "clang lld", "llvm lld"}, "clang")
 	c.space("space for the cache", s.Cache, cacheSpace)
