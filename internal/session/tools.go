@@ -31,8 +31,11 @@ func (s *Session) tools(ctx context.Context) (build.Tools, error) {
 	if err != nil {
 		return build.Tools{}, err
 	}
-	if err := s.writeSpecs(t); err != nil {
-		return build.Tools{}, err
+	// A dry run writes nothing, generated files included.
+	if !s.Config.DryRun {
+		if err := s.writeSpecs(t); err != nil {
+			return build.Tools{}, err
+		}
 	}
 	problem := t.craneliftProblem()
 	return build.Tools{
