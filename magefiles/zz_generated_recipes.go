@@ -89,6 +89,11 @@ func (Recipe) Libm(ctx context.Context, dryRun, k, offline *bool, j *int, profil
 	return buildRecipe(ctx, "libm", dryRun, k, offline, j, profile, backend)
 }
 
+// Ptyd builds ptyd: pseudo-terminals: what a login on the serial line runs in.
+func (Recipe) Ptyd(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "ptyd", dryRun, k, offline, j, profile, backend)
+}
+
 // Redoxfs builds redoxfs: the RedoxFS daemon that mounts the root file system.
 func (Recipe) Redoxfs(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
 	return buildRecipe(ctx, "redoxfs", dryRun, k, offline, j, profile, backend)
@@ -107,4 +112,9 @@ func (Recipe) Relibc(ctx context.Context, dryRun, k, offline *bool, j *int, prof
 // Sysroot builds sysroot: what programs are linked against: relibc, its CRT objects and the archives std asks for.
 func (Recipe) Sysroot(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
 	return buildRecipe(ctx, "sysroot", dryRun, k, offline, j, profile, backend)
+}
+
+// Userutils builds userutils: getty and login, and what shows and changes users and groups.
+func (Recipe) Userutils(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
+	return buildRecipe(ctx, "userutils", dryRun, k, offline, j, profile, backend)
 }

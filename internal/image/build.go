@@ -84,8 +84,8 @@ func (b *Build) format(tmp string, l layout, id UUID) error {
 			return err
 		}
 		defer f.Close()
-		if info, err := f.Stat(); err == nil && info.Size() > l.efi*9/10 {
-			return fmt.Errorf("the boot loader has %d bytes, too many for a boot partition of %d MiB; raise efi-mib", info.Size(), l.efi/mib)
+		if err := fits(f, l.efi); err != nil {
+			return err
 		}
 		loader = f
 	}

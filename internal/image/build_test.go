@@ -200,3 +200,36 @@ func TestContentsRefuses(t *testing.T) {
 		}
 	}
 }
+
+// An image given another boot loader is the image built with that one, byte for byte.
+func TestSetLoader(t *testing.T) {
+	b := smallBuild(t)
+	path, want := filepath.Join(t.TempDir(), "small.img"), filepath.Join(t.TempDir(), "want.img")
+	if _, err := b.Make(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	b.Loader = randomFile(t, 9, 50_000)
+	if _, err := b.Make(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	if err := SetLoader(path, b.LoaderName, b.Loader, b.Description.time()); err != nil {
+		t.Fatal(err)
+	}
+	checkLoader(t, path, b.Loader)
+	if fileSum(t, path) != fileSum(t, want) {
+		t.Error("other bytes than an image built with that loader")
+	}
+	before := fileSum(t, path)
+	if err := SetLoader(path, b.LoaderName, randomFile(t, 9, 2_000_000), b.Description.time()); err == nil || !strings.Contains(err.Error(), "too many") {
+		t.Errorf("a loader of 2 MB: %v", err)
+	}
+	if err := SetLoader(path, b.LoaderName, path+".no", b.Description.time()); err == nil {
+		t.Error("a loader that is not there was accepted")
+	}
+	if fileSum(t, path) != before {
+		t.Error("a refused loader changed the image")
+	}
+	if err := SetLoader(randomFile(t, 9, 1_000_000), b.LoaderName, b.Loader, b.Description.time()); err == nil {
+		t.Error("an image without a table was accepted")
+	}
+}

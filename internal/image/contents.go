@@ -28,6 +28,12 @@ type Resolve func(ctx context.Context, ref string) ([]Item, error)
 
 // Contents are the files of an image's RedoxFS, as operations on an empty one.
 func (d *Description) Contents(ctx context.Context, resolve Resolve) ([]redoxfs.Op, error) {
+	c := d.collect(ctx, resolve)
+	c.parents()
+	return c.sorted()
+}
+
+func (d *Description) collect(ctx context.Context, resolve Resolve) *contents {
 	c := &contents{d: d, ctx: ctx, resolve: resolve, ops: map[string]redoxfs.Op{}, from: map[string]string{}}
 	c.boot()
 	for _, t := range d.Trees {
@@ -47,7 +53,16 @@ func (d *Description) Contents(ctx context.Context, resolve Resolve) ([]redoxfs.
 	for _, l := range d.Links {
 		c.add("[[link]]", redoxfs.Op{Op: redoxfs.OpLink, Path: l.Path, Target: l.Target})
 	}
-	return c.sorted()
+	return c
+}
+
+// Additions are what a description brings into an image that exists, where it replaces what is there: the same without the
+// folders above that nobody named.
+func (d *Description) Additions(ctx context.Context, resolve Resolve) ([]redoxfs.Op, error) {
+	if err := d.checkPlaces(); err != nil {
+		return nil, err
+	}
+	return d.collect(ctx, resolve).sorted()
 }
 
 // contents collects operations by path.
@@ -178,23 +193,27 @@ func (c *contents) users() {
 	c.text("/etc/group", group.String(), 0o644)
 }
 
-// sorted returns the operations in the order of paths, with the directories above each and one time for all.
-func (c *contents) sorted() ([]redoxfs.Op, error) {
-	if err := c.errs.ErrorOrNil(); err != nil {
-		return nil, err
-	}
+// parents adds the directories above everything.
+func (c *contents) parents() {
 	for p := range c.ops {
 		for dir := path.Dir(p); ; dir = path.Dir(dir) {
 			if above, there := c.ops[dir]; !there {
 				m := uint16(0o755)
 				c.ops[dir] = redoxfs.Op{Op: redoxfs.OpDir, Path: dir, Mode: &m}
 			} else if above.Op != redoxfs.OpDir {
-				return nil, fmt.Errorf("%s is placed below %s, which is no directory", p, dir)
+				c.fail(fmt.Errorf("%s is placed below %s, which is no directory", p, dir))
 			}
 			if dir == "/" {
 				break
 			}
 		}
+	}
+}
+
+// sorted returns the operations in the order of paths, with one time for all.
+func (c *contents) sorted() ([]redoxfs.Op, error) {
+	if err := c.errs.ErrorOrNil(); err != nil {
+		return nil, err
 	}
 	out := make([]redoxfs.Op, 0, len(c.ops))
 	at := uint64(c.d.Time)

@@ -28,6 +28,8 @@ type Description struct {
 	Time int64 `toml:"time"`
 	// Hostname is written to /etc/hostname.
 	Hostname string `toml:"hostname"`
+	// Packages are installed with all they depend on, from the repositories that pkg:install asks.
+	Packages []string `toml:"packages"`
 
 	Boot   Boot    `toml:"boot"`
 	Trees  []Tree  `toml:"tree"`
@@ -141,6 +143,26 @@ func (d *Description) check() error {
 	if strings.ContainsAny(d.Hostname, " \n/") {
 		fail("hostname %q is no name", d.Hostname)
 	}
+	if err := d.checkPlaces(); err != nil {
+		all = multierror.Append(all, err)
+	}
+	for _, u := range d.Users {
+		if err := u.check(); err != nil {
+			fail("user %q: %w", u.Name, err)
+		}
+	}
+	for _, g := range d.Groups {
+		if !validUser.MatchString(g.Name) {
+			fail("group %q is no name", g.Name)
+		}
+	}
+	return all.ErrorOrNil()
+}
+
+// checkPlaces checks the files and folders.
+func (d *Description) checkPlaces() error {
+	var all *multierror.Error
+	fail := func(format string, args ...any) { all = multierror.Append(all, fmt.Errorf(format, args...)) }
 	for _, f := range d.Files {
 		if (f.From == "") == (f.Text == nil) {
 			fail("file %q wants either from or text", f.To)
@@ -152,16 +174,6 @@ func (d *Description) check() error {
 	for _, f := range d.Dirs {
 		if _, err := mode(f.Mode, 0); err != nil {
 			fail("dir %q: %w", f.Path, err)
-		}
-	}
-	for _, u := range d.Users {
-		if err := u.check(); err != nil {
-			fail("user %q: %w", u.Name, err)
-		}
-	}
-	for _, g := range d.Groups {
-		if !validUser.MatchString(g.Name) {
-			fail("group %q is no name", g.Name)
 		}
 	}
 	return all.ErrorOrNil()

@@ -91,14 +91,13 @@ func (l layout) format(path string, id UUID, loaderName string, loader io.Reader
 	if loader == nil {
 		return nil
 	}
-	if err := l.formatBoot(disk, loaderName, loader, at); err != nil {
+	if err := formatBoot(disk, l.boot(), loaderName, loader, at); err != nil {
 		return fmt.Errorf("boot partition: %w", err)
 	}
 	return nil
 }
 
-func (l layout) formatBoot(disk backend.Storage, name string, loader io.Reader, at time.Time) error {
-	boot := l.boot()
+func formatBoot(disk backend.Storage, boot Part, name string, loader io.Reader, at time.Time) error {
 	fs, err := fat12.Create(disk, boot.Length, boot.Offset, sector, "EFI", true)
 	if err != nil {
 		return err
@@ -125,6 +124,65 @@ func (l layout) formatBoot(disk backend.Storage, name string, loader io.Reader, 
 		return err
 	}
 	return setTimes(w, boot.Offset, at)
+}
+
+// SetLoader formats the boot partition of an image anew, with another boot loader. It writes in place: the image is a
+// private copy of the caller's.
+func SetLoader(path, name, loader string, at time.Time) error {
+	from, err := os.Open(loader)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	disk, err := file.OpenFromPath(path, false)
+	if err != nil {
+		return err
+	}
+	defer disk.Close()
+	boot, err := findBoot(disk)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := fits(from, boot.Length); err != nil {
+		return err
+	}
+	w, err := disk.Writable()
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.NewOffsetWriter(w, boot.Offset), io.LimitReader(nothing{}, boot.Length)); err != nil {
+		return err
+	}
+	return formatBoot(disk, boot, name, from, at)
+}
+
+// nothing reads as zeros without end.
+type nothing struct{}
+
+func (nothing) Read(b []byte) (int, error) {
+	clear(b)
+	return len(b), nil
+}
+
+func findBoot(disk backend.Storage) (Part, error) {
+	table, err := gpt.Read(disk, sector, sector)
+	if err != nil {
+		return Part{}, fmt.Errorf("partition table: %w", err)
+	}
+	for _, p := range table.Partitions {
+		if p.Type == gpt.EFISystemPartition {
+			return Part{int64(p.Start) * sector, int64(p.End-p.Start+1) * sector}, nil
+		}
+	}
+	return Part{}, errors.New("no boot partition")
+}
+
+// fits refuses a boot loader that a boot partition of so many bytes cannot hold.
+func fits(loader *os.File, length int64) error {
+	if info, err := loader.Stat(); err == nil && info.Size() > length*9/10 {
+		return fmt.Errorf("the boot loader has %d bytes, too many for a boot partition of %d MiB; raise efi-mib", info.Size(), length/mib)
+	}
+	return nil
 }
 
 // ErrNoRoot says that a file has no place for a RedoxFS that we know.

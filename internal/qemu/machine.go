@@ -24,6 +24,7 @@ type Machine struct {
 	Loaders  []Loader  // files put in memory before the start
 	Firmware *Firmware // nil for none
 	Drives   []Drive
+	Trace    *Trace // nil for none
 	// Window shows the guest's screen in QEMU's default display; the serial line stays where it is.
 	Window bool
 
@@ -44,6 +45,14 @@ type Drive struct {
 	Format   string // "" means raw
 	Device   string // "" means virtio-blk-pci; "nvme", "virtio-blk-device"
 	Writable bool   // writes reach the file; otherwise they are thrown away (snapshot=on)
+	// WriteLog is an empty file that takes every write and flush of the guest, see ReplayFlushed. Writable raw drives only.
+	WriteLog string
+}
+
+// Trace has QEMU write down what happens inside it.
+type Trace struct {
+	Events []string // names or patterns, as `qemu-system-* -trace help` lists them
+	File   string   // one line for each event that happened: its name, then its values
 }
 
 // Firmware is a pair of pflash images.
@@ -95,6 +104,12 @@ func (m Machine) Args() ([]string, error) {
 	for i, d := range m.Drives {
 		args = append(args, d.args(fmt.Sprintf("disk%d", i))...)
 	}
+	if m.Trace != nil {
+		for _, event := range m.Trace.Events {
+			args = append(args, "-trace", "enable="+escape(event))
+		}
+		args = append(args, "-D", m.Trace.File)
+	}
 	return append(args, m.Extra...), nil
 }
 
@@ -117,7 +132,9 @@ func (m Machine) check() error {
 	}
 	for i, d := range m.Drives {
 		need(d.File != "", fmt.Sprintf("drive %d has no file", i))
+		need(d.WriteLog == "" || d.Writable && (d.Format == "" || d.Format == "raw"), fmt.Sprintf("drive %d has a log of writes and is not both raw and writable", i))
 	}
+	need(m.Trace == nil || m.Trace.File != "", "trace events without a file for them")
 	return all.ErrorOrNil()
 }
 
@@ -141,11 +158,16 @@ func (d Drive) args(id string) []string {
 	if !d.Writable {
 		drive += ",snapshot=on"
 	}
+	drive += ",file=" + escape(d.File)
+	if d.WriteLog != "" {
+		drive = "if=none,id=" + id + ",driver=blklogwrites,file.driver=raw,file.file.driver=file,file.file.filename=" + escape(d.File) +
+			",log.driver=raw,log.file.driver=file,log.file.filename=" + escape(d.WriteLog)
+	}
 	device += ",drive=" + id
 	if strings.HasPrefix(device, "nvme,") {
 		device += ",serial=" + id // nvme does not start without one
 	}
-	return []string{"-drive", drive + ",file=" + escape(d.File), "-device", device}
+	return []string{"-drive", drive, "-device", device}
 }
 
 // escape doubles commas, which QEMU's option lists ask for.

@@ -18,6 +18,8 @@ func TestArgs(t *testing.T) {
 	m.Loaders = []Loader{{File: "i,1.img", Addr: 0x48000000, Raw: true}, {File: "x", Addr: 1}}
 	m.Firmware = &Firmware{"code.fd", "vars.fd"}
 	m.Drives = []Drive{{File: "d,.img"}, {File: "e", Format: "qcow2", Device: "nvme", Writable: true}}
+	m.Drives = append(m.Drives, Drive{File: "f,", Writable: true, WriteLog: "l,"})
+	m.Trace = &Trace{Events: []string{"one", "two"}, File: "t"}
 	m.Extra = []string{"-d", "int"}
 	got, err := m.Args()
 	if err != nil {
@@ -27,7 +29,10 @@ func TestArgs(t *testing.T) {
 		` -drive if=pflash,unit=0,format=raw,readonly=on,file=code.fd -drive if=pflash,unit=1,format=raw,file=vars.fd` +
 		` -kernel k.elf -append a=b -device loader,file=i,,1.img,addr=0x48000000,force-raw=on -device loader,file=x,addr=0x1` +
 		` -drive if=none,id=disk0,format=raw,snapshot=on,file=d,,.img -device virtio-blk-pci,drive=disk0` +
-		` -drive if=none,id=disk1,format=qcow2,file=e -device nvme,drive=disk1,serial=disk1 -d int`
+		` -drive if=none,id=disk1,format=qcow2,file=e -device nvme,drive=disk1,serial=disk1` +
+		` -drive if=none,id=disk2,driver=blklogwrites,file.driver=raw,file.file.driver=file,file.file.filename=f,,` +
+		`,log.driver=raw,log.file.driver=file,log.file.filename=l,, -device virtio-blk-pci,drive=disk2` +
+		` -trace enable=one -trace enable=two -D t -d int`
 	if diff := cmp.Diff(strings.Fields(want), got); diff != "" {
 		t.Error(diff)
 	}
@@ -38,8 +43,8 @@ func TestArgs(t *testing.T) {
 }
 
 func TestArgsReportsEverything(t *testing.T) {
-	_, err := Machine{Append: "a", Firmware: &Firmware{Code: "c"}, Loaders: []Loader{{}}, Drives: []Drive{{}}}.Args()
-	for _, want := range []string{"no QEMU binary", "machine type", "no cpu", "accelerator", "no memory", "without a kernel", "vars file", "loader 0", "drive 0"} {
+	_, err := Machine{Append: "a", Firmware: &Firmware{Code: "c"}, Loaders: []Loader{{}}, Drives: []Drive{{}, {File: "f", WriteLog: "l"}}, Trace: &Trace{}}.Args()
+	for _, want := range []string{"no QEMU binary", "machine type", "no cpu", "accelerator", "no memory", "without a kernel", "vars file", "loader 0", "drive 0", "drive 1 has a log", "trace events without"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q: %v", want, err)
 		}

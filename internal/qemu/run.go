@@ -218,6 +218,7 @@ type process struct {
 	output chan []byte // serial output; closed at its end
 	stdin  io.WriteCloser
 	stderr *limited
+	typed  chan struct{} // closed when what was sent last is written; nil before
 	quit   chan struct{} // closed when nobody reads output any more
 	exited chan struct{}
 }
@@ -289,10 +290,18 @@ func (p *process) read(r *os.File) {
 	}
 }
 
-// send types into the guest. It must not block: a guest that reads nothing
+// send types into the guest, after what was sent before. It must not block: a guest that reads nothing
 // fills the pipe.
 func (p *process) send(s string) {
-	go func() { _, _ = io.WriteString(p.stdin, s) }() // a guest that is gone shows otherwise
+	before, done := p.typed, make(chan struct{})
+	p.typed = done
+	go func() {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
+		_, _ = io.WriteString(p.stdin, s) // a guest that is gone shows otherwise
+	}()
 }
 
 // end makes sure that nothing is left and returns the exit status. A process

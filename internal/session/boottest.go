@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,25 +10,24 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
 	disk "github.com/pannous/redox-clif/internal/image"
 	"github.com/pannous/redox-clif/internal/qemu"
-	"github.com/pannous/redox-clif/internal/redoxfs"
 	"github.com/pannous/redox-clif/internal/tomlfile"
-	"github.com/pannous/redox-clif/internal/ui"
 )
 
-// bootTest is images/boot/<name>.toml: what the serial line of a guest must and must not show.
+// bootTest is images/boot/<name>.toml: what the serial line of a guest must and must not show, and what its disk must
+// hold afterwards.
 type bootTest struct {
 	Description string `toml:"description"`
 	// Image is the name of a description; its image in out/ is booted as it lies there.
 	Image   string `toml:"image"`
 	Machine string `toml:"machine"` // as for mage run
 	Memory  int    `toml:"memory-mib"`
+	// Device is how the guest sees the disk: virtio-blk-pci, nvme; the machine's by default.
+	Device string `toml:"device"`
 	// Silence and Limit end a test, in seconds: without any output, and altogether.
 	Silence int `toml:"silence"`
 	Limit   int `toml:"limit"`
@@ -38,10 +36,31 @@ type bootTest struct {
 	// Forbid are patterns that no line may match.
 	Forbid []string   `toml:"forbid"`
 	Steps  []bootStep `toml:"step"`
-	// Commands are run one after the other when the root file system is there, by the image's shell. They are put into a copy
-	// of the image that is thrown away.
+	// Commands are run one after the other when the root file system is there, by the image's shell.
 	Commands []bootCommand `toml:"command"`
+
+	// What is changed in the image for this test, by the same references as in a description. The test then runs on a copy.
+	Loader string      `toml:"loader"`
+	Kernel string      `toml:"kernel"`
+	Initfs string      `toml:"initfs"`
+	Trees  []disk.Tree `toml:"tree"`
+	Files  []disk.File `toml:"file"`
+	Dirs   []disk.Dir  `toml:"dir"`
+
+	// Keep is what remains of the guest's writes for After to look at, on a copy of the image.
+	Keep   keptWrites  `toml:"keep"`
+	After  []bootAfter `toml:"after"`
+	Traces []bootTrace `toml:"trace"`
 }
+
+// keptWrites is what remains of what the guest wrote.
+type keptWrites string
+
+const (
+	keepNothing keptWrites = ""
+	keepWrites  keptWrites = "writes"  // all that QEMU was told to write
+	keepFlushed keptWrites = "flushed" // what a power cut leaves in the worst case: what was written before the last flush
+)
 
 // bootCommand is a line for ion, with what it must answer.
 type bootCommand struct {
@@ -60,6 +79,13 @@ type bootStep struct {
 	Send   string `toml:"send"`
 }
 
+func (st bootStep) label() string {
+	if st.Name != "" {
+		return st.Name
+	}
+	return st.Wait
+}
+
 // TestBoot runs boot tests by name, or all of them. -img boots another image.
 func (s *Session) TestBoot(ctx context.Context, name string, f RunFlags) error {
 	if name != "all" {
@@ -69,6 +95,9 @@ func (s *Session) TestBoot(ctx context.Context, name string, f RunFlags) error {
 	for _, n := range s.imageNames(filepath.Join("images", "boot")) {
 		if err := s.testBoot(ctx, n, f); err != nil {
 			all = multierror.Append(all, err)
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	return all.ErrorOrNil()
@@ -91,34 +120,35 @@ func (s *Session) testBoot(ctx context.Context, name string, f RunFlags) (err er
 	if f.Image == "" && test.Image != "" {
 		f.Image = s.imagePath(test.Image)
 	}
-	f.Machine, f.Memory, f.Write = test.Machine, test.Memory, false
-	m, err := s.guest(f)
-	if err != nil {
-		return err
-	}
-	if len(test.Commands) > 0 {
-		dir, err := s.withCommands(ctx, m, test)
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-	}
 	// A report of an earlier run must not pass for this one's.
 	report := filepath.Join(s.Config.Out(), "test", "boot-"+name+".xml")
 	if err := os.Remove(report); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	result, err := s.boot(ctx, m, script, test, name)
+	dir, done, err := s.scratch("boot-test", name)
 	if err != nil {
 		return err
 	}
-	if err := writeJUnit(report, name, test, result); err != nil {
+	defer done()
+	run, err := s.prepareBoot(ctx, test, f, dir)
+	if err != nil {
 		return err
 	}
-	if err := result.Err(); err != nil {
+	result, err := run.boot(ctx, script, filepath.Join(s.Config.Logs(), "boot-"+name+".serial.log"))
+	if err != nil {
 		return err
 	}
-	s.say("boot test %s: passed, %d steps in %s (log: %s)", name, len(script.Steps), ui.Seconds(result.Elapsed), s.relative(result.Log))
+	outcome, err := run.judge(ctx, result)
+	if err != nil {
+		return err
+	}
+	if err := writeJUnit(report, name, test, outcome); err != nil {
+		return err
+	}
+	if err := outcome.err(); err != nil {
+		return err
+	}
+	s.sayPassed(name, outcome)
 	return nil
 }
 
@@ -145,42 +175,12 @@ func (t *bootTest) commandSteps() []bootStep {
 	return steps
 }
 
-// commandOps put the commands where the seed-era init runs them: after everything else in init.d.
-func (t *bootTest) commandOps() []redoxfs.Op {
-	var script strings.Builder
-	for i, c := range t.Commands {
-		fmt.Fprintf(&script, "%s\necho boot-test command %d status $?\n", c.Run, i+1)
-	}
-	text, start := script.String(), "ion /etc/boot-test.ion\n"
-	return []redoxfs.Op{
-		{Op: redoxfs.OpFile, Path: "/etc/boot-test.ion", Text: &text},
-		{Op: redoxfs.OpFile, Path: "/usr/lib/init.d/zz_boot-test", Text: &start},
-	}
-}
+// allSteps are the steps in order, those of the commands after the others.
+func (t *bootTest) allSteps() []bootStep { return append(slices.Clone(t.Steps), t.commandSteps()...) }
 
-// withCommands gives the machine a copy of its image that runs the commands, in a folder that it returns.
-func (s *Session) withCommands(ctx context.Context, m *guestMachine, t *bootTest) (string, error) {
-	tool, err := s.imageTool(ctx)
-	if err != nil {
-		return "", err
-	}
-	// Beside the image, where a copy can share its blocks.
-	dir, err := os.MkdirTemp(filepath.Dir(m.image), "boot-test-*")
-	if err != nil {
-		return "", err
-	}
-	image := filepath.Join(dir, "copy.img")
-	if err := disk.Copy(ctx, tool, m.image, image, t.commandOps()); err != nil {
-		os.RemoveAll(dir)
-		return "", err
-	}
-	m.image, m.Drives[0].File = image, image
-	return dir, nil
-}
-
-// script compiles the patterns; all mistakes come back at once.
+// script compiles the patterns; all mistakes of the test come back at once.
 func (t *bootTest) script() (qemu.Script, error) {
-	var all *multierror.Error
+	all := multierror.Append(nil, t.check()...)
 	compile := func(pattern string) *regexp.Regexp {
 		re, err := regexp.Compile(pattern)
 		if err != nil {
@@ -192,7 +192,7 @@ func (t *bootTest) script() (qemu.Script, error) {
 	for _, pattern := range t.Forbid {
 		script.Forbidden = append(script.Forbidden, compile(pattern))
 	}
-	for i, step := range append(slices.Clone(t.Steps), t.commandSteps()...) {
+	for i, step := range t.allSteps() {
 		if step.Wait == "" {
 			all = multierror.Append(all, fmt.Errorf("step %d has no wait", i+1))
 		}
@@ -205,84 +205,23 @@ func (t *bootTest) script() (qemu.Script, error) {
 	return script, all.ErrorOrNil()
 }
 
-func (s *Session) boot(ctx context.Context, m *guestMachine, script qemu.Script, t *bootTest, name string) (*qemu.Result, error) {
-	log := filepath.Join(s.Config.Logs(), "boot-"+name+".serial.log")
-	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "redox-clif-boot-*")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	firmware, err := m.Firmware.PrivateVars(dir)
-	if err != nil {
-		return nil, err
-	}
-	m.Firmware = &firmware
-	opts := qemu.Options{
-		Limits: qemu.Limits{Silence: time.Duration(t.Silence) * time.Second, Total: time.Duration(t.Limit) * time.Second},
-		Log:    log, Env: s.toolEnv(),
-	}
-	if s.Config.Verbose {
-		opts.Stream = s.Streams.Out
-	}
-	return qemu.Run(ctx, m.Machine, script, opts)
-}
-
-// The parts of JUnit's XML that CI systems read.
-type junitSuite struct {
-	XMLName  xml.Name    `xml:"testsuite"`
-	Name     string      `xml:"name,attr"`
-	Tests    int         `xml:"tests,attr"`
-	Failures int         `xml:"failures,attr"`
-	Time     string      `xml:"time,attr"`
-	Cases    []junitCase `xml:"testcase"`
-}
-
-type junitCase struct {
-	Name    string        `xml:"name,attr"`
-	Class   string        `xml:"classname,attr"`
-	Failure *junitFailure `xml:"failure,omitempty"`
-	Skipped *struct{}     `xml:"skipped,omitempty"`
-}
-
-type junitFailure struct {
-	Message string `xml:"message,attr"`
-	Text    string `xml:",chardata"`
-}
-
-// writeJUnit writes a case for each step, and one for the outcome: a forbidden line belongs to no step.
-func writeJUnit(file, name string, t *bootTest, r *qemu.Result) error {
-	missing := map[string]bool{}
-	for _, m := range r.Missing {
-		missing[m] = true
-	}
-	suite := junitSuite{Name: "boot " + name, Time: fmt.Sprintf("%.1f", r.Elapsed.Seconds())}
-	for _, step := range append(slices.Clone(t.Steps), t.commandSteps()...) {
-		label := step.Name
-		if label == "" {
-			label = step.Wait
+// check finds what cannot be meant, apart from the steps.
+func (t *bootTest) check() []error {
+	var errs []error
+	switch t.Keep {
+	case keepNothing:
+		if len(t.After) > 0 {
+			errs = append(errs, fmt.Errorf(`[[after]] looks at what the guest has written, and that is forgotten: keep = %q or %q`, keepWrites, keepFlushed))
 		}
-		c := junitCase{Name: label, Class: "boot." + name}
-		if missing[label] {
-			c.Skipped = &struct{}{}
-		}
-		suite.Cases = append(suite.Cases, c)
+	case keepWrites, keepFlushed:
+	default:
+		errs = append(errs, fmt.Errorf("keep = %q: want %q or %q", t.Keep, keepWrites, keepFlushed))
 	}
-	outcome := junitCase{Name: "outcome", Class: "boot." + name}
-	if err := r.Err(); err != nil {
-		suite.Failures = 1
-		outcome.Failure = &junitFailure{Message: string(r.Outcome), Text: err.Error()}
+	for i := range t.After {
+		errs = append(errs, t.After[i].check()...)
 	}
-	suite.Cases = append(suite.Cases, outcome)
-	suite.Tests = len(suite.Cases)
-	text, err := xml.MarshalIndent(suite, "", "  ")
-	if err != nil {
-		return err
+	for i := range t.Traces {
+		errs = append(errs, t.Traces[i].check()...)
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	return renameio.WriteFile(file, append([]byte(xml.Header), append(text, '\n')...), 0o644)
+	return errs
 }

@@ -44,13 +44,21 @@ func (s *Session) ImageBuild(ctx context.Context, f ImageFlags) error {
 		return err
 	}
 	b, err := s.imageParts(ctx, d)
-	if err != nil || b == nil {
+	if err != nil {
 		return err
+	}
+	if b == nil {
+		return s.planPackages(ctx, d)
 	}
 	contents, err := d.Contents(ctx, b.resolve)
 	if err != nil {
 		return err
 	}
+	contents, done, err := s.withPackages(ctx, d, contents)
+	if err != nil {
+		return err
+	}
+	defer done()
 	for _, op := range contents {
 		if op.Path == "/boot/initfs" {
 			if err := bootable(op.From); err != nil {
@@ -81,14 +89,11 @@ func bootable(file string) error {
 func (s *Session) makeImage(ctx context.Context, d *disk.Description, b *imageBuild, contents []redoxfs.Op, out string) error {
 	job := &disk.Build{Tool: b.tool, Description: d, Contents: contents, Keep: keptSnapshots, Progress: s.imageProgress(len(contents))}
 	if d.Boot.Loader != "" {
-		items, err := b.resolve(ctx, d.Boot.Loader)
-		if err == nil && (len(items) != 1 || items[0].Host == "") {
-			err = errors.New("is no single file")
-		}
+		loader, err := b.singleFile(ctx, d.Boot.Loader)
 		if err != nil {
 			return fmt.Errorf("loader %q: %w", d.Boot.Loader, err)
 		}
-		job.Loader, job.LoaderName = items[0].Host, loaderName(s.Config.Target)
+		job.Loader, job.LoaderName = loader, loaderName(s.Config.Target)
 	}
 	start := time.Now()
 	report, err := job.Make(ctx, out)
@@ -257,6 +262,18 @@ func (b *imageBuild) layOut(ctx context.Context, built *Built, names []string) e
 
 func (s *Session) toolPath() string {
 	return filepath.Join(s.Config.Out(), toolRecipe, "root", "bin", "redoxfs-tool")
+}
+
+// singleFile is the file of the host that a reference leads to.
+func (b *imageBuild) singleFile(ctx context.Context, ref string) (string, error) {
+	items, err := b.resolve(ctx, ref)
+	if err == nil && (len(items) != 1 || items[0].Host == "") {
+		err = errors.New("is no single file")
+	}
+	if err != nil {
+		return "", err
+	}
+	return items[0].Host, nil
 }
 
 // resolve finds what a reference of a description leads to.

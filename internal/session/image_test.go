@@ -1,19 +1,16 @@
 package session
 
 import (
-	"encoding/xml"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/config"
 	disk "github.com/pannous/redox-clif/internal/image"
-	"github.com/pannous/redox-clif/internal/qemu"
 )
 
 // imageCheckout is a Session in an empty checkout, enough for what needs neither recipes nor a cache.
@@ -136,53 +133,5 @@ func TestCommandLine(t *testing.T) {
 	got := commandLine("/usr/bin/q", []string{"-drive", "file=a b.img", "", "it's", "x,y=z:1"})
 	if want := `/usr/bin/q -drive 'file=a b.img' '' 'it'\''s' x,y=z:1`; got != want {
 		t.Errorf("%s, want %s", got, want)
-	}
-}
-
-func TestScriptReportsEverything(t *testing.T) {
-	test := bootTest{Forbid: []string{"("}, Steps: []bootStep{{}, {Wait: "["}, {Wait: "a", Claim: "*"}}}
-	_, err := test.script()
-	for _, want := range []string{"missing closing )", "step 1 has no wait", "missing closing ]", "missing argument"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error lacks %q: %v", want, err)
-		}
-	}
-}
-
-func TestJUnit(t *testing.T) {
-	test := &bootTest{Steps: []bootStep{{Name: "first", Wait: "a"}, {Wait: "b"}}}
-	file := filepath.Join(t.TempDir(), "test", "x.xml")
-	r := &qemu.Result{Outcome: qemu.Silence, Missing: []string{"b"}, Elapsed: 1500 * time.Millisecond, Last: []string{"<last>"}}
-	if err := writeJUnit(file, "x", test, r); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got junitSuite
-	if err := xml.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
-	if got.Tests != 3 || got.Failures != 1 || got.Time != "1.5" || got.Cases[0].Skipped != nil || got.Cases[1].Skipped == nil ||
-		got.Cases[2].Failure == nil || !strings.Contains(got.Cases[2].Failure.Text, "<last>") {
-		t.Errorf("%s", text)
-	}
-}
-
-func TestBootCommands(t *testing.T) {
-	test := bootTest{Steps: []bootStep{{Wait: "up"}}, Commands: []bootCommand{{Run: "true"}, {Run: "false", Status: 1}}}
-	ops := test.commandOps()
-	if want := "true\necho boot-test command 1 status $?\nfalse\necho boot-test command 2 status $?\n"; *ops[0].Text != want {
-		t.Errorf("script %q", *ops[0].Text)
-	}
-	script, err := test.script()
-	if err != nil || len(script.Steps) != 3 {
-		t.Fatal(script.Steps, err)
-	}
-	second := script.Steps[2]
-	if !second.Pattern.MatchString("boot-test command 2 status 1") || second.Pattern.MatchString("boot-test command 2 status 10") ||
-		!second.Claim.MatchString("boot-test command 2 status 0") || second.Claim.MatchString("boot-test command 20 status 0") {
-		t.Errorf("step %+v", second)
 	}
 }

@@ -226,9 +226,13 @@ func modTime(path string) (t time.Time) {
 
 // Fetch brings everything that recipes need to this machine; without names, all of them.
 func (s *Session) Fetch(ctx context.Context, names ...string) error {
-	if len(names) == 0 {
+	all := len(names) == 0
+	if all {
 		names = s.Recipes.Names()
 	}
 	_, err := s.Build(ctx, true, func(b *build.Builder) ([]*graph.Node, error) { return b.Fetch(names) })
-	return err
+	if err != nil || !all {
+		return err
+	}
+	return s.fetchImagePackages(ctx)
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -220,11 +221,11 @@ func (m *guestMachine) hold(ctx context.Context, write bool) (func(), error) {
 
 // interactive runs QEMU on the terminal.
 func (s *Session) interactive(ctx context.Context, m *guestMachine) error {
-	dir, err := os.MkdirTemp("", "redox-clif-run-*")
+	dir, done, err := s.scratch("run", strconv.Itoa(os.Getpid()))
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer done()
 	firmware, err := m.Firmware.PrivateVars(dir)
 	if err != nil {
 		return err
