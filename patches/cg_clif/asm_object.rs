@@ -5,14 +5,13 @@
 
 use std::error::Error;
 
-use object::elf;
 use object::read::elf::ElfFile64;
 use object::read::{
     Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget, SectionIndex,
     SymbolSection as ReadSymbolSection,
 };
 use object::write::{Object, Relocation, SectionId, Symbol, SymbolId, SymbolSection};
-use object::{BinaryFormat, SectionFlags, SectionKind, SymbolFlags, SymbolKind};
+use object::{BinaryFormat, SectionFlags, SectionKind, SymbolFlags, SymbolKind, elf};
 
 use crate::prelude::*;
 
