@@ -49,5 +49,32 @@ func (Toolchain) Lock(ctx context.Context) error {
 	return s.ToolchainLock(ctx)
 }
 
+// Build builds rustc with LLVM and a patched Cranelift from sources: toolchain:build NAME for one of several, -dryrun, -j, -memory, -offline. What was stopped goes on.
+func (Toolchain) Build(ctx context.Context, name *string, dryRun, offline *bool, j, memory *int) error {
+	s, err := open(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Memory: memory})
+	if err != nil {
+		return err
+	}
+	return s.ToolchainBuild(ctx, text(name))
+}
+
+// Pack packs a toolchain that was built here for another machine: toolchain:pack NAME, -o=FILE.
+func (Toolchain) Pack(ctx context.Context, name, o *string) error {
+	s, err := open(config.Flags{})
+	if err != nil {
+		return err
+	}
+	return s.ToolchainPack(ctx, text(name), text(o))
+}
+
+// Unpack takes a packed toolchain into the cache: toolchain:unpack FILE, -sha256=HEX is what the file must have.
+func (Toolchain) Unpack(ctx context.Context, file string, sha256 *string) error {
+	s, err := open(config.Flags{})
+	if err != nil {
+		return err
+	}
+	return s.ToolchainUnpack(ctx, file, text(sha256))
+}
+
 // yes is a flag that was given and is true.
 func yes(flag *bool) bool { return flag != nil && *flag }

@@ -16,8 +16,8 @@ import (
 type Recipe mg.Namespace
 
 // buildRecipe builds one recipe with the flags that all of them have.
-func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend})
+func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend, Std: std})
 	if err != nil {
 		return err
 	}
@@ -25,96 +25,96 @@ func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *
 }
 
 // Base builds base: init, the daemons and the drivers that the initfs needs.
-func (Recipe) Base(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "base", dryRun, k, offline, j, profile, backend)
+func (Recipe) Base(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "base", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Bootloader builds bootloader: the UEFI bootloader.
-func (Recipe) Bootloader(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "bootloader", dryRun, k, offline, j, profile, backend)
+func (Recipe) Bootloader(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "bootloader", dryRun, k, offline, j, profile, backend, std)
 }
 
 // BootloaderLive builds bootloader-live: the UEFI bootloader that loads the root file system into memory (live disk).
-func (Recipe) BootloaderLive(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "bootloader-live", dryRun, k, offline, j, profile, backend)
+func (Recipe) BootloaderLive(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "bootloader-live", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Bootstrap builds bootstrap: the first program of user space: the kernel jumps into it inside the initfs image.
-func (Recipe) Bootstrap(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "bootstrap", dryRun, k, offline, j, profile, backend)
+func (Recipe) Bootstrap(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "bootstrap", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Coreutils builds coreutils: uutils coreutils as one multicall program.
-func (Recipe) Coreutils(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "coreutils", dryRun, k, offline, j, profile, backend)
+func (Recipe) Coreutils(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "coreutils", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Demo builds demo: the embedded demo: a small user space and a smoke kernel that boots it in QEMU.
-func (Recipe) Demo(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "demo", dryRun, k, offline, j, profile, backend)
+func (Recipe) Demo(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "demo", dryRun, k, offline, j, profile, backend, std)
 }
 
 // DemoSysroot builds demo-sysroot: what the demo's programs are linked against: CRT objects and a small libc.
-func (Recipe) DemoSysroot(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "demo-sysroot", dryRun, k, offline, j, profile, backend)
+func (Recipe) DemoSysroot(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "demo-sysroot", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Initfs builds initfs: the real Redox initfs: everything that runs before the root file system is mounted.
-func (Recipe) Initfs(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "initfs", dryRun, k, offline, j, profile, backend)
+func (Recipe) Initfs(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "initfs", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Ion builds ion: the Ion shell.
-func (Recipe) Ion(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "ion", dryRun, k, offline, j, profile, backend)
+func (Recipe) Ion(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "ion", dryRun, k, offline, j, profile, backend, std)
 }
 
 // IonHost builds ion-host: host tool: the patched Ion shell, for the tests that count its descriptors.
-func (Recipe) IonHost(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "ion-host", dryRun, k, offline, j, profile, backend)
+func (Recipe) IonHost(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "ion-host", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Kernel builds kernel: the Redox kernel.
-func (Recipe) Kernel(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "kernel", dryRun, k, offline, j, profile, backend)
+func (Recipe) Kernel(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "kernel", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Kibi builds kibi: kibi, a text editor in a thousand lines.
-func (Recipe) Kibi(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "kibi", dryRun, k, offline, j, profile, backend)
+func (Recipe) Kibi(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "kibi", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Libm builds libm: the math library of the sysroot, in Rust.
-func (Recipe) Libm(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "libm", dryRun, k, offline, j, profile, backend)
+func (Recipe) Libm(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "libm", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Ptyd builds ptyd: pseudo-terminals: what a login on the serial line runs in.
-func (Recipe) Ptyd(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "ptyd", dryRun, k, offline, j, profile, backend)
+func (Recipe) Ptyd(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "ptyd", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Redoxfs builds redoxfs: the RedoxFS daemon that mounts the root file system.
-func (Recipe) Redoxfs(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "redoxfs", dryRun, k, offline, j, profile, backend)
+func (Recipe) Redoxfs(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "redoxfs", dryRun, k, offline, j, profile, backend, std)
 }
 
 // RedoxfsTool builds redoxfs-tool: host tool: reads and writes RedoxFS inside image files, without mounting anything.
-func (Recipe) RedoxfsTool(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "redoxfs-tool", dryRun, k, offline, j, profile, backend)
+func (Recipe) RedoxfsTool(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "redoxfs-tool", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Relibc builds relibc: relibc, Redox's C library: libc.a and the CRT objects.
-func (Recipe) Relibc(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "relibc", dryRun, k, offline, j, profile, backend)
+func (Recipe) Relibc(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "relibc", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Sysroot builds sysroot: what programs are linked against: relibc, its CRT objects and the archives std asks for.
-func (Recipe) Sysroot(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "sysroot", dryRun, k, offline, j, profile, backend)
+func (Recipe) Sysroot(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "sysroot", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Userutils builds userutils: getty and login, and what shows and changes users and groups.
-func (Recipe) Userutils(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, "userutils", dryRun, k, offline, j, profile, backend)
+func (Recipe) Userutils(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "userutils", dryRun, k, offline, j, profile, backend, std)
 }

@@ -74,13 +74,12 @@ func mapDiff(field string, a, b map[string]string) []Difference {
 }
 
 func treeDiff(store *cas.Store, a, b cas.Digest) []Difference {
-	old, err1 := store.LoadTree(a)
-	new, err2 := store.LoadTree(b)
-	if err1 != nil || err2 != nil {
+	changes, err := store.Diff(a, b)
+	if err != nil {
 		return []Difference{{"input tree", a.Short(), b.Short()}}
 	}
 	var out []Difference
-	for _, c := range cas.Diff(old, new) {
+	for _, c := range changes {
 		out = append(out, Difference{"file " + c.Path, entryText(c.Old), entryText(c.New)})
 	}
 	return out

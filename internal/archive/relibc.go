@@ -72,7 +72,7 @@ func (t Tools) defined(ctx context.Context, file string) ([]string, error) {
 func checkRenamed(defined []string) error {
 	var left []string
 	for _, s := range defined {
-		if IsRust(s) || isFloatFunction(s) || slices.Contains(allocatorSymbols, s) {
+		if IsRust(s) || isFloatFunction(s) || slices.Contains(allocatorSymbols, s) || slices.Contains(runtimeSymbols, s) {
 			left = append(left, s)
 		}
 	}

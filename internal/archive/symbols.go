@@ -39,6 +39,15 @@ var floatFunctions = []string{
 	"fmax", "fmin", "fmod", "rint", "round", "sqrt", "trunc",
 }
 
+// runtimeSymbols are the labels of redox-rt's assembly. A program that uses redox-rt as well has a copy of its own, with
+// state that nobody has set up: were these shared, relibc's fork would run into the program's copy and panic there.
+var runtimeSymbols = []string{
+	"__relibc_internal_fork_ret",
+	"__relibc_internal_fork_wrapper",
+	"__relibc_internal_rlct_clone_ret",
+	"__relibc_internal_sigentry",
+}
+
 // rustSymbol matches what only rustc can have named: v0 mangling (_R, an optional version, then the tag of
 // a path), legacy mangling (_ZN … 17h, 16 hex digits, E) and the constants LLVM made global to share
 // them between codegen units. LLVM may append a suffix such as .llvm.123 to any of them.
@@ -78,12 +87,13 @@ func isHex(s string) bool {
 
 // Renames returns the symbols to be renamed out of those an archive defines: every Rust symbol, which takes
 // in core, alloc and the mangled allocator shims (7___rustc), the float functions, and the unmangled
-// allocator symbols. Not only core and alloc: any other crate of relibc may be in the program as well.
+// allocator symbols and the labels of redox-rt. Not only core and alloc: any other crate of relibc may be in the program
+// as well.
 // A float function the archive only calls keeps its name: someone else has to define it. Sorted.
 func Renames(defined []string) []string {
 	renamed := slices.Clone(allocatorSymbols)
 	for _, s := range defined {
-		if IsRust(s) || isFloatFunction(s) {
+		if IsRust(s) || isFloatFunction(s) || slices.Contains(runtimeSymbols, s) {
 			renamed = append(renamed, s)
 		}
 	}

@@ -121,7 +121,10 @@ func (b *Builder) available(r *recipe.Recipe, s *recipe.Step, want recipe.Backen
 	if s.Target == "host" {
 		return recipe.LLVM, nil
 	}
-	if want == recipe.LLVM || b.Tools.Cranelift {
+	if want == recipe.Cranelift && b.Tools.Cranelift {
+		return want, b.able(r, s)
+	}
+	if want == recipe.LLVM {
 		return want, nil
 	}
 	if b.MayFallBack {
@@ -129,6 +132,32 @@ func (b *Builder) available(r *recipe.Recipe, s *recipe.Step, want recipe.Backen
 		return recipe.LLVM, nil
 	}
 	return "", &NoCraneliftError{Toolchain: b.Tools.Name, Component: r.Name + "/" + s.Name, Problem: b.Tools.CraneliftProblem}
+}
+
+// able refuses what Cranelift is known to fail at, before hours are lost on the way there.
+func (b *Builder) able(r *recipe.Recipe, s *recipe.Step) error {
+	for _, need := range s.Needs {
+		if problem, lacks := b.Tools.CraneliftLacks[need]; lacks {
+			return &UnableError{Toolchain: b.Tools.Name, Component: r.Name + "/" + s.Name, Need: need, Problem: problem}
+		}
+	}
+	return nil
+}
+
+// UnableError says that Cranelift was asked for and cannot do what the component's sources need.
+type UnableError struct {
+	Toolchain, Component string
+	Need                 string // as in the recipe
+	Problem              string // the compiler's words
+}
+
+func (e *UnableError) Error() string {
+	text := fmt.Sprintf("%s needs %s, which the Cranelift of %s cannot (%s)", e.Component, e.Need, e.Toolchain, e.Problem)
+	if e.Need == recipe.Variadic {
+		text += "\n  upstream: https://github.com/rust-lang/rustc_codegen_cranelift/issues/1677"
+	}
+	name, _, _ := strings.Cut(e.Component, "/")
+	return text + "\n  build it with LLVM: leave it to its recipe, or -backend=llvm:" + name
 }
 
 // NoCraneliftError says that Cranelift was asked for and is not there, and the three ways out.
@@ -141,6 +170,6 @@ type NoCraneliftError struct {
 func (e *NoCraneliftError) Error() string {
 	return fmt.Sprintf(`%s wants Cranelift and %s does not have it, or not one that works (%s). Three ways out:
   1. add it to the pinned toolchain:  mage toolchain:install -cranelift
-  2. use one that has it:             REDOX_TOOLCHAIN=DIR mage …
+  2. use one that has it:             REDOX_TOOLCHAIN=DIR mage … (mage toolchain:build makes one)
   3. build with LLVM this time:       mage … -backend=llvm:*`, e.Component, e.Toolchain, e.Problem)
 }

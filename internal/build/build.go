@@ -24,6 +24,7 @@ import (
 	"io/fs"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -44,6 +45,8 @@ type Tools struct {
 	// BinDir holds rustc and cargo; RustSrc is the folder that has library/.
 	BinDir, RustSrc                                string
 	Rustc, Cargo, LLD, NM, Objcopy, Strip, Archive string
+	// Clang compiles the C in crates. It is not of the toolchain: only what uses it depends on it.
+	Clang Clang
 	// Compiler is what a target spec has to know.
 	Compiler target.Compiler
 	// RustcUnstable: rustc reads a JSON spec only with -Zunstable-options. CargoJSON: cargo only
@@ -51,6 +54,9 @@ type Tools struct {
 	RustcUnstable, CargoJSON, Cranelift bool
 	// CraneliftProblem is what the probe found wrong when Cranelift is not there or does not work.
 	CraneliftProblem string
+	// CraneliftLacks is what the Cranelift backend cannot do of what a step may need, and the compiler's
+	// words. It is not part of any digest: it decides whether something is built, not how.
+	CraneliftLacks map[string]string
 }
 
 // Sources gets sources; source.Fetcher does it.
@@ -74,6 +80,8 @@ type Options struct {
 	// Overrides are the git dependencies replaced by the user.
 	Overrides *source.Overrides
 	Backends  Backends
+	// Std is the user's choice over what the recipes say.
+	Std StdMode
 	// Stats spares hashing source folders again.
 	Stats *cas.StatCache
 	// CargoHome is cargo's home, owned by the build.
@@ -95,12 +103,16 @@ type Builder struct {
 	specs map[string][]byte
 	// provenance tells of each node whose output is compiled code what made it.
 	provenance map[*graph.Node]provenance
+	// captured are the folders that were read.
+	captured sync.Map
+	// enclosed are the recipes whose workspace reaches nothing outside of its folder.
+	enclosed map[string]bool
 }
 
 // New returns a Builder.
 func New(o Options) *Builder {
 	return &Builder{Options: o, nodes: map[string]*graph.Node{}, said: map[string]bool{}, specs: map[string][]byte{},
-		provenance: map[*graph.Node]provenance{}}
+		provenance: map[*graph.Node]provenance{}, enclosed: map[string]bool{}}
 }
 
 // recipe returns a recipe as the profile has it.
@@ -201,6 +213,9 @@ func (b *Builder) checkedPlatform(s *recipe.Step) map[string]string {
 	p := b.platform()
 	if rules := s.RulesOrDefault(); rules != "none" {
 		p["elf-rules"] = rules + "/" + checkVersion
+	}
+	if s.CC {
+		p["clang"] = b.Tools.Clang.Identity
 	}
 	return p
 }

@@ -280,3 +280,33 @@ func TestUnknownRecipe(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Hours are lost on the way to a crash of the compiler otherwise; the toolchain's probe knows it before.
+func TestRelibcByCraneliftIsRefusedWithTheUpstreamIssue(t *testing.T) {
+	choice, err := ParseBackends("cranelift:relibc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBuilder(t, func(o *Options) {
+		o.Backends = choice
+		o.Tools.CraneliftLacks = map[string]string{recipe.Variadic: "compiler crash: Defining variadic functions"}
+	})
+	_, err = b.Initfs("initfs")
+	var unable *UnableError
+	if !errors.As(err, &unable) || unable.Component != "relibc/relibc" {
+		t.Fatalf("got %v", err)
+	}
+	for _, part := range []string{"rustc_codegen_cranelift/issues/1677", "Defining variadic functions", "-backend=llvm:relibc"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in %v", part, err)
+		}
+	}
+}
+
+func TestRelibcByCraneliftWhereItDefinesVariadicFunctions(t *testing.T) {
+	choice, _ := ParseBackends("cranelift:relibc")
+	b := newBuilder(t, func(o *Options) { o.Backends = choice })
+	if _, err := b.Initfs("initfs"); err != nil {
+		t.Error(err)
+	}
+}

@@ -21,6 +21,9 @@ import (
 // cargoState is what cargo keeps in an exec root from build to build.
 var cargoState = []string{"target", "home", "object"}
 
+// readOnly is what compilers and linkers only read.
+var readOnly = []string{"std", "sysroot"}
+
 // keptRoots is how many exec roots of one step are kept: two toolchains or backends can take
 // turns without throwing away each other's work.
 const keptRoots = 2
@@ -60,7 +63,7 @@ func (b *Builder) cargoStep(r *recipe.Recipe, s *recipe.Step) ([]*graph.Node, er
 func (b *Builder) cargoNode(id string, r *recipe.Recipe, s *recipe.Step, g group) (*graph.Node, error) {
 	return b.once(id, func(n *graph.Node) error {
 		c := &cargoRun{Builder: b, r: r, s: s, g: g, triple: b.Triple(s.Target)}
-		if err := c.dependencies(n); err != nil {
+		if err := c.dependencies(id, n); err != nil {
 			return err
 		}
 		n.Memory = 2 << 30
@@ -70,7 +73,7 @@ func (b *Builder) cargoNode(id string, r *recipe.Recipe, s *recipe.Step, g group
 			if err != nil {
 				return cas.Digest{}, err
 			}
-			out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Dir: "/", ExtraEnv: b.extraCargoEnv()}, c.collect)
+			out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: readOnly, Dir: "/", ExtraEnv: b.extraCargoEnv()}, c.collect)
 			if err == nil {
 				err = b.Roots.Keep(path.Dir(key), keptRoots)
 			}
@@ -84,41 +87,59 @@ func (b *Builder) cargoNode(id string, r *recipe.Recipe, s *recipe.Step, g group
 // cargoRun is what one run of cargo is made from.
 type cargoRun struct {
 	*Builder
-	r         *recipe.Recipe
-	s         *recipe.Step
-	g         group
-	triple    string
-	workspace *graph.Node
-	std       *graph.Node // nil for the host
-	sysroot   *graph.Node // nil without one
-	script    []resolved  // linker script, nil without one
-	spec      []byte      // nil for the host
+	r       *recipe.Recipe
+	s       *recipe.Step
+	g       group
+	triple  string
+	sources *graph.Node // the workspace, or what the step needs of it
+	std     *graph.Node // nil for the host and when cargo builds it
+	sysroot *graph.Node // nil without one
+	script  []resolved  // linker script, nil without one
+	spec    []byte      // nil for the host
+	clang   map[string]string
+	commit  string // of the source, "" when it is no git source
 }
 
 func (c *cargoRun) host() bool { return c.s.Target == "host" }
 
-func (c *cargoRun) dependencies(n *graph.Node) (err error) {
-	if c.workspace, err = c.Builder.workspace(c.r.Name); err != nil {
+func (c *cargoRun) dependencies(id string, n *graph.Node) (err error) {
+	if c.sources, err = c.Builder.workspace(c.r.Name); err != nil {
 		return err
 	}
-	n.Deps = []*graph.Node{c.workspace}
+	if c.sharesWorkspace(c.r) && c.s.Dir == "" {
+		if c.sources, err = c.narrow(id, c.sources, c.r.Cargo.Dir, c.g.packages); err != nil {
+			return err
+		}
+	}
+	n.Deps = []*graph.Node{c.sources}
+	if c.commit, err = c.Builder.commit(c.r); err != nil {
+		return err
+	}
 	if c.host() {
 		return nil
 	}
 	if c.spec, err = c.Builder.spec(c.triple); err != nil {
 		return err
 	}
-	if set := c.s.StdOrDefault(); set != "none" {
+	if set := c.s.StdOrDefault(); set != "none" && !c.buildsStd(c.s) {
 		if c.std, err = c.Builder.std(c.s.Target, set, c.g.backend); err != nil {
 			return err
 		}
 		n.Deps = append(n.Deps, c.std)
 	}
 	if c.s.Sysroot != "" {
-		if c.sysroot, err = c.Stage(c.s.Sysroot); err != nil {
+		if c.sysroot, err = c.sysrootFor(c.s); err != nil {
 			return err
 		}
 		n.Deps = append(n.Deps, c.sysroot)
+	}
+	if c.s.CC {
+		if err := c.clangFor(c.r, c.s); err != nil {
+			return err
+		}
+		if c.clang, err = c.clangEnv(c.triple); err != nil {
+			return err
+		}
 	}
 	if c.s.Script != "" {
 		if c.script, err = c.resolve(c.r, c.s.Script); err != nil {
@@ -138,14 +159,17 @@ func (c *cargoRun) action(in graph.Outputs) (*action.Action, error) {
 }
 
 func (c *cargoRun) inputs(in graph.Outputs) (cas.Digest, error) {
-	ws, err := c.Store.LoadDirectory(in[c.workspace])
+	src, err := c.subdir(in[c.sources], "src")
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	dirs := map[string]cas.Digest{}
-	for _, d := range ws.Dirs {
-		dirs[d.Name] = d.Digest
+	if dir := c.r.Cargo.Dir; dir != "" && c.enclosed[c.r.Name] {
+		// Nothing in the workspace reaches outside of its folder.
+		if src, err = c.only(src, dir); err != nil {
+			return cas.Digest{}, err
+		}
 	}
+	dirs := map[string]cas.Digest{"src": src}
 	if c.std != nil {
 		dirs["std"] = in[c.std]
 	}
@@ -165,6 +189,15 @@ func (c *cargoRun) inputs(in graph.Outputs) (cas.Digest, error) {
 		}
 	}
 	return c.inputRoot(dirs, nil)
+}
+
+// only is a tree with nothing in it but one folder of another tree, where it is there.
+func (c *cargoRun) only(tree cas.Digest, dir string) (cas.Digest, error) {
+	sub, err := c.subdir(tree, dir)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	return c.Store.Graft(cas.Digest{}, dir, sub)
 }
 
 // scriptFolder holds the linker script alone. Cargo does not look at what the linker reads; as an
@@ -191,6 +224,9 @@ func (c *cargoRun) args() []string {
 		args = append(args, "--target", "%{root}/spec/"+c.triple+".json")
 		args = append(args, cargoJSON...)
 	}
+	if c.buildsStd(c.s) {
+		args = append(args, buildStdFlags[c.s.StdOrDefault()]...)
+	}
 	for _, p := range c.g.packages {
 		args = append(args, "-p", p)
 	}
@@ -215,8 +251,10 @@ func (c *cargoRun) args() []string {
 
 func (c *cargoRun) env() map[string]string {
 	env := cargoEnv()
-	for name, value := range c.s.Env {
-		env[name] = value
+	for _, more := range []map[string]string{c.clang, c.s.Env} {
+		for name, value := range more {
+			env[name] = strings.ReplaceAll(value, commitWord, c.commit)
+		}
 	}
 	if c.host() {
 		env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(append(remaps(), c.s.RustFlags...))

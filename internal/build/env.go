@@ -17,6 +17,7 @@ const (
 	objcopyPath = "%{llvm-objcopy}"
 	stripPath   = "%{llvm-strip}"
 	arPath      = "%{llvm-ar}"
+	clangPath   = "%{clang}"
 	rustSrc     = "%{rust-src}"
 	toolBin     = "%{toolchain-bin}"
 	cargoHome   = "%{cargo-home}"
@@ -26,7 +27,7 @@ const (
 func Placeholders(t Tools, home string) map[string]string {
 	return map[string]string{
 		rustcPath: t.Rustc, cargoPath: t.Cargo, lldPath: t.LLD, nmPath: t.NM, objcopyPath: t.Objcopy,
-		stripPath: t.Strip, arPath: t.Archive, rustSrc: t.RustSrc, toolBin: t.BinDir, cargoHome: home,
+		stripPath: t.Strip, arPath: t.Archive, clangPath: t.Clang.Path, rustSrc: t.RustSrc, toolBin: t.BinDir, cargoHome: home,
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // renameVersion is raised when package archive renames other symbols or otherwise.
-const renameVersion = 1
+const renameVersion = 2
 
 // renameSymbols keeps relibc's own core and alloc out of the way of a program's.
 func (t *toolRun) renameSymbols(ctx context.Context, job *graph.Job) (cas.Digest, error) {
@@ -35,7 +35,7 @@ func (t *toolRun) renameSymbols(ctx context.Context, job *graph.Job) (cas.Digest
 		return cas.Digest{}, fmt.Errorf("rename-symbols takes one archive, not %d", len(found))
 	}
 	out := filepath.Join(dir, t.s.Output)
-	tools := archive.Tools{NM: t.Tools.NM, Objcopy: t.Tools.Objcopy, Ar: t.Tools.Archive, Run: runner(job)}
+	tools := archive.Tools{NM: t.Tools.NM, Objcopy: t.Tools.Objcopy, Ar: t.Tools.Archive, Run: t.runner(job)}
 	if err := os.Mkdir(filepath.Join(dir, "scratch"), 0o755); err != nil {
 		return cas.Digest{}, err
 	}
@@ -54,12 +54,12 @@ func (t *toolRun) renameSymbols(ctx context.Context, job *graph.Job) (cas.Digest
 }
 
 // runner runs the archive tools with the environment of every tool and logs what they are given.
-func runner(job *graph.Job) archive.Runner {
+func (t *toolRun) runner(job *graph.Job) archive.Runner {
 	return func(ctx context.Context, argv []string) ([]byte, error) {
 		fmt.Fprintf(job.Log, "$ %s\n", run.Quote(argv))
 		// Warnings must not be read as symbols.
 		var out, warnings bytes.Buffer
-		err := run.Exec(ctx, run.Process{Args: argv, Env: []string{"LC_ALL=C"}, Output: &out, Errors: &warnings})
+		err := run.Exec(ctx, run.Process{Args: argv, Env: append([]string{"LC_ALL=C"}, t.Roots.ExtraEnv...), User: t.Roots.User, Output: &out, Errors: &warnings})
 		job.Log.Write(warnings.Bytes())
 		if err != nil {
 			return out.Bytes(), fmt.Errorf("%w: %s", err, bytes.TrimSpace(warnings.Bytes()))

@@ -46,6 +46,26 @@ func (b *Builder) Resolved(r *recipe.Recipe) (*source.Resolved, error) {
 	return b.Overrides.Resolve(r.Name, pinned(r))
 }
 
+// commitWord stands, in the environment of a cargo step, for the commit of the source: an exported source has no
+// git folder to ask.
+const commitWord = "%{commit}"
+
+// commit is that of a recipe's source, or of what overrides it; "" when that is no git source.
+func (b *Builder) commit(r *recipe.Recipe) (string, error) {
+	for r.Source.SameAs != "" {
+		var err error
+		if r, err = b.recipe(r.Source.SameAs); err != nil {
+			return "", err
+		}
+	}
+	res, err := b.Resolved(r)
+	if err != nil {
+		return "", inRecipe(r, err)
+	}
+	git, _ := res.Source.(source.Git)
+	return git.Commit, nil
+}
+
 // source is the node of a recipe's source as upstream has it.
 func (b *Builder) source(r *recipe.Recipe) (*graph.Node, error) {
 	res, err := b.Resolved(r)
@@ -124,7 +144,7 @@ func (b *Builder) sourceLeaf(id string, res *source.Resolved) (*graph.Node, erro
 // keep there.
 func (b *Builder) captureFolder(ctx context.Context, dir string) (cas.Digest, error) {
 	tree, err := b.Store.Capture(ctx, dir, cas.CaptureOptions{
-		Stats: b.Stats, Store: true, Volatile: true,
+		Stats: b.Stats, Store: true, Volatile: true, Trusted: b.firstCapture(dir),
 		Skip: func(p string, isDir bool) bool {
 			base := path.Base(p)
 			if base == ".git" || p == recipe.FileName {
@@ -137,6 +157,13 @@ func (b *Builder) captureFolder(ctx context.Context, dir string) (cas.Digest, er
 		return cas.Digest{}, err
 	}
 	return b.Store.PutTree(tree)
+}
+
+// firstCapture tells whether a folder has not been captured by this builder before. The second time it is
+// because something of it turned out to be lost.
+func (b *Builder) firstCapture(dir string) bool {
+	_, again := b.captured.LoadOrStore(dir, true)
+	return !again
 }
 
 // isCargoTarget knows cargo's output folder by the tag cargo puts there.
@@ -200,37 +227,32 @@ func (b *Builder) patched(name string) (*graph.Node, error) {
 			return a, nil
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return b.applyPatches(ctx, job, in(job, src), all)
+			return b.applyPatches(ctx, job, job.Inputs[src], all)
 		}
 		return nil
 	})
 }
 
-func in(job *graph.Job, n *graph.Node) cas.Digest { return job.Inputs[n] }
-
-// applyPatches writes the tree out, applies the series one after the other and takes the result.
+// applyPatches applies the series one after the other and stores what they change.
 func (b *Builder) applyPatches(ctx context.Context, job *graph.Job, src cas.Digest, all []*patch.Series) (cas.Digest, error) {
-	return b.edited(ctx, src, func(dir string) error {
-		tree, err := patch.OpenDir(dir)
+	tree, err := b.Store.LoadTree(src)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	for _, s := range all {
+		report, err := patch.Apply(ctx, s, &storedTree{b.Store, tree}, patch.Options{})
+		if report != nil {
+			fmt.Fprintf(job.Log, "%s: %s\n", s.Name, report.Summary())
+			for _, result := range report.Results {
+				fmt.Fprintf(job.Log, "  %s\n", result)
+			}
+		}
 		if err != nil {
-			return err
+			return cas.Digest{}, fmt.Errorf("patches/%s: %w", s.Name, err)
 		}
-		defer tree.Close()
-		for _, s := range all {
-			report, err := patch.Apply(ctx, s, tree, patch.Options{})
-			if report != nil {
-				fmt.Fprintf(job.Log, "%s: %s\n", s.Name, report.Summary())
-				for _, result := range report.Results {
-					fmt.Fprintf(job.Log, "  %s\n", result)
-				}
-			}
-			if err != nil {
-				return fmt.Errorf("patches/%s: %w", s.Name, err)
-			}
-			job.Status(s.Name + ": " + report.Summary())
-		}
-		return nil
-	})
+		job.Status(s.Name + ": " + report.Summary())
+	}
+	return b.Store.PutTree(tree)
 }
 
 // edited gives f a fresh copy of a tree to change and takes the result.

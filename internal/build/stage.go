@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -21,14 +22,41 @@ func (b *Builder) Stage(name string) (*graph.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.once(name, func(n *graph.Node) error {
+	return b.stage(name, r, r.Files)
+}
+
+// sysrootFor is what a step needs of its sysroot. Rust alone needs the libraries: the C headers, and with them
+// the tool that makes them, are for steps with C in them.
+func (b *Builder) sysrootFor(s *recipe.Step) (*graph.Node, error) {
+	if s.CC {
+		return b.Stage(s.Sysroot)
+	}
+	r, err := b.recipe(s.Sysroot)
+	if err != nil {
+		return nil, err
+	}
+	var libraries []recipe.File
+	for _, f := range r.Files {
+		if f.To == "lib" || strings.HasPrefix(f.To, "lib/") {
+			libraries = append(libraries, f)
+		}
+	}
+	if len(libraries) == len(r.Files) {
+		return b.Stage(s.Sysroot)
+	}
+	return b.stage(s.Sysroot+"/lib", r, libraries)
+}
+
+// stage is a node of some of a recipe's files.
+func (b *Builder) stage(id string, r *recipe.Recipe, files []recipe.File) (*graph.Node, error) {
+	return b.once(id, func(n *graph.Node) error {
 		// Made here and not in compose: composing runs beside other nodes, making the graph does not.
 		spec, err := b.spec(b.Target)
 		if err != nil {
 			return err
 		}
 		s := &stage{Builder: b, r: r, target: cas.DigestBytes(spec).Hash}
-		for _, f := range r.Files {
+		for _, f := range files {
 			if err := s.add(n, f); err != nil {
 				return inRecipe(r, err)
 			}

@@ -37,9 +37,20 @@ func (b *Builder) std(kind, set string, backend recipe.Backend) (*graph.Node, er
 		if err != nil {
 			return err
 		}
+		vendor, err := b.stdCratesFor(kind, set)
+		if err != nil {
+			return err
+		}
+		if vendor != nil {
+			n.Deps = []*graph.Node{vendor}
+		}
 		n.Memory = 2 << 30
-		n.Plan = func(context.Context, graph.Outputs) (*action.Action, error) {
-			return b.stdAction(triple, set, spec, backend)
+		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
+			dirs := map[string]cas.Digest{}
+			if vendor != nil {
+				dirs[vendorFolder] = in[vendor]
+			}
+			return b.stdAction(triple, set, spec, backend, dirs)
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
 			return b.run(ctx, job, execroot.Spec{Dir: "/", ExtraEnv: b.extraCargoEnv()}, func(ctx context.Context, root string) (*cas.Tree, error) {
@@ -50,12 +61,14 @@ func (b *Builder) std(kind, set string, backend recipe.Backend) (*graph.Node, er
 	})
 }
 
-func (b *Builder) stdAction(triple, set string, spec []byte, backend recipe.Backend) (*action.Action, error) {
+// stdAction builds the library; dirs is what is laid beside the target spec.
+func (b *Builder) stdAction(triple, set string, spec []byte, backend recipe.Backend, dirs map[string]cas.Digest) (*action.Action, error) {
 	specDir, err := b.folderOf(triple+".json", spec)
 	if err != nil {
 		return nil, err
 	}
-	inputs, err := b.inputRoot(map[string]cas.Digest{"spec": specDir}, nil)
+	dirs["spec"] = specDir
+	inputs, err := b.inputRoot(dirs, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +85,9 @@ func (b *Builder) stdAction(triple, set string, spec []byte, backend recipe.Back
 	args := []string{cargoPath, "build", "--manifest-path", rustSrc + "/library/Cargo.toml", "--locked", "--release",
 		"--target", "%{root}/spec/" + triple + ".json"}
 	args = append(args, cargoJSON...)
+	if _, vendored := dirs[vendorFolder]; vendored {
+		args = append(args, vendorConfig()...)
+	}
 	args = append(args, stdPackages[set]...)
 	return &action.Action{
 		Args: args, Env: env, Inputs: inputs, Platform: b.platform(),

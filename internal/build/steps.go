@@ -43,6 +43,13 @@ func (b *Builder) toolStep(r *recipe.Recipe, s *recipe.Step) (*graph.Node, error
 				return err
 			}
 		}
+		if s.Kind == "c-headers" {
+			var err error
+			if t.src, err = b.patched(r.Name); err != nil {
+				return err
+			}
+			n.Deps = append(n.Deps, t.src)
+		}
 		n.Deps = uniqueNodes(n.Deps)
 		n.Memory = 256 << 20
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
@@ -62,6 +69,7 @@ type toolRun struct {
 	triple  string
 	backend recipe.Backend
 	std     *graph.Node
+	src     *graph.Node // the patched source, for C headers
 	spec    []byte
 }
 
@@ -121,6 +129,9 @@ func (t *toolRun) action(in graph.Outputs, refs []string, places [][]resolved) (
 		}
 		tree.Entries["spec/"+t.triple+".json"] = cas.Entry{Digest: d}
 	}
+	if t.s.Kind == "c-headers" {
+		return t.headersAction(in[t.src], tree.Entries[paths[0]])
+	}
 	inputs, err := t.Store.PutTree(tree)
 	if err != nil {
 		return nil, err
@@ -170,10 +181,13 @@ func (t *toolRun) command(paths []string) (*action.Action, error) {
 }
 
 func (t *toolRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	if t.s.Kind == "rename-symbols" {
+	switch t.s.Kind {
+	case "rename-symbols":
 		return t.renameSymbols(ctx, job)
+	case "c-headers":
+		return t.headers(ctx, job)
 	}
-	return t.Builder.run(ctx, job, execroot.Spec{}, t.collect)
+	return t.Builder.run(ctx, job, execroot.Spec{Shared: readOnly}, t.collect)
 }
 
 func (t *toolRun) collect(ctx context.Context, root string) (*cas.Tree, error) {

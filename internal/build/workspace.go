@@ -18,10 +18,16 @@ import (
 	"github.com/pannous/redox-clif/internal/source"
 )
 
-const workspaceVersion = 2
+const (
+	manifestsVersion = 1
+	workspaceVersion = 3
+)
 
 // workspace is the node of a recipe's source as cargo sees it, in src/. The sources that take the place
 // of git dependencies are inside the workspace, in _deps/: see cargoedit.Enclose for the reason.
+//
+// It is fitted in two steps: the manifests are edited on outlines of the sources, then the files
+// are put where the edited outlines have them.
 func (b *Builder) workspace(name string) (*graph.Node, error) {
 	r, err := b.recipe(name)
 	if err != nil {
@@ -33,10 +39,11 @@ func (b *Builder) workspace(name string) (*graph.Node, error) {
 	}
 	return b.once(name+"/workspace", func(n *graph.Node) error {
 		w := &workspace{Builder: b, r: r, src: src}
-		if err := w.dependencies(n); err != nil {
+		if err := w.dependencies(); err != nil {
 			return err
 		}
 		if !w.needsWork() {
+			n.Deps = []*graph.Node{src}
 			n.Resolve = func(_ context.Context, in graph.Outputs) (cas.Digest, error) {
 				if err := w.checkLock(in[src]); err != nil {
 					return cas.Digest{}, err
@@ -45,9 +52,19 @@ func (b *Builder) workspace(name string) (*graph.Node, error) {
 			}
 			return nil
 		}
-		n.Memory = 512 << 20
-		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) { return w.action(in) }
-		n.Run = w.run
+		b.enclosed[name] = true
+		manifests, err := w.manifests()
+		if err != nil {
+			return err
+		}
+		n.Deps = uniqueNodes(append([]*graph.Node{manifests}, w.sources()...))
+		n.Memory = 128 << 20
+		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
+			return w.fillAction(in, manifests)
+		}
+		n.Run = func(_ context.Context, job *graph.Job) (cas.Digest, error) {
+			return w.fill(job.Inputs, manifests)
+		}
 		return nil
 	})
 }
@@ -61,9 +78,90 @@ type workspace struct {
 	lock *graph.Node // recipe folder, when it brings the Cargo.lock
 }
 
-// dependency is a git URL and what takes its place.
+// sources are the nodes of all trees that go into the workspace.
+func (w *workspace) sources() []*graph.Node {
+	all := []*graph.Node{w.src}
+	for _, d := range w.deps {
+		if d.node != nil {
+			all = append(all, d.node)
+		}
+	}
+	return uniqueNodes(all)
+}
+
+// fillAction has the sources below their IDs: these are in the outlines.
+func (w *workspace) fillAction(in graph.Outputs, manifests *graph.Node) (*action.Action, error) {
+	a := builtin("workspace", workspaceVersion)
+	dirs := map[string]cas.Digest{"manifests": in[manifests]}
+	for i, src := range w.sources() {
+		name := fmt.Sprintf("source-%d", i)
+		dirs[name] = in[src]
+		a.Args = append(a.Args, name+"="+src.ID)
+	}
+	var err error
+	a.Inputs, err = w.inputRoot(dirs, nil)
+	return a, err
+}
+
+// fill puts the sources' files where the edited outline has them, without those that nothing needs.
+func (w *workspace) fill(in graph.Outputs, manifests *graph.Node) (cas.Digest, error) {
+	tree, err := w.fillIn(in[manifests], w.sources(), in)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	note, err := w.Store.ReadAll(tree.Entries[unreachedName].Digest)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	delete(tree.Entries, unreachedName)
+	root := join("src", w.r.Cargo.Dir)
+	below := tree.Sub(root)
+	if err := w.dropUnreached(below, lines(note)); err != nil {
+		return cas.Digest{}, err
+	}
+	for p := range tree.Entries {
+		if strings.HasPrefix(p, root+"/"+cargoedit.DepsFolder+"/") {
+			delete(tree.Entries, p)
+		}
+	}
+	tree.Graft(root, below)
+	return w.Store.PutTree(tree)
+}
+
+// lines are the lines of a text, none for an empty one.
+func lines(text []byte) []string {
+	if len(text) == 0 {
+		return nil
+	}
+	return strings.Split(string(text), "\n")
+}
+
+// manifests is the node of the workspace's outline with its manifests edited.
+func (w *workspace) manifests() (*graph.Node, error) {
+	return w.once(w.r.Name+"/manifests", func(n *graph.Node) error {
+		outlines := map[*graph.Node]*graph.Node{}
+		for _, src := range w.sources() {
+			outline, err := w.outline(src)
+			if err != nil {
+				return err
+			}
+			outlines[src] = outline
+			n.Deps = append(n.Deps, outline)
+		}
+		if w.lock != nil {
+			n.Deps = append(n.Deps, w.lock)
+		}
+		n.Memory = 256 << 20
+		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) { return w.action(in, outlines) }
+		n.Run = w.run
+		return nil
+	})
+}
+
+// dependency is a git URL, or a crate of the registry, and what takes its place.
 type dependency struct {
-	URL     string `json:"url"`
+	URL     string `json:"url,omitempty"`
+	Crate   string `json:"crate,omitempty"`
 	Folder  string `json:"folder,omitempty"` // below deps/
 	Version string `json:"version,omitempty"`
 	Remove  bool   `json:"remove,omitempty"`
@@ -72,8 +170,7 @@ type dependency struct {
 
 // dependencies collects the replacements of the recipe and those of the user. The recipe's own come
 // first: that redox-rt is the relibc being built is no matter of taste.
-func (w *workspace) dependencies(n *graph.Node) error {
-	n.Deps = []*graph.Node{w.src}
+func (w *workspace) dependencies() error {
 	taken := map[string]bool{}
 	for _, url := range sortedKeys(w.r.Cargo.Replace) {
 		name := w.r.Cargo.Replace[url]
@@ -83,7 +180,14 @@ func (w *workspace) dependencies(n *graph.Node) error {
 		}
 		taken[source.NormalizeURL(url)] = true
 		w.deps = append(w.deps, dependency{URL: url, Folder: name, node: node})
-		n.Deps = append(n.Deps, node)
+	}
+	for _, crate := range sortedKeys(w.r.Cargo.Patch) {
+		name := w.r.Cargo.Patch[crate]
+		node, err := w.patched(name)
+		if err != nil {
+			return err
+		}
+		w.deps = append(w.deps, dependency{Crate: crate, Folder: "crate-" + name, node: node})
 	}
 	// Sources of this repository have no git dependencies for anybody to override.
 	if !w.hasCargo() || w.ownSource() {
@@ -98,9 +202,6 @@ func (w *workspace) dependencies(n *graph.Node) error {
 			return err
 		}
 		w.deps = append(w.deps, d)
-		if d.node != nil {
-			n.Deps = append(n.Deps, d.node)
-		}
 	}
 	w.announce(taken)
 	if w.r.Cargo.Lock != "" {
@@ -108,9 +209,7 @@ func (w *workspace) dependencies(n *graph.Node) error {
 		if w.lock, err = w.ownFolder(w.r); err != nil {
 			return err
 		}
-		n.Deps = append(n.Deps, w.lock)
 	}
-	n.Deps = uniqueNodes(n.Deps)
 	return nil
 }
 
@@ -208,11 +307,11 @@ func (w *workspace) checkLock(src cas.Digest) error {
 	return err
 }
 
-func (w *workspace) action(in graph.Outputs) (*action.Action, error) {
+func (w *workspace) action(in graph.Outputs, outlines map[*graph.Node]*graph.Node) (*action.Action, error) {
 	deps := &cas.Directory{}
 	for _, d := range w.deps {
 		if d.node != nil {
-			deps.Dirs = append(deps.Dirs, cas.DirNode{Name: d.Folder, Digest: in[d.node]})
+			deps.Dirs = append(deps.Dirs, cas.DirNode{Name: d.Folder, Digest: in[outlines[d.node]]})
 		}
 	}
 	depsDigest, err := w.Store.PutDirectory(deps)
@@ -231,9 +330,9 @@ func (w *workspace) action(in graph.Outputs) (*action.Action, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := builtin("workspace", workspaceVersion, string(config))
+	a := builtin("fit-manifests", manifestsVersion, string(config))
 	a.Platform = w.platform()
-	a.Inputs, err = w.inputRoot(map[string]cas.Digest{"src": in[w.src], "deps": depsDigest}, files)
+	a.Inputs, err = w.inputRoot(map[string]cas.Digest{"src": in[outlines[w.src]], "deps": depsDigest}, files)
 	return a, err
 }
 
@@ -258,8 +357,23 @@ func (w *workspace) run(ctx context.Context, job *graph.Job) (cas.Digest, error)
 				return err
 			}
 		}
-		return w.dropUnused(dir, report)
+		if err := w.dropUnused(dir, report); err != nil {
+			return err
+		}
+		return noteUnreached(dir, filepath.Join(dir, "src", filepath.FromSlash(w.r.Cargo.Dir)))
 	})
+}
+
+// unreachedName is the file beside src/ in the output of the manifests' step that lists what of the
+// workspace is not needed. Only the step that has the sources' content can leave it out.
+const unreachedName = "unreached"
+
+func noteUnreached(dir, workspace string) error {
+	folders, err := unreached(workspace)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, unreachedName), []byte(strings.Join(folders, "\n")), 0o644)
 }
 
 // edit prunes the workspace, brings what it needs into it and points the manifests there.
@@ -275,6 +389,7 @@ func (w *workspace) edit(dir string) (*cargoedit.Report, error) {
 		report.Add(pruned)
 	}
 	var replacements []cargoedit.Replacement
+	var patches []cargoedit.CratePatch
 	for _, d := range w.deps {
 		r := cargoedit.Replacement{URL: d.URL, Version: d.Version, Remove: d.Remove}
 		if d.node != nil {
@@ -283,6 +398,10 @@ func (w *workspace) edit(dir string) (*cargoedit.Report, error) {
 			if err := moveDir(filepath.Join(dir, "deps", d.Folder), r.Dir); err != nil {
 				return nil, err
 			}
+		}
+		if d.Crate != "" {
+			patches = append(patches, cargoedit.CratePatch{Name: d.Crate, Dir: r.Dir, As: r.As})
+			continue
 		}
 		replacements = append(replacements, r)
 	}
@@ -297,6 +416,11 @@ func (w *workspace) edit(dir string) (*cargoedit.Report, error) {
 		return nil, err
 	}
 	report.Add(replaced)
+	patched, err := cargoedit.PatchCrates(root, patches)
+	if err != nil {
+		return nil, err
+	}
+	report.Add(patched)
 	return report, nil
 }
 

@@ -39,7 +39,7 @@ func BenchmarkWarmDigestAgainstGitStatus(b *testing.B) {
 	}
 	ours := func() {
 		c := OpenStatCache(stats)
-		tree, err := s.Capture(context.Background(), dir, CaptureOptions{Stats: c, Store: true, Volatile: true, Skip: func(p string, _ bool) bool { return p == ".git" }})
+		tree, err := s.Capture(context.Background(), dir, CaptureOptions{Stats: c, Store: true, Trusted: true, Volatile: true, Skip: func(p string, _ bool) bool { return p == ".git" }})
 		if err == nil {
 			_, err = s.PutTree(tree)
 		}

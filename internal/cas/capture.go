@@ -8,10 +8,10 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // CaptureOptions say what of a folder belongs to the tree.
@@ -23,6 +23,9 @@ type CaptureOptions struct {
 	// Store says whether file contents go into the store. Without it only
 	// the digests are computed.
 	Store bool
+	// Trusted says that a file which Stats knows was stored when it was recorded. Whether it is still
+	// there is not looked at: who needs its bytes finds out.
+	Trusted bool
 	// Volatile says that the contents can be had again (sources), so that they need
 	// not be forced to stable storage one by one.
 	Volatile bool
@@ -30,109 +33,140 @@ type CaptureOptions struct {
 
 // Capture reads a folder into a tree. Devices, sockets and pipes are an error.
 func (s *Store) Capture(ctx context.Context, dir string, opt CaptureOptions) (*Tree, error) {
-	t := NewTree()
-	var files []found
-	dirs, full := []string{}, map[string]bool{} // a folder is an entry of its own only when it is empty
-	err := filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, p)
-		if err != nil || rel == "." {
-			return err
-		}
-		rel = filepath.ToSlash(rel)
-		full[path.Dir(rel)] = true
-		if opt.Skip != nil && opt.Skip(rel, e.IsDir()) {
-			if e.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if e.IsDir() {
-			dirs = append(dirs, rel)
-		} else {
-			files = append(files, found{p, rel, e})
-		}
-		return nil
-	})
-	if err == nil {
-		err = s.captureEntries(ctx, t, files, opt)
-	}
+	c, err := s.scan(ctx, dir, opt)
 	if err != nil {
 		return nil, fmt.Errorf("reading the tree %s: %w", dir, err)
 	}
-	for _, rel := range dirs {
-		if !full[rel] {
-			t.Entries[rel] = Entry{Dir: true}
+	full := map[string]bool{} // a folder is an entry of its own only when it is empty
+	for p := range c.tree.Entries {
+		full[path.Dir(p)] = true
+	}
+	for _, p := range c.dirs {
+		full[path.Dir(p)] = true
+	}
+	for _, p := range c.skipped {
+		full[path.Dir(p)] = true
+	}
+	for _, p := range c.dirs {
+		if !full[p] {
+			c.tree.Entries[p] = Entry{Dir: true}
 		}
 	}
-	return t, nil
+	return c.tree, nil
 }
 
-// found is a file or link that belongs to a tree being captured.
-type found struct {
-	path, rel string
-	entry     fs.DirEntry
+// capture is one reading of a folder, by several goroutines.
+type capture struct {
+	*Store
+	opt   CaptureOptions
+	root  string
+	group *errgroup.Group
+
+	mu      sync.Mutex
+	tree    *Tree    // files and links
+	dirs    []string // all folders below the root that were read
+	skipped []string
 }
 
-// captureChunk is how many files one worker takes at a time.
-const captureChunk = 64
-
-// captureEntries reads files side by side: a warm tree costs system calls, a cold one hashing.
-func (s *Store) captureEntries(ctx context.Context, t *Tree, files []found, opt CaptureOptions) error {
+// scan reads folders side by side: a warm tree costs system calls, a cold one hashing.
+func (s *Store) scan(ctx context.Context, dir string, opt CaptureOptions) (*capture, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	var mu sync.Mutex
-	for chunk := range slices.Chunk(files, captureChunk) {
-		group.Go(func() error {
-			entries := make([]Entry, len(chunk))
-			for i, f := range chunk {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				var err error
-				if entries[i], err = s.captureEntry(ctx, f, opt); err != nil {
-					return err
-				}
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for i, f := range chunk {
-				t.Entries[f.rel] = entries[i]
-			}
-			return nil
-		})
-	}
-	return group.Wait()
+	c := &capture{Store: s, opt: opt, root: dir, group: group, tree: NewTree()}
+	group.Go(func() error { return c.folder(ctx, "") })
+	return c, group.Wait()
 }
 
-func (s *Store) captureEntry(ctx context.Context, f found, opt CaptureOptions) (Entry, error) {
-	switch {
-	case f.entry.Type()&fs.ModeSymlink != 0:
-		target, err := os.Readlink(f.path)
-		return Entry{Link: target}, err
-	case !f.entry.Type().IsRegular():
-		return Entry{}, fmt.Errorf("%s is neither a file, a folder nor a link", f.path)
+// named is a file or link with its slash path in the tree.
+type named struct {
+	path  string
+	entry Entry
+}
+
+// folder reads one folder. Those below it are read by whoever has time.
+func (c *capture) folder(ctx context.Context, rel string) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	info, err := f.entry.Info()
+	f, err := os.Open(filepath.Join(c.root, filepath.FromSlash(rel)))
 	if err != nil {
-		return Entry{}, err
+		return err
 	}
-	d, known := opt.Stats.lookup(f.path, info)
+	defer f.Close()
+	entries, err := f.ReadDir(-1)
+	if err != nil {
+		return err
+	}
+	var files []named
+	var dirs, skipped []string
+	for _, e := range entries {
+		p := path.Join(rel, e.Name())
+		switch {
+		case c.opt.Skip != nil && c.opt.Skip(p, e.IsDir()):
+			skipped = append(skipped, p)
+		case e.IsDir():
+			dirs = append(dirs, p)
+		default:
+			entry, err := c.file(ctx, f, e, filepath.Join(c.root, filepath.FromSlash(p)))
+			if err != nil {
+				return err
+			}
+			files = append(files, named{p, entry})
+		}
+	}
+	c.add(files, dirs, skipped)
+	for _, dir := range dirs {
+		if c.group.TryGo(func() error { return c.folder(ctx, dir) }) {
+			continue
+		}
+		if err := c.folder(ctx, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *capture) add(files []named, dirs, skipped []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range files {
+		c.tree.Entries[f.path] = f.entry
+	}
+	c.dirs = append(c.dirs, dirs...)
+	c.skipped = append(c.skipped, skipped...)
+}
+
+// file reads what is no folder. at is the open folder around it: a name in it is found faster than a path.
+func (c *capture) file(ctx context.Context, at *os.File, e fs.DirEntry, path string) (Entry, error) {
+	switch {
+	case e.Type()&fs.ModeSymlink != 0:
+		target, err := os.Readlink(path)
+		return Entry{Link: target}, err
+	case !e.Type().IsRegular():
+		return Entry{}, fmt.Errorf("%s is neither a file, a folder nor a link", path)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstatat(int(at.Fd()), e.Name(), &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return Entry{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	now := inodeOf(&st)
+	executable := uint32(st.Mode)&0o111 != 0
+	d, known := c.opt.Stats.lookup(path, now)
 	if !known {
-		if d, err = digestFile(f.path); err != nil {
-			return Entry{}, err
-		}
-		opt.Stats.record(f.path, info, d)
-	}
-	if opt.Store && !s.Has(d) {
-		if d, err = s.putFile(ctx, f.path, !opt.Volatile); err != nil {
+		var err error
+		if d, err = digestFile(path); err != nil {
 			return Entry{}, err
 		}
 	}
-	return Entry{Digest: d, Executable: info.Mode()&0o111 != 0}, nil
+	if c.opt.Store && !(known && c.opt.Trusted) && !c.Has(d) {
+		var err error
+		if d, err = c.putFile(ctx, path, !c.opt.Volatile); err != nil {
+			return Entry{}, err
+		}
+	}
+	if !known {
+		// Recorded when it is stored: an entry says that it is.
+		c.opt.Stats.record(path, now, d)
+	}
+	return Entry{Digest: d, Executable: executable}, nil
 }

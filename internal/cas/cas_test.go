@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -282,5 +284,41 @@ func write(t *testing.T, dir, name, content string) {
 	}
 	if err := os.WriteFile(p, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The comparison that skips equal folders finds what the one of whole trees finds.
+func TestDiffOfStoredTrees(t *testing.T) {
+	s := newStore(t)
+	file := func(text string) Entry { return Entry{Digest: DigestBytes([]byte(text))} }
+	base := map[string]Entry{"a": file("1"), "same/x": file("1"), "same/deep/y": file("2"), "d/one": file("1"), "d/two": file("2"), "e": {Link: "a"}, "empty": {Dir: true}}
+	for name, change := range map[string]func(map[string]Entry){
+		"nothing":              func(map[string]Entry) {},
+		"a file":               func(m map[string]Entry) { m["d/one"] = file("3") },
+		"file becomes folder":  func(m map[string]Entry) { delete(m, "a"); m["a/b"] = file("1") },
+		"folder becomes file":  func(m map[string]Entry) { delete(m, "d/one"); delete(m, "d/two"); m["d"] = file("1") },
+		"folder goes":          func(m map[string]Entry) { delete(m, "same/x"); delete(m, "same/deep/y") },
+		"empty folder goes":    func(m map[string]Entry) { delete(m, "empty") },
+		"empty folder fills":   func(m map[string]Entry) { delete(m, "empty"); m["empty/f"] = file("1") },
+		"folder empties":       func(m map[string]Entry) { delete(m, "d/one"); delete(m, "d/two"); m["d"] = Entry{Dir: true} },
+		"link becomes another": func(m map[string]Entry) { m["e"] = Entry{Link: "b"} },
+		"bit":                  func(m map[string]Entry) { e := m["a"]; e.Executable = true; m["a"] = e },
+	} {
+		old, changed := NewTree(), NewTree()
+		maps.Copy(old.Entries, base)
+		maps.Copy(changed.Entries, base)
+		change(changed.Entries)
+		a, err := s.PutTree(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := s.PutTree(changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Diff(a, b)
+		if want := Diff(old, changed); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v (%v)", name, got, want, err)
+		}
 	}
 }

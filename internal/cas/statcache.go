@@ -1,20 +1,20 @@
 package cas
 
 import (
-	"bufio"
 	"bytes"
-	"fmt"
+	"encoding/binary"
+	"encoding/hex"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
-	"strconv"
-	"strings"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
 )
 
 // StatCache remembers the digests of files by what the inode says (size, modification
@@ -22,150 +22,202 @@ import (
 // again. As in git's index, an entry is not believed when the file was modified so
 // shortly before it was recorded that a later write could carry the same time.
 // A nil *StatCache knows nothing and records nothing.
+//
+// The file is a header line, the number of entries, how many there were when gone files were last
+// left out (both uvarint), the entries, and the CRC-32 (IEEE) of all that, little-endian. An entry is the
+// path with its length (uvarint) before it, then size, mtime, ctime (nanoseconds), inode number as 8 bytes
+// each, little-endian, and the 32 bytes of the SHA-256.
 type StatCache struct {
-	path  string
+	path string
+	// known is what the file had; it does not change, so that it is read without a lock.
+	known  map[string]*statEntry
+	pruned int
+
 	mu    sync.Mutex
-	known map[string]statEntry
-	seen  map[string]bool // looked up or recorded by this process
-	dirty bool
+	fresh map[string]*statEntry // recorded by this process, over known
 }
 
 type statEntry struct {
+	inode
+	hash [32]byte
+	seen atomic.Bool // looked up by this process
+}
+
+// inode is what a file is known by.
+type inode struct {
 	size         int64
 	mtime, ctime int64 // nanoseconds
 	ino          uint64
-	hash         string
 }
 
 // racyWindow is how long a file must have been left alone before its entry counts. The
 // coarsest clock of the file systems in use (a kernel tick) is far below it.
 const racyWindow = 50 * time.Millisecond
 
-const statHeader = "redox-clif stat cache 1"
+const (
+	statHeader = "redox-clif stat cache 2\n"
+	statFixed  = 4*8 + 32 // bytes of an entry behind its path
+	crcSize    = 4
+	// pruneFactor is how much an old cache may grow before gone files are looked for in it.
+	pruneFactor = 2
+	pruneAtMost = 20_000
+)
 
-// OpenStatCache reads the cache file; one that is missing or unreadable is an empty cache.
+// OpenStatCache reads the cache file; one that is missing, damaged or of another form is an empty cache.
 func OpenStatCache(path string) *StatCache {
-	c := &StatCache{path: path, known: map[string]statEntry{}, seen: map[string]bool{}}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return c
-	}
-	lines := bufio.NewScanner(bytes.NewReader(b))
-	lines.Buffer(nil, 1<<20)
-	if !lines.Scan() || lines.Text() != statHeader {
-		return c
-	}
-	for lines.Scan() {
-		if name, e, ok := parseStatLine(lines.Text()); ok {
-			c.known[name] = e
-		}
+	c := &StatCache{path: path, fresh: map[string]*statEntry{}}
+	if b, err := os.ReadFile(path); err == nil {
+		c.known, c.pruned = parseStats(b)
 	}
 	return c
 }
 
-func parseStatLine(line string) (string, statEntry, bool) {
-	f := strings.SplitN(line, " ", 6)
-	if len(f) != 6 || !validHash(f[0]) {
-		return "", statEntry{}, false
+// parseStats returns nil for what it cannot read whole.
+func parseStats(b []byte) (known map[string]*statEntry, pruned int) {
+	if len(b) < len(statHeader)+crcSize || string(b[:len(statHeader)]) != statHeader {
+		return nil, 0
 	}
-	size, err1 := strconv.ParseInt(f[1], 10, 64)
-	mtime, err2 := strconv.ParseInt(f[2], 10, 64)
-	ctime, err3 := strconv.ParseInt(f[3], 10, 64)
-	ino, err4 := strconv.ParseUint(f[4], 10, 64)
-	name, err5 := strconv.Unquote(f[5])
-	if firstError(err1, err2, err3, err4, err5) != nil {
-		return "", statEntry{}, false
+	body := b[:len(b)-crcSize]
+	if crc32.ChecksumIEEE(body) != binary.LittleEndian.Uint32(b[len(body):]) {
+		return nil, 0
 	}
-	return name, statEntry{size, mtime, ctime, ino, f[0]}, true
+	text := string(body) // the paths are parts of it
+	at := len(statHeader)
+	number := func() int {
+		n, size := binary.Uvarint(body[at:])
+		at += max(size, 0)
+		return int(min(n, uint64(len(body))))
+	}
+	count := number()
+	pruned = number()
+	known = make(map[string]*statEntry, count)
+	entries := make([]statEntry, count)
+	for i := range entries {
+		n := number()
+		if at+n+statFixed > len(body) {
+			return nil, 0
+		}
+		path, fixed := text[at:at+n], body[at+n:]
+		at += n + statFixed
+		e := &entries[i]
+		e.size, e.mtime = int64(binary.LittleEndian.Uint64(fixed)), int64(binary.LittleEndian.Uint64(fixed[8:]))
+		e.ctime, e.ino = int64(binary.LittleEndian.Uint64(fixed[16:])), binary.LittleEndian.Uint64(fixed[24:])
+		copy(e.hash[:], fixed[32:])
+		known[path] = e
+	}
+	return known, pruned
 }
 
-// Save writes the cache when it changed, without the files that are gone.
+// Save writes the cache when it has something new. Files that are gone are left out now and then: looking
+// for them costs a system call each.
 func (c *StatCache) Save() error {
 	if c == nil {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.dirty {
+	if len(c.fresh) == 0 {
 		return nil
 	}
-	var b bytes.Buffer
-	fmt.Fprintln(&b, statHeader)
-	names := make([]string, 0, len(c.known))
-	for name := range c.known {
-		if _, err := os.Lstat(name); err == nil || c.seen[name] {
-			names = append(names, name)
+	all := make(map[string]*statEntry, len(c.known)+len(c.fresh))
+	for _, from := range []map[string]*statEntry{c.known, c.fresh} {
+		for path, e := range from {
+			all[path] = e
 		}
 	}
-	sort.Strings(names)
-	for _, name := range names {
-		e := c.known[name]
-		fmt.Fprintf(&b, "%s %d %d %d %d %q\n", e.hash, e.size, e.mtime, e.ctime, e.ino, name)
+	if len(all) > pruneFactor*c.pruned && c.pruned > 0 || len(all) > c.pruned+pruneAtMost {
+		for path, e := range all {
+			if _, err := os.Lstat(path); err != nil && !e.seen.Load() {
+				delete(all, path)
+			}
+		}
+		c.pruned = len(all)
+	} else if c.pruned == 0 {
+		c.pruned = len(all)
 	}
 	if err := os.MkdirAll(filepath.Dir(c.path), 0o755); err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(c.path, b.Bytes(), 0o644, renameio.WithTempDir(filepath.Dir(c.path))); err != nil {
+	if err := renameio.WriteFile(c.path, marshalStats(all, c.pruned), 0o644, renameio.WithTempDir(filepath.Dir(c.path))); err != nil {
 		return err
 	}
-	c.dirty = false
+	c.known, c.fresh = all, map[string]*statEntry{}
 	return nil
+}
+
+func marshalStats(all map[string]*statEntry, pruned int) []byte {
+	paths := make([]string, 0, len(all))
+	for path := range all {
+		paths = append(paths, path)
+	}
+	sort.Strings(paths)
+	var b bytes.Buffer
+	b.WriteString(statHeader)
+	scratch := make([]byte, 0, 64)
+	number := func(n int) { b.Write(binary.AppendUvarint(scratch, uint64(n))) }
+	number(len(paths))
+	number(pruned)
+	for _, path := range paths {
+		e := all[path]
+		number(len(path))
+		b.WriteString(path)
+		for _, v := range []uint64{uint64(e.size), uint64(e.mtime), uint64(e.ctime), e.ino} {
+			b.Write(binary.LittleEndian.AppendUint64(scratch, v))
+		}
+		b.Write(e.hash[:])
+	}
+	return binary.LittleEndian.AppendUint32(b.Bytes(), crc32.ChecksumIEEE(b.Bytes()))
 }
 
 // DigestFile is the digest of a file's content, without reading it when the cache knows it.
 func (c *StatCache) DigestFile(path string) (Digest, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return Digest{}, err
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return Digest{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	if d, ok := c.lookup(path, info); ok {
+	now := inodeOf(&st)
+	if d, ok := c.lookup(path, now); ok {
 		return d, nil
 	}
 	d, err := digestFile(path)
 	if err == nil {
-		c.record(path, info, d)
+		c.record(path, now, d)
 	}
 	return d, err
 }
 
-func (c *StatCache) lookup(path string, info fs.FileInfo) (Digest, bool) {
+func (c *StatCache) lookup(path string, now inode) (Digest, bool) {
 	if c == nil {
 		return Digest{}, false
 	}
-	now, ok := statOf(info)
-	if !ok {
-		return Digest{}, false
+	if e := c.known[path]; e != nil && e.inode == now {
+		e.seen.Store(true)
+		return e.digest(), true
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.known[path]
-	c.seen[path] = ok
-	if !ok || e.size != now.size || e.mtime != now.mtime || e.ctime != now.ctime || e.ino != now.ino {
-		return Digest{}, false
+	if e := c.fresh[path]; e != nil && e.inode == now {
+		return e.digest(), true
 	}
-	return Digest{e.hash, e.size}, true
+	return Digest{}, false
 }
 
-func (c *StatCache) record(path string, info fs.FileInfo, d Digest) {
-	if c == nil || d.Size != info.Size() {
+func (e *statEntry) digest() Digest { return Digest{hex.EncodeToString(e.hash[:]), e.size} }
+
+func (c *StatCache) record(path string, now inode, d Digest) {
+	if c == nil || d.Size != now.size || time.Since(time.Unix(0, max(now.mtime, now.ctime))) < racyWindow {
 		return
 	}
-	e, ok := statOf(info)
-	if !ok || time.Since(time.Unix(0, max(e.mtime, e.ctime))) < racyWindow {
+	e := &statEntry{inode: now}
+	e.seen.Store(true)
+	if n, err := hex.Decode(e.hash[:], []byte(d.Hash)); err != nil || n != len(e.hash) {
 		return
 	}
-	e.hash = d.Hash
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known[path] = e
-	c.seen[path] = true
-	c.dirty = true
+	c.fresh[path] = e
 }
 
-func statOf(info fs.FileInfo) (statEntry, bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return statEntry{}, false
-	}
-	return statEntry{size: info.Size(), mtime: info.ModTime().UnixNano(), ctime: changeTime(st), ino: st.Ino}, true
+func inodeOf(st *unix.Stat_t) inode {
+	return inode{size: st.Size, mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(), ino: st.Ino}
 }

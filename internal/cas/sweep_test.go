@@ -1,6 +1,7 @@
 package cas
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -52,16 +53,90 @@ func TestStatCacheForgetsFilesThatAreGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	os.Remove(filepath.Join(dir, "goes"))
+	for _, name := range []string{"a", "b", "c"} { // more than twice as many: now gone files are looked for
+		write(t, dir, name, name)
+	}
+	time.Sleep(2 * racyWindow)
 	c = OpenStatCache(path)
 	if len(c.known) != 2 {
 		t.Fatalf("%d entries came back", len(c.known))
 	}
-	c.dirty = true
+	if _, err := s.Capture(context.Background(), dir, CaptureOptions{Stats: c}); err != nil {
+		t.Fatal(err)
+	}
 	if err := c.Save(); err != nil {
 		t.Fatal(err)
 	}
-	if c = OpenStatCache(path); len(c.known) != 1 {
-		t.Errorf("%d entries are left, want 1", len(c.known))
+	if c = OpenStatCache(path); len(c.known) != 4 {
+		t.Errorf("%d entries are left, want 4", len(c.known))
+	}
+}
+
+// An entry with a flipped bit would be another digest: a damaged file is no cache.
+func TestDamagedStatCacheIsEmpty(t *testing.T) {
+	s := newStore(t)
+	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "stats")
+	write(t, dir, "file", "1")
+	time.Sleep(2 * racyWindow)
+	c := OpenStatCache(path)
+	if _, err := s.Capture(context.Background(), dir, CaptureOptions{Stats: c}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := OpenStatCache(path); len(c.known) != 1 {
+		t.Fatalf("%d entries came back", len(c.known))
+	}
+	for i := range whole {
+		damaged := bytes.Clone(whole)
+		damaged[i] ^= 4
+		if err := os.WriteFile(path, damaged, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if c := OpenStatCache(path); len(c.known) != 0 {
+			t.Errorf("byte %d: the damage was not seen", i)
+		}
+		if err := os.WriteFile(path, whole[:i], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if c := OpenStatCache(path); len(c.known) != 0 {
+			t.Errorf("cut at %d: the damage was not seen", i)
+		}
+	}
+}
+
+// What a stat cache knows was stored once; only who does not trust in it looks.
+func TestTrustedCaptureDoesNotLookIntoTheStore(t *testing.T) {
+	s := newStore(t)
+	dir := t.TempDir()
+	write(t, dir, "file", "1")
+	time.Sleep(2 * racyWindow)
+	c := OpenStatCache(filepath.Join(t.TempDir(), "stats"))
+	capture := func(trusted bool) Digest {
+		t.Helper()
+		tree, err := s.Capture(context.Background(), dir, CaptureOptions{Stats: c, Store: true, Trusted: trusted})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tree.Entries["file"].Digest
+	}
+	d := capture(true)
+	if !s.Has(d) {
+		t.Fatal("a file that was not known is not stored")
+	}
+	if err := s.Remove(d); err != nil {
+		t.Fatal(err)
+	}
+	if capture(true); s.Has(d) {
+		t.Error("it was stored again: the store was looked into")
+	}
+	if capture(false); !s.Has(d) {
+		t.Error("it was not stored again")
 	}
 }
 

@@ -8,9 +8,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Tree is a whole tree in memory, by slash path. It is how callers compose input
@@ -126,6 +129,17 @@ func (s *Store) loadDir(d Digest, prefix string, t *Tree) error {
 	if err != nil {
 		return err
 	}
+	t.addFiles(dir, prefix)
+	for _, sub := range dir.Dirs {
+		if err := s.loadDir(sub.Digest, path.Join(prefix, sub.Name), t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addFiles adds the files and links of one folder, and the folder itself when it is empty.
+func (t *Tree) addFiles(dir *Directory, prefix string) {
 	if prefix != "" && len(dir.Files)+len(dir.Dirs)+len(dir.Symlinks) == 0 {
 		t.Entries[prefix] = Entry{Dir: true}
 	}
@@ -135,12 +149,6 @@ func (s *Store) loadDir(d Digest, prefix string, t *Tree) error {
 	for _, l := range dir.Symlinks {
 		t.Entries[path.Join(prefix, l.Name)] = Entry{Link: l.Target}
 	}
-	for _, sub := range dir.Dirs {
-		if err := s.loadDir(sub.Digest, path.Join(prefix, sub.Name), t); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // LoadDirectory reads one Directory message.
@@ -284,69 +292,83 @@ func (s *Store) Materialise(ctx context.Context, d Digest, dir string, stats *St
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	have, err := s.Capture(ctx, dir, CaptureOptions{Stats: stats, Skip: func(p string, _ bool) bool { return keep != nil && keep(p) }})
+	have, err := s.scan(ctx, dir, CaptureOptions{Stats: stats, Skip: func(p string, _ bool) bool { return keep != nil && keep(p) }})
 	if err != nil {
+		return fmt.Errorf("reading the tree %s: %w", dir, err)
+	}
+	if err := removeExtra(dir, have, want); err != nil {
 		return err
 	}
-	if err := removeExtra(dir, have, want, keep); err != nil {
-		return err
-	}
-	for _, p := range want.Paths() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		e := want.Entries[p]
-		if old, ok := have.Entries[p]; ok && old == e {
-			continue
-		}
-		if err := s.place(ctx, e, filepath.Join(dir, filepath.FromSlash(p))); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.placeAll(ctx, dir, have.tree, want)
 }
 
 // removeExtra takes away what is not in the wanted tree, and every entry that changes its kind.
-func removeExtra(dir string, have, want *Tree, keep func(string) bool) error {
-	for _, p := range have.Paths() {
+func removeExtra(dir string, have *capture, want *Tree) error {
+	for p, h := range have.tree.Entries {
 		w, wanted := want.Entries[p]
-		h := have.Entries[p]
-		if wanted && w.Dir == h.Dir && (w.Link == "") == (h.Link == "") {
+		if wanted && !w.Dir && (w.Link == "") == (h.Link == "") {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(dir, filepath.FromSlash(p))); err != nil {
 			return err
 		}
 	}
-	return removeEmptyDirs(dir, "", want, keep)
+	return removeFolders(dir, have.dirs, want)
 }
 
-// removeEmptyDirs removes folders that hold nothing any more and are neither wanted nor kept.
-func removeEmptyDirs(dir, rel string, want *Tree, keep func(string) bool) error {
-	entries, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(rel)))
-	if err != nil {
-		return err
+// removeFolders removes those folders that the wanted tree has nothing in, as far as they are empty now, and
+// those where it has something else. What is kept of a tool's stays, and the folders around it.
+func removeFolders(dir string, have []string, want *Tree) error {
+	needed := map[string]bool{}
+	for p, e := range want.Entries {
+		if e.Dir {
+			needed[p] = true
+		}
+		for up := path.Dir(p); !needed[up]; up = path.Dir(up) {
+			needed[up] = true
+		}
 	}
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
-		}
-		p := path.Join(rel, e.Name())
-		if keep != nil && keep(p) {
-			continue
-		}
-		if err := removeEmptyDirs(dir, p, want, keep); err != nil {
-			return err
-		}
-		if want.Entries[p].Dir {
+	sort.Sort(sort.Reverse(sort.StringSlice(have))) // what is inside comes before what is around it
+	for _, p := range have {
+		if needed[p] {
 			continue
 		}
 		err := os.Remove(filepath.Join(dir, filepath.FromSlash(p)))
-		if err != nil && !isNotEmpty(err) {
+		if err != nil && !isNotEmpty(err) && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
+}
+
+// placeChunk is how many entries one goroutine writes at a time.
+const placeChunk = 32
+
+// placeAll writes what is not there as it should be.
+func (s *Store) placeAll(ctx context.Context, dir string, have, want *Tree) error {
+	var missing []string
+	for p, e := range want.Entries {
+		if old, ok := have.Entries[p]; !ok || old != e {
+			missing = append(missing, p)
+		}
+	}
+	sort.Strings(missing)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for chunk := range slices.Chunk(missing, placeChunk) {
+		group.Go(func() error {
+			for _, p := range chunk {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := s.place(ctx, want.Entries[p], filepath.Join(dir, filepath.FromSlash(p))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // place writes one entry beside its name and renames it.
@@ -413,6 +435,49 @@ type Change struct {
 	Kind string // "added", "removed" or "changed"
 	Old  Entry
 	New  Entry
+}
+
+// Diff lists what differs between two stored trees, in path order. Folders that are equal are not looked into.
+func (s *Store) Diff(old, new Digest) ([]Change, error) {
+	o, n := NewTree(), NewTree()
+	if err := s.loadDifferent(old, new, "", o, n); err != nil {
+		return nil, err
+	}
+	return Diff(o, n), nil
+}
+
+// loadDifferent reads what is below one folder of two trees as far as it differs.
+func (s *Store) loadDifferent(old, new Digest, prefix string, o, n *Tree) error {
+	if old == new {
+		return nil
+	}
+	a, err := s.LoadDirectory(old)
+	if err != nil {
+		return err
+	}
+	b, err := s.LoadDirectory(new)
+	if err != nil {
+		return err
+	}
+	for _, e := range a.Dirs {
+		if other, ok := b.entry(e.Name); ok && other.Dir {
+			if err := s.loadDifferent(e.Digest, other.Digest, path.Join(prefix, e.Name), o, n); err != nil {
+				return err
+			}
+		} else if err := s.loadDir(e.Digest, path.Join(prefix, e.Name), o); err != nil {
+			return err
+		}
+	}
+	for _, e := range b.Dirs {
+		if other, ok := a.entry(e.Name); !ok || !other.Dir {
+			if err := s.loadDir(e.Digest, path.Join(prefix, e.Name), n); err != nil {
+				return err
+			}
+		}
+	}
+	o.addFiles(a, prefix)
+	n.addFiles(b, prefix)
+	return nil
 }
 
 // Diff lists what differs between two trees, in path order.

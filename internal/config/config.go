@@ -35,6 +35,8 @@ type Config struct {
 	Profile string
 	// Toolchain is a toolchain directory; "" means rustup by the pin.
 	Toolchain string
+	// ToolchainName is the name of a toolchain built here when Toolchain is one of those; else "".
+	ToolchainName string
 	// Offline forbids every use of the network.
 	Offline bool
 	// Jobs is how many processes may work at once.
@@ -49,6 +51,8 @@ type Config struct {
 	Verbose bool
 	// Backends overrides the recipes' backends: "llvm:init,cranelift:*".
 	Backends string
+	// Std overrides where the recipes have the standard library from: "shared" or "build-std".
+	Std string
 	// Overrides is the overrides file; it need not exist.
 	Overrides string
 	// SourceDirs replaces sources by folders, from REDOX_SOURCE_<NAME>, by recipe name.
@@ -78,12 +82,13 @@ type Flags struct {
 	Profile   *string
 	Target    *string
 	Backend   *string
+	Std       *string
 	Toolchain *string
 }
 
 // variables are the environment variables that are understood, with their meaning for help.
 var variables = []struct{ name, help string }{
-	{"REDOX_TOOLCHAIN", "a toolchain directory to use in place of the pinned rustup toolchain"},
+	{"REDOX_TOOLCHAIN", "a toolchain to use in place of the pinned rustup toolchain: a directory (with a slash) or the name of one that toolchain:build made"},
 	{"REDOX_CACHE", "where results and downloads are kept (default: redox-clif in the user's cache folder)"},
 	{"REDOX_TARGET", "user-space target (default: " + DefaultTarget + ")"},
 	{"REDOX_PROFILE", "set of sources: empty (upstream) or seed"},
@@ -92,6 +97,7 @@ var variables = []struct{ name, help string }{
 	{"REDOX_MEMORY", "memory for steps that run at once, in MiB (default: three quarters of the machine's)"},
 	{"REDOX_KEEP_GOING", "1 builds on after a failure and lists all of them"},
 	{"REDOX_BACKEND", "backends over the recipes' own, like llvm:init,cranelift:*"},
+	{"REDOX_STD", "standard library over the recipes' own: shared (prepared once) or build-std (by every cargo)"},
 	{"REDOX_OVERRIDES", "overrides file (default: overrides.toml in the checkout)"},
 }
 
@@ -223,6 +229,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.Profile = env["REDOX_PROFILE"]
 	c.Toolchain = env["REDOX_TOOLCHAIN"]
 	c.Backends = env["REDOX_BACKEND"]
+	c.Std = env["REDOX_STD"]
 	c.Overrides = orJoin(env["REDOX_OVERRIDES"], c.Root, "overrides.toml")
 	var err error
 	c.Offline, err = boolean(env, "REDOX_OFFLINE")
@@ -242,6 +249,9 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 		if rest, ok := strings.CutPrefix(name, sourcePrefix); ok && dir != "" {
 			c.SourceDirs[rest] = dir
 		}
+	}
+	if c.ToolchainName = builtName(c.Toolchain); c.ToolchainName != "" {
+		c.Toolchain = filepath.Join(c.BuiltToolchains(), c.ToolchainName)
 	}
 	for _, p := range []*string{&c.Cache, &c.Toolchain, &c.Overrides} {
 		if *p == "" {
@@ -281,13 +291,18 @@ func (c *Config) fromFlags(f Flags) []error {
 	set(&c.Profile, f.Profile)
 	set(&c.Target, f.Target)
 	set(&c.Backends, f.Backend)
+	set(&c.Std, f.Std)
 	set(&c.Jobs, f.Jobs)
 	if f.Memory != nil {
 		c.MemoryMiB = int64(*f.Memory)
 	}
 	var errs []error
 	if f.Toolchain != nil && *f.Toolchain != "" {
+		c.ToolchainName = builtName(*f.Toolchain)
 		abs, err := filepath.Abs(*f.Toolchain)
+		if c.ToolchainName != "" {
+			abs = filepath.Join(c.BuiltToolchains(), c.ToolchainName)
+		}
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -347,6 +362,17 @@ func number(env map[string]string, name string, otherwise int64) (int64, error) 
 	}
 	return n, nil
 }
+
+// builtName is what REDOX_TOOLCHAIN names when it is no folder: a folder is written with a slash.
+func builtName(value string) string {
+	if value == "." || value == ".." || strings.ContainsAny(value, `/\`) {
+		return ""
+	}
+	return value
+}
+
+// BuiltToolchains is the folder of the toolchains that were built here, by name.
+func (c *Config) BuiltToolchains() string { return filepath.Join(c.Cache, "rust") }
 
 // Out is the folder of a target's results.
 func (c *Config) Out() string { return filepath.Join(c.Root, "out", c.Target) }

@@ -34,6 +34,15 @@ type Settings struct {
 	Toolchain Toolchain
 	// Hosts are what fetching needs; none are asked without the user's word.
 	Hosts []Host
+	// Build is what building a toolchain needs, as package session found it.
+	Build []Part
+}
+
+// Part is one thing that building a toolchain needs.
+type Part struct {
+	What   string
+	Detail string // what was found, or what was found instead
+	Fix    string // the command that brings it; empty when it is there
 }
 
 // Host is something that `mage fetch` gets things from.
@@ -57,6 +66,13 @@ func Examine(ctx context.Context, m Machine, s Settings) *Report {
 	c.program("C compiler of the host", forDemo+", "+forInitfs+" (build scripts)", packages{"gcc libc6-dev", "gcc", "!xcode-select --install"}, "cc", "gcc", "clang")
 	c.qemu(s)
 	c.program("clang", forC, packages{"clang lld", "clang lld", "llvm lld"}, "clang")
+	for _, p := range s.Build {
+		if p.Fix == "" {
+			c.ok(p.What, forToolchain, p.Detail)
+		} else {
+			c.lacks(p.What, forToolchain, p.Detail, p.Fix)
+		}
+	}
 	c.space("space for the cache", s.Cache, cacheSpace)
 	c.space("space for out/", s.Out, outSpace)
 	c.network(s.Hosts)

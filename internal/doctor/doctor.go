@@ -131,6 +131,8 @@ const (
 	forImages  = "image, run"
 	forC       = "recipes with C in them"
 	forNetwork = "fetch"
+
+	forToolchain = "toolchain:build"
 )
 
 // essential tells whether a line that fails makes the doctor fail.

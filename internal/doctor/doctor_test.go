@@ -120,6 +120,9 @@ func TestWhatIsMissing(t *testing.T) {
 		{"Cranelift", func(_ *fake, s *Settings) { s.Toolchain.Cranelift = false },
 			"absent Cranelift backend: go tool mage toolchain:install -cranelift, or REDOX_TOOLCHAIN=DIR, or -backend='llvm:*'", false},
 		{"space", func(f *fake, _ *Settings) { f.free = 2 << 30 }, "missing space for the cache: go tool mage cache:gc, or REDOX_CACHE=DIR on another disk", true},
+		{"LLVM to build a toolchain with", func(_ *fake, s *Settings) {
+			s.Build = []Part{{What: "Python 3", Detail: "/bin/python3"}, {What: "LLVM", Detail: "/bin/llvm-config is 14.0.6", Fix: "sudo apt install llvm-22-dev"}}
+		}, "absent LLVM: sudo apt install llvm-22-dev", false},
 		{"network", func(_ *fake, s *Settings) {
 			s.Hosts = []Host{
 				{What: "source of base", From: "https://host/base.git", Try: func(context.Context) error { return errors.New("no route\nat all") }},

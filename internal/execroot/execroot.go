@@ -41,6 +41,10 @@ type Runner struct {
 	Expand map[string]string
 	// Jobs, when set, is passed to the commands.
 	Jobs *run.Jobserver
+	// User, when set, is who the commands believe they run as; ExtraEnv is added to the environment of
+	// those of actions. Neither may change what they make: that is what `mage repro` uses them to find out.
+	User     *run.User
+	ExtraEnv []string
 	// Notice receives lines about waiting.
 	Notice func(string)
 
@@ -55,6 +59,9 @@ type Spec struct {
 	Key string
 	// State are the top-level names in a lasting folder that belong to the tool.
 	State []string
+	// Shared are the top-level folders of the inputs that the command only reads: in place of a
+	// copy the exec root has a link to one that is there for all.
+	Shared []string
 	// Dir is the working directory relative to the root; "/" is the file system's root.
 	Dir string
 	// ExtraEnv is added to the action's environment and is not part of its digest: it may
@@ -92,6 +99,7 @@ type Collect func(ctx context.Context, root string) (*cas.Tree, error)
 // Run lays out the inputs, runs the command and stores what collect picks. It returns the root
 // of the output tree.
 func (r *Runner) Run(ctx context.Context, s Spec, collect Collect) (cas.Digest, error) {
+	s.ExtraEnv = slices.Concat(s.ExtraEnv, r.ExtraEnv)
 	root, done, err := r.open(ctx, s)
 	if err != nil {
 		return cas.Digest{}, err
@@ -114,8 +122,13 @@ func (r *Runner) Run(ctx context.Context, s Spec, collect Collect) (cas.Digest, 
 
 // perform lays the folder out and runs the commands in it.
 func (r *Runner) perform(ctx context.Context, s Spec, root folder) error {
-	if err := r.layOut(ctx, s, root.dir); err != nil {
+	locks, err := r.layOut(ctx, s, root.dir)
+	if err != nil {
 		return err
+	}
+	defer releaseAll(locks)
+	for _, l := range locks {
+		root.locks = append(root.locks, l.File())
 	}
 	if err := makeOutputDirs(root.dir, s.Action.Outputs); err != nil {
 		return err
@@ -139,8 +152,8 @@ func makeOutputDirs(root string, outputs []string) error {
 }
 
 type folder struct {
-	dir  string
-	lock *os.File // inherited by every process of the command, so that the lock outlives a killed build
+	dir   string
+	locks []*os.File // inherited by every process of the command, so that the locks outlive a killed build
 }
 
 func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
@@ -150,7 +163,7 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 			return folder{}, nil, err
 		}
 		dir, err := os.MkdirTemp(temp.dir, "tmp-*")
-		return folder{dir, temp.lock.File()}, func() { os.RemoveAll(dir) }, err
+		return folder{dir, []*os.File{temp.lock.File()}}, func() { os.RemoveAll(dir) }, err
 	}
 	dir := filepath.Join(r.Dir, filepath.FromSlash(s.Key))
 	lock, err := lockfile.Wait(ctx, filepath.Join(dir, lockName), func() {
@@ -163,7 +176,7 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 	}
 	now := time.Now()
 	_ = os.Chtimes(dir, now, now) // when it was last used, for the collection of old ones
-	return folder{dir, lock.File()}, lock.Release, nil
+	return folder{dir, []*os.File{lock.File()}}, lock.Release, nil
 }
 
 // Names in a lasting folder that are this package's own.
@@ -172,18 +185,31 @@ const (
 	statsName = ".stats"
 )
 
-// layOut makes the folder hold the action's inputs.
-func (r *Runner) layOut(ctx context.Context, s Spec, dir string) error {
-	if s.Key == "" {
-		return r.Store.Materialise(ctx, s.Action.Inputs, dir, nil, nil)
+// layOut makes the folder hold the action's inputs. The locks are those of what is only linked there.
+func (r *Runner) layOut(ctx context.Context, s Spec, dir string) ([]*lockfile.Lock, error) {
+	inputs, locks, err := r.linkShared(ctx, s, dir)
+	if err != nil {
+		return nil, err
 	}
-	state := map[string]bool{lockName: true, statsName: true}
-	for _, name := range s.State {
-		state[name] = true
+	if err := r.layOutOwn(ctx, s, inputs, dir); err != nil {
+		releaseAll(locks)
+		return nil, err
+	}
+	return locks, nil
+}
+
+// layOutOwn makes the folder hold what it has for itself.
+func (r *Runner) layOutOwn(ctx context.Context, s Spec, inputs cas.Digest, dir string) error {
+	kept := map[string]bool{lockName: true, statsName: true}
+	for _, name := range slices.Concat(s.State, s.Shared) {
+		kept[name] = true
+	}
+	keep := func(p string) bool { return kept[p] }
+	if s.Key == "" {
+		return r.Store.Materialise(ctx, inputs, dir, nil, keep)
 	}
 	stats := cas.OpenStatCache(filepath.Join(dir, statsName))
-	keep := func(p string) bool { return state[p] }
-	if err := r.Store.Materialise(ctx, s.Action.Inputs, dir, stats, keep); err != nil {
+	if err := r.Store.Materialise(ctx, inputs, dir, stats, keep); err != nil {
 		return err
 	}
 	return stats.Save()
@@ -216,7 +242,7 @@ func (r *Runner) Tool(ctx context.Context, dir string, env map[string]string, ex
 		return err
 	}
 	s := Spec{Action: &action.Action{Args: args, Env: env}, ExtraEnv: extra, Log: log, Dir: "/"}
-	return r.command(ctx, s, folder{dir, temp.lock.File()}, args)
+	return r.command(ctx, s, folder{dir, []*os.File{temp.lock.File()}}, args)
 }
 
 // command runs one command. It holds one token of the jobserver meanwhile: the job that every client
@@ -235,10 +261,7 @@ func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string
 	}
 	fmt.Fprintf(s.Log, "$ cd %s\n$ %s\n", run.Quote([]string{c.dir}), run.Quote(c.args))
 	watch := &watcher{status: s.Status}
-	p := run.Process{Args: c.args, Env: slices.Clone(c.env), Dir: c.dir, Output: io.MultiWriter(s.Log, watch)}
-	if root.lock != nil {
-		p.Files = append(p.Files, root.lock)
-	}
+	p := run.Process{Args: c.args, Env: slices.Clone(c.env), Dir: c.dir, Output: io.MultiWriter(s.Log, watch), Files: slices.Clone(root.locks), User: r.User}
 	if r.Jobs != nil {
 		p.Env = append(p.Env, r.Jobs.Env(3+len(p.Files))...)
 		p.Files = append(p.Files, r.Jobs.Files()...)

@@ -353,7 +353,12 @@ func (t *try) runLogged(in Outputs) (cas.Digest, error) {
 }
 
 // LogName is the file name of a node's log.
-func LogName(id string) string { return strings.ReplaceAll(id, "/", ".") + ".log" }
+func LogName(id string) string { return fileName(id) + ".log" }
+
+// ScriptName is the file name of the script beside a node's log that repeats its command.
+func ScriptName(id string) string { return fileName(id) + ".sh" }
+
+func fileName(id string) string { return strings.ReplaceAll(id, "/", ".") }
 
 // remember keeps what explains the next build. Failing to is no reason to fail a build.
 func (b *build) remember(n *Node, act *action.Action, out cas.Digest, took time.Duration) {

@@ -1,11 +1,12 @@
 // Package lockfile is locks between processes: flock(2) on a file whose descriptor can be handed to
 // child processes and whose file can be removed together with the lock.
 //
-// It owns the rules that make these two things safe. It must not know what is locked.
+// It owns the rules that make these two things safe. It must not know what is locked. (The flock library
+// of the module, which package pkgrepo uses, does not hand out its descriptor.)
 //
 // The kernel gives up an flock when the last process that has the descriptor ends. So what a
 // build killed by kill -9 leaves running keeps its folder locked, and the next build waits instead
-// of writing beside it. (gofrs/flock, used for the checkout's lock, does not hand out its descriptor.)
+// of writing beside it.
 //
 // A lock file may be removed by who holds the lock. Whoever opened the file before that and gets the lock
 // after it has locked a file that nobody else will ever open; so a lock counts only while its path
@@ -43,9 +44,14 @@ func (l *Lock) ReleaseAndRemove() {
 
 // Try takes the lock and returns nil when somebody has it. The file and its folder are made when they
 // are missing.
-func Try(path string) (*Lock, error) {
+func Try(path string) (*Lock, error) { return attempt(path, unix.LOCK_EX) }
+
+// TryShared takes the lock together with others who share it, and returns nil when somebody has it alone.
+func TryShared(path string) (*Lock, error) { return attempt(path, unix.LOCK_SH) }
+
+func attempt(path string, how int) (*Lock, error) {
 	for {
-		l, again, err := try(path)
+		l, again, err := try(path, how)
 		if !again {
 			return l, err
 		}
@@ -53,7 +59,7 @@ func Try(path string) (*Lock, error) {
 }
 
 // try says again when the file was removed between opening and locking it.
-func try(path string) (l *Lock, again bool, err error) {
+func try(path string, how int) (l *Lock, again bool, err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -67,7 +73,7 @@ func try(path string) (l *Lock, again bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 	switch {
 	case err == nil && stillThere(f, path):
 		return &Lock{f}, false, nil
@@ -93,10 +99,19 @@ func stillThere(f *os.File, path string) bool {
 
 // Wait takes the lock, waiting until ctx ends. waiting is called once if it has to.
 func Wait(ctx context.Context, path string, waiting func()) (*Lock, error) {
+	return wait(ctx, path, Try, waiting)
+}
+
+// WaitShared is Wait for a lock that is shared.
+func WaitShared(ctx context.Context, path string, waiting func()) (*Lock, error) {
+	return wait(ctx, path, TryShared, waiting)
+}
+
+func wait(ctx context.Context, path string, try func(string) (*Lock, error), waiting func()) (*Lock, error) {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for first := true; ; first = false {
-		l, err := Try(path)
+		l, err := try(path)
 		if l != nil || err != nil {
 			return l, err
 		}

@@ -154,6 +154,11 @@ func (r *Recipe) check() []fault {
 				faults = append(faults, at("profile", name, "packages", step)("there is no cargo step %q to add packages to", step))
 			}
 		}
+		for i, step := range r.Profiles[name].BuildStd {
+			if st, ok := r.Step(step); !ok || st.Kind != "cargo" {
+				faults = append(faults, at("profile", name, "build-std", strconv.Itoa(i))("there is no cargo step %q to build std for", step))
+			}
+		}
 	}
 	if r.Source.SameAs != "" && len(r.Patches) > 0 {
 		faults = append(faults, at("patches")("the patches come with the source of %s; a recipe that takes it as it is has none of its own", r.Source.SameAs))
@@ -233,7 +238,7 @@ func (s *Step) check() []fault {
 		faults = append(faults, at("name")("the step's name %q is missing or has other characters than a-z, 0-9 and ._+-", s.Name))
 	}
 	for _, w := range []words{
-		{"kind", s.Kind, []string{"cargo", "rustc", "link", "archive", "rename-symbols"}},
+		{"kind", s.Kind, []string{"cargo", "rustc", "link", "archive", "rename-symbols", "c-headers"}},
 		{"target", s.Target, []string{"", "user", "kernel", "uefi", "host"}},
 		{"artifact", s.Artifact, []string{"", "bin", "staticlib", "object"}},
 		{"std", s.Std, []string{"", "std", "core", "none"}},
@@ -247,11 +252,25 @@ func (s *Step) check() []fault {
 	if s.Backend == LLVM && s.Reason == "" && s.Target != "host" {
 		faults = append(faults, at("backend")(`backend = "llvm" needs backend-reason: why Cranelift cannot build it`))
 	}
+	for i, need := range s.Needs {
+		if need != Variadic {
+			faults = append(faults, at("needs", strconv.Itoa(i))("%q is nothing that a backend is probed for (there is %s)", need, Variadic))
+		}
+	}
+	if s.BuildStd && (s.Kind != "cargo" || s.Target == "host" || s.Std == "none") {
+		faults = append(faults, at("build-std")("build-std is for cargo steps that have a standard library of the target"))
+	}
 	if s.Kind == "cargo" && len(s.Packages) == 0 {
 		faults = append(faults, at("kind")("a cargo step needs packages"))
 	}
 	if s.Kind != "cargo" && s.Output == "" {
 		faults = append(faults, at("kind")("a %s step needs output", s.Kind))
+	}
+	if s.Kind == "c-headers" && len(s.Inputs) != 1 {
+		faults = append(faults, at("kind")("a c-headers step has one input: cbindgen"))
+	}
+	if s.CC && (s.Kind != "cargo" || s.Sysroot == "") {
+		faults = append(faults, at("cc")("cc is for the C in crates of a cargo step: it takes its headers from the sysroot"))
 	}
 	if strings.Contains(s.Output, "/") || s.Output == ".." || s.Output == "." {
 		faults = append(faults, at("output")("output = %q is not the name of a file", s.Output))

@@ -22,6 +22,9 @@ const (
 	LLVM Backend = "llvm"
 )
 
+// Variadic is the need of a step whose sources define C-variadic functions.
+const Variadic = "variadic-definition"
+
 // Recipe is one recipes/<name>/recipe.toml.
 type Recipe struct {
 	// Name is the folder's name.
@@ -84,7 +87,9 @@ type Cargo struct {
 	Members []string `toml:"members"`
 	// Replace maps the URL of a git dependency to the recipe whose patched source takes its place.
 	Replace map[string]string `toml:"replace"`
-	// Lock names a Cargo.lock beside the recipe for a source that has none.
+	// Patch maps the name of a crate of the registry to the recipe whose patched source takes its place.
+	Patch map[string]string `toml:"patch"`
+	// Lock names a Cargo.lock beside the recipe, for a source that has none or one that does not do.
 	Lock string `toml:"lock"`
 }
 
@@ -95,6 +100,8 @@ type Profile struct {
 	Cargo   *Cargo    `toml:"cargo"`
 	// Packages are added to those of a step, by its name.
 	Packages map[string][]string `toml:"packages"`
+	// BuildStd names the steps that build the standard library themselves in this profile.
+	BuildStd []string `toml:"build-std"`
 	// Files are added to the staged tree.
 	Files []File `toml:"file"`
 }
@@ -102,7 +109,7 @@ type Profile struct {
 // Step is one action of a recipe, told apart by Kind.
 type Step struct {
 	Name string `toml:"name"`
-	// Kind is "cargo", "rustc", "link", "archive" or "rename-symbols".
+	// Kind is "cargo", "rustc", "link", "archive", "rename-symbols" or "c-headers".
 	Kind string `toml:"kind"`
 
 	// Target is "user" (the default), "kernel", "uefi" or "host".
@@ -110,6 +117,9 @@ type Step struct {
 	// Backend is "cranelift" (the default) or "llvm" with a reason.
 	Backend Backend `toml:"backend"`
 	Reason  string  `toml:"backend-reason"`
+	// Needs is what the sources ask of a backend beyond plain Rust, by the names of the toolchain's
+	// probes: "variadic-definition" for a crate that defines C-variadic functions.
+	Needs []string `toml:"needs"`
 
 	// For cargo. Dir is the manifest's folder in the source.
 	Dir             string   `toml:"dir"`
@@ -121,10 +131,15 @@ type Step struct {
 	// Std is "std" (core, alloc and std prepared once), "core" (core and alloc with the
 	// memory functions) or "none" (the host's own).
 	Std string `toml:"std"`
+	// BuildStd has cargo build these crates itself by -Zbuild-std, in place of those prepared once.
+	BuildStd bool `toml:"build-std"`
 	// Sysroot is the recipe whose stage has lib/crt0.o and the C libraries.
 	Sysroot   string            `toml:"sysroot"`
 	RustFlags []string          `toml:"rustflags"`
 	Env       map[string]string `toml:"env"`
+	// CC gives the build scripts of C in crates a C compiler for the target, which takes its headers
+	// from the sysroot.
+	CC bool `toml:"cc"`
 
 	// For rustc, link, archive and rename-symbols: references, see [ParseRef].
 	Inputs []string `toml:"inputs"`
@@ -192,6 +207,7 @@ func (r *Recipe) WithProfile(name string) *Recipe {
 	for i := range c.Steps {
 		st := &c.Steps[i]
 		st.Packages = slices.Concat(st.Packages, p.Packages[st.Name])
+		st.BuildStd = st.BuildStd || slices.Contains(p.BuildStd, st.Name)
 	}
 	c.Files = slices.Concat(r.Files, p.Files)
 	return &c

@@ -195,3 +195,30 @@ func TestProfileReplacesTheSource(t *testing.T) {
 		t.Error("a recipe without the profile lost its source")
 	}
 }
+
+func TestWhatAStepMayNotSay(t *testing.T) {
+	for _, c := range []struct{ key, want string }{
+		{"needs = [\"luck\"]", "nothing that a backend is probed for"},
+		{"cc = true", "takes its headers from the sysroot"},
+	} {
+		_, err := Parse("recipes/x/recipe.toml", []byte(strings.Replace(good, "kind = \"cargo\"", "kind = \"cargo\"\n"+c.key, 1)))
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "recipe.toml:8:") {
+			t.Errorf("%s: %v", c.key, err)
+		}
+	}
+	_, err := Parse("recipes/x/recipe.toml", []byte(strings.Replace(good, "kind = \"cargo\"", "kind = \"c-headers\"\noutput = \"include\"", 1)))
+	if err == nil || !strings.Contains(err.Error(), "one input: cbindgen") {
+		t.Errorf("c-headers: %v", err)
+	}
+}
+
+func TestThePatchedCrateIsARecipe(t *testing.T) {
+	r, err := Parse("recipes/x/recipe.toml", []byte(good+"[cargo.patch]\nlibc = \"nowhere\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := Set{"x": r}.checkReferences()
+	if len(errs) != 1 || !strings.Contains(errs[0].Error(), `no recipe "nowhere"`) {
+		t.Errorf("%v", errs)
+	}
+}

@@ -46,8 +46,10 @@ func (r *Recipe) sourceOf() []string {
 	if r.Source.SameAs != "" {
 		names = append(names, r.Source.SameAs)
 	}
-	for _, name := range r.Cargo.Replace {
-		names = append(names, name)
+	for _, taken := range []map[string]string{r.Cargo.Replace, r.Cargo.Patch} {
+		for _, name := range taken {
+			names = append(names, name)
+		}
 	}
 	sort.Strings(names)
 	return names

@@ -36,6 +36,8 @@ type Process struct {
 	Errors io.Writer
 	// Files are inherited as descriptors 3, 4, … by the program and its children.
 	Files []*os.File
+	// User, when given, is who the program believes it runs as.
+	User *User
 }
 
 // ExitError says that a program ran and failed.
@@ -70,6 +72,9 @@ func Exec(ctx context.Context, p Process) error {
 	}
 	cmd.ExtraFiles = p.Files
 	cmd.SysProcAttr = groupAttr()
+	if err := setUser(cmd.SysProcAttr, p.User); err != nil {
+		return err
+	}
 	cmd.Cancel = func() error { return signalGroup(cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = grace
 	if err := cmd.Start(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -144,5 +145,21 @@ func TestWhatIsLeftBehindIsEnded(t *testing.T) {
 			t.Fatal("it still runs")
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestProgramBelievesToBeAnotherUser(t *testing.T) {
+	var out bytes.Buffer
+	p := Process{Args: []string{"/bin/sh", "-c", "id -u; id -g; cat " + filepath.Join(t.TempDir(), "mine")}, Env: []string{"PATH=/usr/bin:/bin"}, Output: &out, User: &User{UID: 4711, GID: 4712}}
+	file := strings.TrimPrefix(p.Args[2], "id -u; id -g; cat ")
+	if err := os.WriteFile(file, []byte("readable\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := Exec(t.Context(), p)
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || runtime.GOOS != "linux" {
+		t.Skip("no user namespaces here: ", err)
+	}
+	if err != nil || out.String() != "4711\n4712\nreadable\n" {
+		t.Errorf("%v: %q", err, out.String())
 	}
 }

@@ -37,6 +37,8 @@ func TestScripts(t *testing.T) {
 				return e2e, nil
 			case "cranelift":
 				return os.Getenv("REDOX_TEST_CRANELIFT") != "", nil
+			case "toolchain-build":
+				return os.Getenv("REDOX_TEST_TOOLCHAIN_BUILD") == "1", nil
 			case "qemu":
 				_, err := exec.LookPath("qemu-system-aarch64")
 				return err == nil, nil

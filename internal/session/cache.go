@@ -31,6 +31,7 @@ var cacheFolders = []struct{ name, holds string }{
 	{"sources", "fetched repositories and archives"},
 	{"cargo-home", "crates that cargo downloaded"},
 	{"toolchains", "what is known of toolchains"},
+	{"rust", "toolchains built from sources, and the folders they were built in"},
 }
 
 // CacheStats prints what is in the cache and how much of it.

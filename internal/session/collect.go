@@ -13,6 +13,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -41,14 +42,14 @@ func (s *Session) CacheGC(ctx context.Context, bounds Bounds) error {
 func (s *Session) collect(ctx context.Context, bounds Bounds, now time.Time) error {
 	c := &collection{Session: s, bounds: bounds, now: now, pinned: map[cas.Digest]bool{}, kept: map[string]bool{},
 		refs: map[cas.Digest]int{}, blobs: map[string]blob{}}
-	for _, step := range []func(context.Context) error{c.pinHistory, c.readResults, c.readBlobs, c.readWork, c.evict, c.dropBlobs} {
+	for _, step := range []func(context.Context) error{c.pinHistory, c.readResults, c.readBlobs, c.readWork, c.readBuilt, c.evict, c.dropBlobs} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
 	if !s.Config.DryRun {
 		s.sweep()
-		if err := errors.Join(s.sweepLocks(), s.sweepRepros()); err != nil {
+		if err := errors.Join(s.sweepLocks(), s.sweepRepros(), s.builtToolchains().Sweep()); err != nil {
 			return err
 		}
 	}
@@ -76,13 +77,14 @@ type blob struct {
 	stored time.Time
 }
 
-// item is something that can go: a result with its blobs, or a work folder.
+// item is something that can go: a result with its blobs, a work folder, or what is left of building a toolchain.
 type item struct {
 	used   time.Time
 	action cas.Digest
 	blobs  []cas.Digest
 	broken bool
 	folder *execroot.Lasting
+	built  *rustbuild.Item
 	size   int64 // of a folder
 }
 
@@ -184,6 +186,9 @@ func (c *collection) evict(ctx context.Context) error {
 func (c *collection) evictOne(it *item) error {
 	if it.folder != nil {
 		return c.evictFolder(it)
+	}
+	if it.built != nil {
+		return c.evictBuilt(it)
 	}
 	if c.kept[it.action.Hash] && !it.broken {
 		return nil

@@ -66,6 +66,7 @@ func (s *Session) doctorSettings(ctx context.Context, network bool) (doctor.Sett
 	arch, _, _ := strings.Cut(s.Config.Target, "-")
 	settings := doctor.Settings{
 		GoVersion: s.wantedGo(), GOOS: runtime.GOOS, Arch: arch, Cache: s.Config.Cache, Out: s.Config.Out(), Toolchain: s.doctorToolchain(in),
+		Build: s.buildParts(ctx),
 	}
 	if network {
 		settings.Hosts = s.hosts(in)

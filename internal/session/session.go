@@ -17,14 +17,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/run"
 	"github.com/pannous/redox-clif/internal/source"
@@ -51,6 +50,8 @@ type Session struct {
 	// aside is set while something is built that the user did not ask for (a host tool): it is worth
 	// a word only when it takes time.
 	aside bool
+	// usedToolchain keeps a toolchain of the cache from being collected, see toolchainSources.
+	usedToolchain *os.File
 }
 
 // Open reads the settings and the recipes and opens the cache. It needs no toolchain and no network.
@@ -88,6 +89,9 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 func checkChoices(cfg *config.Config, recipes recipe.Set) error {
 	if profiles := recipes.Profiles(); cfg.Profile != "" && !slices.Contains(profiles, cfg.Profile) {
 		return fmt.Errorf("no recipe has a profile %q; there are %s, and without one the sources are upstream's", cfg.Profile, strings.Join(profiles, ", "))
+	}
+	if _, err := build.ParseStdMode(cfg.Std); err != nil {
+		return fmt.Errorf("-std or REDOX_STD: %w", err)
 	}
 	backends, err := build.ParseBackends(cfg.Backends)
 	if err != nil {
@@ -147,20 +151,14 @@ func (s *Session) say(format string, args ...any) {
 
 // lock makes runs in one checkout wait for each other.
 func (s *Session) lock(ctx context.Context) (func(), error) {
-	if err := os.MkdirAll(s.Config.Out(), 0o755); err != nil {
-		return nil, err
-	}
 	path := filepath.Join(s.Config.Out(), ".lock")
-	l := flock.New(path)
-	ok, err := l.TryLock()
-	if err == nil && !ok {
+	l, err := lockfile.Wait(ctx, path, func() {
 		s.say("another run works in this checkout; waiting for it to end (%s)", path)
-		_, err = l.TryLockContext(ctx, 200*time.Millisecond)
-	}
+	})
 	if err != nil {
 		return nil, err
 	}
-	return func() { _ = l.Unlock() }, nil
+	return l.Release, nil
 }
 
 // builder makes the Builder for a toolchain.
@@ -178,7 +176,7 @@ func (s *Session) builder(tools build.Tools, jobs *run.Jobserver, fallBack bool)
 		Roots: &execroot.Runner{Store: s.Store, Dir: s.workDir(), Expand: build.Placeholders(tools, cargoHome),
 			Jobs: jobs, Notice: func(line string) { s.say("%s", line) }},
 		Specs: os.DirFS(filepath.Join(s.Config.Root, "targets")), Patches: os.DirFS(filepath.Join(s.Config.Root, "patches")),
-		Sources: s.fetcher(tools, cargoHome), Overrides: s.overrides, Backends: backends, Stats: s.Stats, CargoHome: cargoHome,
+		Sources: s.fetcher(tools, cargoHome), Overrides: s.overrides, Backends: backends, Std: build.StdMode(s.Config.Std), Stats: s.Stats, CargoHome: cargoHome,
 		Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, MayFallBack: fallBack,
 		Notice: func(line string) { s.say("%s", line) },
 	}), nil

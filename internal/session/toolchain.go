@@ -49,10 +49,12 @@ func (s *Session) lookAtToolchain(ctx context.Context) (*installed, error) {
 }
 
 func (s *Session) lookInto(ctx context.Context, i *installed) error {
-	from := toolchain.Sources{Directory: s.Config.Toolchain, Rustup: s.lookPath("rustup"), RustupHome: s.Config.RustupHome}
+	from, err := s.toolchainSources()
+	if err != nil {
+		return err
+	}
 	run := toolchain.Exec(s.toolEnv())
 	cache := filepath.Join(s.Config.Cache, "toolchains")
-	var err error
 	if i.toolchain, err = toolchain.Find(ctx, from, i.pin, run); err != nil {
 		return err
 	}
@@ -85,10 +87,18 @@ func (s *Session) ToolchainShow(ctx context.Context, asJSON, probe bool) error {
 		return err
 	}
 	report := toolchain.NewReport(i.pin, i.toolchain, i.identity, i.caps, i.problem)
-	if asJSON {
-		return report.WriteJSON(s.Streams.Out)
+	built, err := s.builtToolchains().List()
+	if err != nil {
+		return err
 	}
-	return report.WriteTable(s.Streams.Out)
+	manifest := manifestOf(i.toolchain)
+	if asJSON {
+		return s.printJSON(builtReport{report, manifest, built})
+	}
+	if err := report.WriteTable(s.Streams.Out); err != nil {
+		return err
+	}
+	return s.showBuilt(manifest, built)
 }
 
 func (s *Session) forgetProbes() error {
@@ -121,14 +131,15 @@ func (s *Session) ToolchainInstall(ctx context.Context, cranelift bool) error {
 	return nil
 }
 
-// ToolchainLock writes down what the installed toolchain is, and what the pin expects where it does not say.
+// ToolchainLock writes down what the installed toolchain is, and what the pin expects where it does not say; with
+// REDOX_TOOLCHAIN, what a toolchain that was built from sources was made of.
 func (s *Session) ToolchainLock(ctx context.Context) error {
-	if s.Config.Toolchain != "" {
-		return fmt.Errorf("the lock is of the pinned toolchain: unset REDOX_TOOLCHAIN (%s)", s.Config.Toolchain)
-	}
 	i, err := s.lookAtToolchain(ctx)
 	if err != nil {
 		return err
+	}
+	if s.Config.Toolchain != "" {
+		return s.recordBuilt(ctx, i)
 	}
 	if i.identity == nil {
 		return i.problem

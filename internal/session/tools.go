@@ -13,6 +13,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/target"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
@@ -44,7 +45,17 @@ func (s *Session) tools(ctx context.Context) (build.Tools, error) {
 		Strip: t.Tools["llvm-strip"], Archive: t.Tools["llvm-ar"], Compiler: t.Caps.Compiler(),
 		RustcUnstable: t.Caps.RustcUnstableForJSON, CargoJSON: t.Caps.CargoJSONTargetSpec,
 		Cranelift: problem == "", CraneliftProblem: problem,
+		CraneliftLacks: t.craneliftLacks(), Clang: s.clang(ctx),
 	}, nil
+}
+
+// craneliftLacks is what only some components need and this Cranelift cannot do.
+func (t *Toolchain) craneliftLacks() map[string]string {
+	lacks := map[string]string{}
+	if r := t.Caps.Can(toolchain.Cranelift, toolchain.Variadic); !r.OK {
+		lacks[recipe.Variadic] = r.Detail
+	}
+	return lacks
 }
 
 // craneliftProblem says why the Cranelift backend cannot build user space, "" when it can: the standard
@@ -75,7 +86,10 @@ func (s *Session) Toolchain(ctx context.Context) (*Toolchain, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := toolchain.Sources{Directory: s.Config.Toolchain, Rustup: s.lookPath("rustup"), RustupHome: s.Config.RustupHome}
+	from, err := s.toolchainSources()
+	if err != nil {
+		return nil, err
+	}
 	run := toolchain.Exec(s.toolEnv())
 	found, err := toolchain.Find(ctx, from, pin, run)
 	if errors.Is(err, toolchain.ErrNotInstalled) {

@@ -28,9 +28,9 @@ func (f *Fetcher) Export(ctx context.Context, r *Resolved, dest string) error {
 	case Git:
 		err = f.exportGit(ctx, s, dest)
 	case Archive:
-		err = f.exportTar(ctx, f.archiveFile(s.SHA256), s.Strip, s.URL, dest)
+		err = f.exportTar(ctx, f.archiveFile(s.SHA256), s.Strip, s.URL, dest, nil)
 	case Crate:
-		err = f.exportTar(ctx, f.crateFile(s.SHA256), 1, s.String(), dest)
+		err = f.exportTar(ctx, f.crateFile(s.SHA256), 1, s.String(), dest, nil)
 	case Path:
 		err = copyDir(ctx, string(s), dest)
 	}
@@ -65,6 +65,7 @@ func emptyDir(dir string) error {
 type writer struct {
 	root  *os.Root
 	links []link
+	wants func(name string) bool // of a tar file's entries; nil: all
 }
 
 type link struct{ name, target string }

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/pannous/redox-clif/internal/lockfile"
 )
 
 // Fetcher gets sources into a store and writes trees out of it. It may be used
@@ -38,8 +38,6 @@ type Fetcher struct {
 	Cargo     string // cargo program
 	CargoHome string // the CARGO_HOME that has the user's configuration
 }
-
-const lockRetry = 100 * time.Millisecond
 
 // Fetch brings the source and its submodules into the store. What is already
 // there is not asked for again. A Path needs nothing.
@@ -74,14 +72,11 @@ func (f *Fetcher) Have(ctx context.Context, r *Resolved) bool {
 
 // locked runs what with the lock of a store entry held.
 func locked(ctx context.Context, entry string, what func() error) error {
-	if err := os.MkdirAll(filepath.Dir(entry), 0o755); err != nil {
+	lock, err := lockfile.Wait(ctx, entry+".lock", func() {})
+	if err != nil {
 		return err
 	}
-	lock := flock.New(entry + ".lock")
-	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
-		return err
-	}
-	defer lock.Unlock()
+	defer lock.Release()
 	return what()
 }
 

@@ -19,8 +19,9 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// exportTar extracts a stored tar file, dropping strip leading components.
-func (f *Fetcher) exportTar(ctx context.Context, file string, strip int, what, dest string) error {
+// exportTar extracts a stored tar file, dropping strip leading components and the entries that wants, when
+// given, refuses.
+func (f *Fetcher) exportTar(ctx context.Context, file string, strip int, what, dest string, wants func(string) bool) error {
 	in, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &OfflineError{What: what}
@@ -37,6 +38,7 @@ func (f *Fetcher) exportTar(ctx context.Context, file string, strip int, what, d
 	if err != nil {
 		return err
 	}
+	w.wants = wants
 	if err := w.close(w.tar(ctx, tar.NewReader(plain), strip)); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
@@ -84,6 +86,9 @@ func (w *writer) tar(ctx context.Context, in *tar.Reader, strip int) error {
 			continue
 		}
 		kept++
+		if w.wants != nil && !w.wants(name) {
+			continue
+		}
 		if err := w.tarEntry(h, name, strip, in); err != nil {
 			return err
 		}

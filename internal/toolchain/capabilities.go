@@ -130,7 +130,7 @@ func (n *NoBackend) Error() string {
 		channel = "CHANNEL"
 	}
 	return text + "\nthree ways out:" +
-		"\n  1. take a toolchain directory that has it: REDOX_TOOLCHAIN=DIR" +
+		"\n  1. take a toolchain that has it: REDOX_TOOLCHAIN=DIR, or mage toolchain:build makes one" +
 		"\n  2. add the component, where the server offers it: rustup component add rustc-codegen-cranelift-preview --toolchain " + channel +
 		"\n  3. compile with LLVM: backend = \"llvm\" with a backend-reason in the recipe"
 }

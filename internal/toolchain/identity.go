@@ -188,7 +188,8 @@ func llvmMajor(prefix string) string {
 	return strings.TrimPrefix(filepath.Base(prefix), "llvm-")
 }
 
-// stampOf is a digest of everything stat tells about the files' content. The
+// stampOf is a digest of everything stat tells about the files' content, and of how they are grouped, which the
+// identity depends on as well. The
 // change time is in it because unpacked toolchains carry a made-up
 // modification time.
 func stampOf(files []part) (string, error) {
@@ -218,7 +219,8 @@ func statLines(files []part) ([]byte, error) {
 		if err := unix.Stat(file.path, &stat); err != nil {
 			return nil, &fs.PathError{Op: "stat", Path: file.path, Err: err}
 		}
-		text = append(text, file.name...)
+		text = append(text, file.group...)
+		text = append(append(text, ' '), file.name...)
 		for _, number := range []int64{
 			stat.Size, int64(stat.Ino), int64(stat.Mtim.Sec), int64(stat.Mtim.Nsec), int64(stat.Ctim.Sec), int64(stat.Ctim.Nsec),
 		} {

@@ -2,6 +2,7 @@ package toolchain
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,8 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"time"
+
+	"github.com/pannous/redox-clif/internal/run"
 )
 
 // Lines runs one program and hands on each line it prints while it runs. The
@@ -114,17 +116,12 @@ func unavailable(message string) string {
 	return name
 }
 
-// Exec is a Runner that starts programs with exactly the environment env.
+// Exec is a Runner that starts programs with exactly the environment env. What a program starts ends with it.
 func Exec(env []string) Runner {
 	return func(ctx context.Context, argv ...string) (stdout, stderr []byte, err error) {
-		var out, problems strings.Builder
-		cmd := command(ctx, env, argv)
-		cmd.Stdout, cmd.Stderr = &out, &problems
-		err = cmd.Run()
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return []byte(out.String()), []byte(problems.String()), err
+		var out, problems bytes.Buffer
+		err = run.Exec(ctx, run.Process{Args: argv, Env: env, Output: &out, Errors: &problems})
+		return out.Bytes(), problems.Bytes(), err
 	}
 }
 
@@ -132,8 +129,6 @@ func Exec(env []string) Runner {
 func ExecLines(env []string) Lines {
 	return func(ctx context.Context, line func(string), argv ...string) error {
 		reader, writer := io.Pipe()
-		cmd := command(ctx, env, argv)
-		cmd.Stdout, cmd.Stderr = writer, writer
 		var reading sync.WaitGroup
 		reading.Go(func() {
 			scanner := bufio.NewScanner(reader)
@@ -146,7 +141,7 @@ func ExecLines(env []string) Lines {
 			// An overlong line ends the scanner; the program must not block on it.
 			_, _ = io.Copy(io.Discard, reader)
 		})
-		err := cmd.Run()
+		err := run.Exec(ctx, run.Process{Args: argv, Env: env, Output: writer})
 		_ = writer.Close() // a pipe's close never fails
 		reading.Wait()
 		return err
@@ -165,15 +160,4 @@ func splitLines(data []byte, atEOF bool) (advance int, token []byte, err error) 
 		return len(data), data, nil
 	}
 	return 0, nil, nil
-}
-
-func command(ctx context.Context, env, argv []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	// A grandchild that keeps the outputs open must not keep us waiting.
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = env
-	if env == nil {
-		cmd.Env = []string{} // nil would mean this process's own environment
-	}
-	return cmd
 }

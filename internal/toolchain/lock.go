@@ -19,6 +19,32 @@ import (
 type Lock struct {
 	Channel string              `toml:"channel"`
 	Host    map[string]Verified `toml:"host"` // by host triple
+	// Built are toolchains that were built from sources, by name and host triple.
+	Built map[string]map[string]BuiltFrom `toml:"built,omitempty"`
+}
+
+// BuiltFrom is what a toolchain was built from. All digests are SHA-256 in hexadecimal.
+type BuiltFrom struct {
+	Identity string   `toml:"identity"` // over all that follows but the names of the patches
+	Release  string   `toml:"release"`
+	Archive  string   `toml:"archive"`
+	Source   string   `toml:"source"`
+	Stage0   string   `toml:"stage0"`
+	LLVM     string   `toml:"llvm"`
+	Flags    string   `toml:"flags"`
+	Patches  string   `toml:"patches"`
+	Applied  []string `toml:"applied"`
+}
+
+// RecordBuilt notes what a toolchain was built from.
+func (l *Lock) RecordBuilt(name, host string, from BuiltFrom) {
+	if l.Built == nil {
+		l.Built = map[string]map[string]BuiltFrom{}
+	}
+	if l.Built[name] == nil {
+		l.Built[name] = map[string]BuiltFrom{}
+	}
+	l.Built[name][host] = from
 }
 
 // Verified is one installed toolchain that was looked at.

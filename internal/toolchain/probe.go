@@ -255,20 +255,15 @@ func (p *prober) feature(ctx context.Context, backend Backend, feature Feature) 
 		p.toolchain.Rustc, "-Zcodegen-backend=" + string(backend), "--edition=2021", "-Cpanic=abort", "-Copt-level=1",
 		"-Zmetrics-dir=" + p.dir, // where rustc leaves its report when it crashes, instead of the working folder
 	}
-	if feature == Variadic {
-		// --emit obj is enough and needs no linker of the host.
-		argv = append(argv, "--crate-type=lib", "--emit=obj", "-o", stem+".o")
-	} else {
-		// Not --emit obj: Cranelift puts asm into a second object, and rustc
-		// then loses both.
-		argv = append(argv, "-Zunstable-options", "--target="+p.json, "--crate-type=staticlib", "-o", archive)
-	}
-	if result, err := p.try(ctx, append(argv, stem+".rs")); err != nil || !result.OK || feature == Variadic {
+	// Not --emit obj: Cranelift puts asm into a second object, and rustc
+	// then loses both.
+	argv = append(argv, "-Zunstable-options", "--target="+p.json, "--crate-type=staticlib", "-o", archive)
+	if result, err := p.try(ctx, append(argv, stem+".rs")); err != nil || !result.OK {
 		return result, err
 	}
 	lld := p.toolchain.Lld()
 	coff := p.spec.BinaryFormat != nil && *p.spec.BinaryFormat == "coff"
-	if lld == "" || coff || feature == F128 || feature == Present {
+	if lld == "" || coff || feature == F128 || feature == Present || feature == Variadic {
 		return Result{OK: true}, nil
 	}
 	return p.try(ctx, []string{lld, "-flavor", "gnu", "-e", "probe", "--whole-archive", archive, "-o", stem + ".elf"})
@@ -278,9 +273,6 @@ func (p *prober) feature(ctx context.Context, backend Backend, feature Feature) 
 // compiled for the target.
 func (p *prober) source(feature Feature) []byte {
 	text, _ := probes.ReadFile("probes/" + probeFile(feature)) // embedded: TestProbeFiles
-	if feature == Variadic {
-		return text
-	}
 	core, _ := probes.ReadFile("probes/core.rs")
 	words := strings.NewReplacer("@call@", "bl", "@result@", "i32")
 	if p.spec.Arch != nil && *p.spec.Arch == "x86_64" {

@@ -103,8 +103,8 @@ import (
 type Recipe mg.Namespace
 
 // buildRecipe builds one recipe with the flags that all of them have.
-func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend})
+func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend, Std: std})
 	if err != nil {
 		return err
 	}
@@ -114,8 +114,8 @@ func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *
 	for _, name := range recipes.Names() {
 		fmt.Fprintf(&b, `
 // %s builds %s: %s.
-func (Recipe) %s(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	return buildRecipe(ctx, %q, dryRun, k, offline, j, profile, backend)
+func (Recipe) %s(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, %q, dryRun, k, offline, j, profile, backend, std)
 }
 `, methods[name], name, oneLine(recipes[name].Description), methods[name], name)
 	}

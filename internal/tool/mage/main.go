@@ -1,13 +1,14 @@
-// Command mage is Mage with three things this project needs of it; `go tool mage` runs it.
+// Command mage is Mage with four things this project needs of it; `go tool mage` runs it.
 //
 //   - Several runs in one checkout: Mage writes, compiles and removes magefiles/mage_output_file.go at every
 //     call, and two calls at once break each other. Here that happens under a lock.
 //   - Signals: Mage runs the compiled targets as a child and forwards some signals to it. Here they take
 //     this process's place.
+//   - Optional words: Mage has only optional flags (see optionalNames).
 //   - Quick starts and subfolders: targets are compiled only when a file they are made of has changed,
 //     and the checkout is looked for upwards.
 //
-// It must not know any target. What it does not know itself (-l, -h, -compile, …) is Mage's own.
+// It must not know any target but for that. What it does not know itself (-l, -h, -compile, …) is Mage's own.
 package main
 
 import (
@@ -18,6 +19,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/magefile/mage/mage"
@@ -124,5 +127,21 @@ func targetArgs(bin string, inv mage.Invocation) []string {
 	if inv.Timeout > 0 {
 		argv = append(argv, "-t", inv.Timeout.String())
 	}
-	return append(argv, inv.Args...)
+	return append(argv, namesAsFlags(inv.Args)...)
+}
+
+// optionalNames are the targets whose one word is optional, with the flag that takes it: to Mage a parameter that
+// may be left out is a flag, and a word behind such a target is the next target.
+var optionalNames = map[string]string{"toolchain:build": "-name=", "toolchain:pack": "-name="}
+
+// namesAsFlags lets `toolchain:build NAME` be written like that.
+func namesAsFlags(args []string) []string {
+	args = slices.Clone(args)
+	for i, arg := range args[:max(len(args)-1, 0)] {
+		flag, word := optionalNames[strings.ToLower(arg)], args[i+1]
+		if flag != "" && !strings.HasPrefix(word, "-") && !strings.Contains(word, ":") {
+			args[i+1] = flag + word
+		}
+	}
+	return args
 }

@@ -1,6 +1,6 @@
 // As much of core as the probes need. A probe is compiled for a target that
 // has no standard library yet, so it brings its own.
-#![feature(no_core, lang_items, rustc_attrs, f128)]
+#![feature(no_core, lang_items, rustc_attrs, f128, c_variadic)]
 #![no_core]
 #![allow(internal_features, dead_code, unused_macros)]
 

@@ -1,0 +1,277 @@
+package rustbuild
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/pannous/redox-clif/internal/patch"
+)
+
+// A lasting source is patched again and again. Cargo goes by the times of files, so a file is written only when its
+// content changes, and for each file that was ever changed there is a copy of how the archive had it. The copy
+// is made before the file is touched: whenever a run is killed, the copies and the archive's other files are
+// the archive.
+
+// originals is the tree of the archive below a source that is patched.
+type originals struct {
+	source patch.Tree // the source as it is
+	dir    string     // copies of changed files, the same paths
+	absent map[string]bool
+}
+
+// absentFile lists the files that are in the source and not in the archive.
+const absentFile = "absent.json"
+
+func openOriginals(source patch.Tree, dir string) (*originals, error) {
+	o := &originals{source: source, dir: dir, absent: map[string]bool{}}
+	data, err := os.ReadFile(filepath.Join(dir, absentFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return o, json.Unmarshal(data, &o.absent)
+}
+
+func (o *originals) path(name string) string {
+	return filepath.Join(o.dir, "files", filepath.FromSlash(name))
+}
+
+// ReadFile implements patch.Tree.
+func (o *originals) ReadFile(name string) (patch.File, error) {
+	if o.absent[name] {
+		return patch.File{}, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+	}
+	data, err := os.ReadFile(o.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return o.source.ReadFile(name)
+	}
+	if err != nil {
+		return patch.File{}, err
+	}
+	info, err := os.Stat(o.path(name))
+	return patch.File{Data: data, Executable: err == nil && info.Mode()&0o111 != 0}, err
+}
+
+// List implements patch.Tree: patches ask for it only to name what resembles a file that is not there.
+func (o *originals) List() ([]string, error) { return o.source.List() }
+
+// touched are the files that differ from the archive or did once.
+func (o *originals) touched() ([]string, error) {
+	var names []string
+	for name := range o.absent {
+		names = append(names, name)
+	}
+	root := filepath.Join(o.dir, "files")
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil && !d.IsDir() {
+			names = append(names, filepath.ToSlash(strings.TrimPrefix(p, root+string(filepath.Separator))))
+		}
+		return err
+	})
+	slices.Sort(names)
+	return names, err
+}
+
+// keep copies a file before it is changed for the first time.
+func (o *originals) keep(name string) error {
+	if o.absent[name] || exists(o.path(name)) {
+		return nil
+	}
+	f, err := o.source.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		o.absent[name] = true
+		data, err := json.Marshal(o.absent)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(o.dir, 0o755); err != nil {
+			return err
+		}
+		return renameio.WriteFile(filepath.Join(o.dir, absentFile), data, 0o644)
+	}
+	if err != nil {
+		return err
+	}
+	mode := fs.FileMode(0o644)
+	if f.Executable {
+		mode = 0o755
+	}
+	if err := os.MkdirAll(filepath.Dir(o.path(name)), 0o755); err != nil {
+		return err
+	}
+	return renameio.WriteFile(o.path(name), f.Data, mode)
+}
+
+// patched is the archive with the series applied, in memory over the originals.
+type patched struct {
+	*originals
+	changed map[string]*patch.File // nil: removed
+}
+
+var _ patch.Tree = (*patched)(nil)
+
+// ReadFile implements patch.Tree.
+func (p *patched) ReadFile(name string) (patch.File, error) {
+	f, ok := p.changed[name]
+	switch {
+	case !ok:
+		return p.originals.ReadFile(name)
+	case f == nil:
+		return patch.File{}, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+	}
+	return *f, nil
+}
+
+// WriteFile implements patch.Tree.
+func (p *patched) WriteFile(name string, f patch.File) error {
+	p.changed[name] = &f
+	return nil
+}
+
+// Remove implements patch.Tree.
+func (p *patched) Remove(name string) error {
+	p.changed[name] = nil
+	return nil
+}
+
+// ApplyPatches brings the source to the archive's state with the series applied, and returns the
+// slash paths that it had to write. opts is for unified diffs.
+func ApplyPatches(ctx context.Context, source, kept string, series []*patch.Series, opts patch.Options) (written []string, err error) {
+	tree, err := patch.OpenDir(source)
+	if err != nil {
+		return nil, err
+	}
+	defer tree.Close()
+	base, err := openOriginals(tree, kept)
+	if err != nil {
+		return nil, err
+	}
+	want := &patched{originals: base, changed: map[string]*patch.File{}}
+	for _, s := range series {
+		if _, err := patch.Apply(ctx, s, want, opts); err != nil {
+			return nil, fmt.Errorf("patches/%s: %w", s.Name, err)
+		}
+	}
+	if err := want.fixChecksums(); err != nil {
+		return nil, err
+	}
+	names, err := base.touched()
+	if err != nil {
+		return nil, err
+	}
+	for name := range want.changed {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		wrote, err := want.bring(name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if wrote {
+			written = append(written, name)
+		}
+	}
+	return written, nil
+}
+
+// bring makes one file of the source what it should be.
+func (p *patched) bring(name string) (wrote bool, err error) {
+	want, err := p.ReadFile(name)
+	gone := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !gone {
+		return false, err
+	}
+	is, err := p.source.ReadFile(name)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return false, err
+	}
+	if gone && missing || !gone && !missing && bytes.Equal(want.Data, is.Data) && want.Executable == is.Executable {
+		return false, nil
+	}
+	if err := p.keep(name); err != nil {
+		return false, err
+	}
+	if gone {
+		return true, p.source.Remove(name)
+	}
+	return true, p.source.WriteFile(name, want)
+}
+
+const (
+	vendorFolder  = "vendor/"
+	checksumsFile = ".cargo-checksum.json"
+)
+
+// fixChecksums makes cargo accept vendored files that were patched: it compares them with the list beside
+// the crate's manifest.
+func (p *patched) fixChecksums() error {
+	changed := map[string]map[string]*patch.File{} // by the list's path, then by path in the crate
+	for name, f := range p.changed {
+		rest, ok := strings.CutPrefix(name, vendorFolder)
+		crate, file, inside := strings.Cut(rest, "/")
+		if !ok || !inside || file == checksumsFile {
+			continue
+		}
+		list := path.Join(vendorFolder, crate, checksumsFile)
+		if changed[list] == nil {
+			changed[list] = map[string]*patch.File{}
+		}
+		changed[list][file] = f
+	}
+	for list, files := range changed {
+		if err := p.fixList(list, files); err != nil {
+			return fmt.Errorf("%s: %w", list, err)
+		}
+	}
+	return nil
+}
+
+func (p *patched) fixList(list string, files map[string]*patch.File) error {
+	f, err := p.ReadFile(list)
+	if err != nil {
+		return err
+	}
+	var checksums map[string]json.RawMessage
+	if err := json.Unmarshal(f.Data, &checksums); err != nil {
+		return err
+	}
+	var sums map[string]string
+	if err := json.Unmarshal(checksums["files"], &sums); err != nil {
+		return err
+	}
+	for name, file := range files {
+		if file == nil {
+			delete(sums, name)
+			continue
+		}
+		sum := sha256.Sum256(file.Data)
+		sums[name] = hex.EncodeToString(sum[:])
+	}
+	if checksums["files"], err = json.Marshal(sums); err != nil {
+		return err
+	}
+	if f.Data, err = json.Marshal(checksums); err != nil {
+		return err
+	}
+	return p.WriteFile(list, f)
+}

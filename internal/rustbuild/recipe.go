@@ -1,0 +1,189 @@
+// Package rustbuild builds a Rust toolchain with the LLVM and Cranelift backends from the released
+// sources of rustc.
+//
+// It owns the files toolchain/builds/<name>.toml, the folder of the cache in which toolchains are built and
+// kept, what identifies a built toolchain, its manifest, and the format in which one is packed for another
+// machine. It must not know what is built with a toolchain, nor how rustup or a download works: stage 0 and
+// the archive are given to it. It reads no environment and prints nothing.
+//
+// The facts about rustc's build are those of the 1.96.0 source archive: x.py, bootstrap.toml, src/stage0,
+// build/<host>/stage1, vendor/*/.cargo-checksum.json.
+package rustbuild
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/tomlfile"
+)
+
+// Recipe is a toolchain/builds/<name>.toml: everything that a build does not take from the machine.
+type Recipe struct {
+	Name        string         `toml:"-"`
+	Description string         `toml:"description"`
+	Release     string         `toml:"release"` // what rustc -vV must say: "1.96.0-nightly"
+	Stage0      string         `toml:"stage0"`  // a released version, for rustup: "1.95.0"
+	Patches     []string       `toml:"patches"` // series
+	Source      Source         `toml:"source"`
+	LLVM        LLVMRange      `toml:"llvm"`
+	Bootstrap   map[string]any `toml:"bootstrap"` // bootstrap.toml without what depends on the machine
+	Needs       Needs          `toml:"needs"`
+	Progress    Profile        `toml:"progress"`
+}
+
+// Source is the archive of rustc's sources.
+type Source struct {
+	Archive       string   `toml:"archive"`
+	SHA256        string   `toml:"sha256"`         // of the archive, lower-case hex
+	Size          int64    `toml:"size"`           // of the archive in bytes, 0 when not known
+	LeaveOut      []string `toml:"leave-out"`      // folders that are not extracted, path.Match patterns
+	ManifestsOnly []string `toml:"manifests-only"` // folders of which only what cargo asks of every crate is
+}
+
+// LLVMRange bounds the major version of the system's LLVM.
+type LLVMRange struct {
+	Oldest int `toml:"oldest"`
+	Newest int `toml:"newest"`
+}
+
+// Needs is what a build takes of the machine.
+type Needs struct {
+	DiskMiB   int64 `toml:"disk-mib"`   // for everything, from nothing
+	MemoryMiB int64 `toml:"memory-mib"` // for each job
+}
+
+// Profile says where in a build its steps come, in seconds.
+type Profile struct {
+	Total int            `toml:"total" json:"total"`
+	Marks map[string]int `toml:"marks" json:"marks"` // "compiler/rustc_middle": when cargo says that it compiles it
+}
+
+// Folder is where the recipes are, below toolchain/.
+const Folder = "builds"
+
+var (
+	validName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
+	validSum  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// Names are the recipes in the folder builds of fsys, sorted.
+func Names(fsys fs.FS) ([]string, error) {
+	entries, err := fs.ReadDir(fsys, Folder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".toml"); ok && !e.IsDir() {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Load reads a recipe; name may be empty when there is only one. All faults are in the error.
+func Load(fsys fs.FS, name string) (*Recipe, error) {
+	names, err := Names(fsys)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" && len(names) == 1 {
+		name = names[0]
+	}
+	if name == "" {
+		return nil, fmt.Errorf("which one? toolchain/%s has %s", Folder, strings.Join(names, ", "))
+	}
+	if !slices.Contains(names, name) {
+		return nil, fmt.Errorf("no toolchain/%s/%s.toml: there are %s", Folder, name, strings.Join(names, ", "))
+	}
+	file := path.Join(Folder, name+".toml")
+	data, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return nil, err
+	}
+	r := &Recipe{Name: name}
+	if err := tomlfile.Decode("toolchain/"+file, data, r); err != nil {
+		return nil, err
+	}
+	if err := r.validate(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Recipe) validate() error {
+	all := &multierror.Error{ErrorFormat: lines}
+	fault := func(format string, args ...any) {
+		all = multierror.Append(all, fmt.Errorf("toolchain/%s/%s.toml: "+format, append([]any{Folder, r.Name}, args...)...))
+	}
+	if !validName.MatchString(r.Name) || strings.Contains(r.Name, "..") {
+		fault("the file's name is no name for a toolchain")
+	}
+	for _, text := range []struct{ key, value string }{
+		{"release", r.Release}, {"stage0", r.Stage0}, {"source.archive", r.Source.Archive},
+	} {
+		if text.value == "" {
+			fault("%s is missing", text.key)
+		}
+	}
+	if !validSum.MatchString(r.Source.SHA256) {
+		fault("source.sha256 must be 64 lower-case hex digits")
+	}
+	for _, pattern := range slices.Concat(r.Source.LeaveOut, r.Source.ManifestsOnly) {
+		if _, err := path.Match(pattern, ""); err != nil {
+			fault("%q is no pattern: %v", pattern, err)
+		}
+	}
+	if r.LLVM.Oldest < 1 || r.LLVM.Newest < r.LLVM.Oldest {
+		fault("llvm.oldest and llvm.newest must be major versions, the oldest first")
+	}
+	if r.Needs.DiskMiB < 1 || r.Needs.MemoryMiB < 1 {
+		fault("needs.disk-mib and needs.memory-mib must say what a build takes")
+	}
+	return all.ErrorOrNil()
+}
+
+// lines lists errors, each on a line of its own.
+func lines(errs []error) string {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "\n")
+}
+
+// Wants tells whether an entry of the archive, without its first folder, is extracted.
+func (s *Source) Wants(name string) bool {
+	if under(name, s.LeaveOut) {
+		return false
+	}
+	return slices.Contains(manifests, path.Base(name)) || !under(name, s.ManifestsOnly)
+}
+
+// manifests are what cargo wants to see of a crate that it does not compile: old manifests leave it to cargo to find
+// the targets.
+var manifests = []string{"Cargo.toml", checksumsFile, "lib.rs", "main.rs", "build.rs"}
+
+// under tells whether name or a folder it is in matches one of the patterns.
+func under(name string, patterns []string) bool {
+	for at := name; at != "." && at != "/"; at = path.Dir(at) {
+		for _, pattern := range patterns {
+			if ok, _ := path.Match(pattern, at); ok { // the patterns were checked
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Jobs is how many jobs fit into the memory, at most jobs; 0 when not even one does.
+func (n Needs) Jobs(jobs int, memoryMiB int64) int {
+	return min(jobs, int(memoryMiB/n.MemoryMiB))
+}

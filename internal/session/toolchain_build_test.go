@@ -1,0 +1,362 @@
+package session
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ulikunitz/xz"
+
+	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/rustbuild"
+	"github.com/pannous/redox-clif/internal/source"
+)
+
+// xPy stands for rustc's own: it leaves the same files.
+const xPy = `set -eu
+echo "Building stage1 compiler artifacts (stage0 -> stage1, x)"
+echo "   Compiling rustc_middle v0.0.0 (/x)"
+out=build/%HOST%/stage1
+mkdir -p $out/bin $out/lib/rustlib/%HOST%/lib
+if [ -e fail ]; then echo "error: linking with cc failed"; exit 1; fi
+printf '#!/bin/sh\necho "release: 1.0.0-nightly"\necho "host: %HOST%"\n' >$out/bin/rustc
+chmod +x $out/bin/rustc
+echo run >>build/runs
+cat compiler/backend.rs >$out/lib/rustlib/%HOST%/lib/libstd.rlib
+`
+
+// buildKit is a checkout and a machine on which a toolchain can be built in no time.
+type buildKit struct {
+	*Session
+	t       *testing.T
+	out     *bytes.Buffer
+	stderr  string // of the last call
+	bin     string
+	include string
+	archive string
+}
+
+func newBuildKit(t *testing.T) *buildKit {
+	t.Helper()
+	s, out := newSession(t)
+	dir := t.TempDir()
+	k := &buildKit{Session: s, t: t, out: out, bin: filepath.Join(dir, "bin"), include: filepath.Join(dir, "include"), archive: filepath.Join(dir, "rustc.tar.xz")}
+	overrides, err := source.LoadOverrides("overrides.toml", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.overrides = overrides
+	host := rustbuild.HostTriple()
+	s.Config.Path, s.Config.RustupHome, s.Config.Home = k.bin+":/usr/bin:/bin", filepath.Join(dir, "rustup"), dir
+	s.Config.Jobs, s.Config.MemoryMiB = 2, 8000
+	k.program("llvm-config-22", `case $1 in --version) echo 22.1.8;; --bindir) echo `+k.bin+`;; --includedir) echo `+k.include+`;; esac`)
+	k.file(filepath.Join(k.include, "llvm", "Config", "llvm-config.h"), "", 0o644)
+	k.program("python3", `if [ "$1" = -c ]; then echo 3 11 "$0"; else exec /bin/sh "$@"; fi`)
+	for _, name := range []string{"cc", "c++", "rustup", "lld", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-objdump", "llvm-readelf", "llvm-readobj", "llvm-strip"} {
+		k.program(name, "exit 0")
+	}
+	stage0 := filepath.Join(s.Config.RustupHome, "toolchains", "0.9.0-"+host)
+	for _, name := range []string{"rustc", "cargo"} {
+		k.file(filepath.Join(stage0, "bin", name), "#!/bin/sh\n", 0o755)
+	}
+	k.file(filepath.Join(stage0, "lib", "rustlib", host, "lib", "libstd.rlib"), "", 0o644)
+	k.file(filepath.Join(s.Config.Root, "patches", "backend", "0001-patch.toml"), `title = "the backend"
+reason = "a test"
+[[edit]]
+file = "compiler/backend.rs"
+anchor = "fn backend() {}"
+text = "fn backend() { patched(); }"
+where = "replace"
+`, 0o644)
+	k.recipe(k.pack(), "")
+	return k
+}
+
+func (k *buildKit) file(path, text string, mode os.FileMode) {
+	k.t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), mode)); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+func (k *buildKit) program(name, script string) {
+	k.file(filepath.Join(k.bin, name), "#!/bin/sh\n"+script+"\n", 0o755)
+}
+
+// pack makes the archive of the source and returns its digest.
+func (k *buildKit) pack() string {
+	k.t.Helper()
+	var packed bytes.Buffer
+	c, err := xz.NewWriter(&packed)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	w := tar.NewWriter(c)
+	for _, f := range [][2]string{
+		{"src/stage0", "compiler_version=0.9.0\n"}, {"x.py", strings.ReplaceAll(xPy, "%HOST%", rustbuild.HostTriple())},
+		{"compiler/backend.rs", "fn backend() {}\n"}, {"library/core/lib.rs", "\n"}, {"src/llvm-project/big", "x"},
+	} {
+		err = errors.Join(err, w.WriteHeader(&tar.Header{Name: "rustc-src/" + f[0], Typeflag: tar.TypeReg, Size: int64(len(f[1])), Mode: 0o644}))
+		_, writeErr := io.WriteString(w, f[1])
+		err = errors.Join(err, writeErr)
+	}
+	if err := errors.Join(err, w.Close(), c.Close()); err != nil {
+		k.t.Fatal(err)
+	}
+	k.file(k.archive, packed.String(), 0o644)
+	sum := sha256.Sum256(packed.Bytes())
+	return hex.EncodeToString(sum[:])
+}
+
+// recipe writes toolchain/builds/fake.toml; replace is "old=>new" in it.
+func (k *buildKit) recipe(sum, replace string) {
+	k.t.Helper()
+	text := fmt.Sprintf(`description = "a rustc"
+release = "1.0.0-nightly"
+stage0 = "0.9.0"
+patches = ["backend"]
+[source]
+archive = %q
+sha256 = %q
+leave-out = ["src/llvm-project"]
+[llvm]
+oldest = 21
+newest = 22
+[bootstrap.rust]
+channel = "nightly"
+[needs]
+disk-mib = 10
+memory-mib = 100
+`, k.archive, sum)
+	if old, now, ok := strings.Cut(replace, "=>"); ok {
+		text = strings.Replace(text, old, now, 1)
+	}
+	k.file(filepath.Join(k.Config.Root, "toolchain", "builds", "fake.toml"), text, 0o644)
+}
+
+// build runs ToolchainBuild and keeps what it says.
+func (k *buildKit) build() error {
+	k.t.Helper()
+	f, err := os.Create(filepath.Join(k.t.TempDir(), "stderr"))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer f.Close()
+	k.Streams.Err = f
+	err = k.ToolchainBuild(k.t.Context(), "")
+	text, _ := os.ReadFile(f.Name())
+	k.stderr = string(text)
+	return err
+}
+
+func (k *buildKit) runs() int {
+	text, _ := os.ReadFile(filepath.Join(k.builtToolchains().Work("fake"), "src", "build", "runs"))
+	return strings.Count(string(text), "run")
+}
+
+func TestToolchainBuild(t *testing.T) {
+	k := newBuildKit(t)
+	k.Config.DryRun = true
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(k.out.String(), "would build  fake") || !strings.Contains(k.out.String(), "to be downloaded") {
+		t.Errorf("plan:\n%s", k.out)
+	}
+	if _, err := os.Stat(filepath.Join(k.Config.Cache, "rust")); err == nil {
+		t.Error("a dry run wrote into the cache")
+	}
+	k.Config.DryRun = false
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"toolchain/rustc: done", "REDOX_TOOLCHAIN=fake", "rustup toolchain link fake "} {
+		if !strings.Contains(k.stderr, want) {
+			t.Errorf("no %q in\n%s", want, k.stderr)
+		}
+	}
+	log, err := os.ReadFile(filepath.Join(k.Config.Logs(), "toolchain-fake.log"))
+	if err != nil || !strings.Contains(string(log), "Compiling rustc_middle") {
+		t.Errorf("log %q, %v", log, err)
+	}
+	dir, err := k.builtToolchains().Resolve("fake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	std, err := os.ReadFile(filepath.Join(dir, "lib", "rustlib", rustbuild.HostTriple(), "lib", "libstd.rlib"))
+	if err != nil || string(std) != "fn backend() { patched(); }\n" {
+		t.Errorf("the patch did not get in: %q, %v", std, err)
+	}
+	start := time.Now()
+	if err := k.build(); err != nil || k.runs() != 1 || !strings.Contains(k.stderr, "is built already") {
+		t.Errorf("a second time: %v, %d runs, %s", err, k.runs(), k.stderr)
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("doing nothing took %s", took)
+	}
+}
+
+func TestToolchainBuildFails(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(k *buildKit)
+		want  []string
+	}{
+		"bad digest":   {func(k *buildKit) { k.recipe(strings.Repeat("0", 64), "") }, []string{"toolchain/source failed", "wrong digest"}},
+		"no LLVM":      {func(k *buildKit) { k.recipe(k.pack(), "oldest = 21\nnewest = 22=>oldest = 98\nnewest = 99") }, []string{"cannot be built on this machine", "no LLVM of version 98 to 99", "llvm-99-dev"}},
+		"no headers":   {func(k *buildKit) { _ = os.RemoveAll(k.include) }, []string{"no headers of LLVM 22.1.8", "llvm-22-dev"}},
+		"no disk":      {func(k *buildKit) { k.recipe(k.pack(), "disk-mib = 10=>disk-mib = 1000000000") }, []string{"GiB free", "REDOX_CACHE=DIR"}},
+		"no memory":    {func(k *buildKit) { k.Config.MemoryMiB = 50 }, []string{"100 MiB", "REDOX_MEMORY"}},
+		"no recipe":    {func(k *buildKit) { _ = os.Remove(filepath.Join(k.Config.Root, "toolchain", "builds", "fake.toml")) }, []string{"which one?"}},
+		"wrong result": {func(k *buildKit) { k.recipe(k.pack(), "1.0.0-nightly=>1.1.0-nightly") }, []string{"toolchain/assemble failed", "not of release 1.1.0-nightly"}},
+		"offline": {func(k *buildKit) {
+			k.Config.Offline = true
+			k.archive = "https://example.org/rustc.tar.xz"
+			k.recipe(strings.Repeat("0", 64), "")
+		}, []string{"example.org/rustc.tar.xz is not here yet and this run is offline"}},
+		"other source": {func(k *buildKit) { k.recipe(k.pack(), `stage0 = "0.9.0"=>stage0 = "0.8.0"`) }, []string{"toolchain/stage0 failed", "0.8.0"}},
+		"no stage 0": {func(k *buildKit) {
+			k.Config.Offline = true
+			_ = os.RemoveAll(filepath.Join(k.Config.RustupHome, "toolchains"))
+		}, []string{"rustc 0.9.0 is not installed", "rustup toolchain install 0.9.0"}},
+		"patch does not fit": {func(k *buildKit) {
+			path := filepath.Join(k.Config.Root, "patches", "backend", "0001-patch.toml")
+			text, _ := os.ReadFile(path)
+			k.file(path, strings.Replace(string(text), "fn backend() {}", "fn backend_of_another_rustc() {}", 1), 0o644)
+		}, []string{"toolchain/patches failed", "conflict"}},
+		"python": {func(k *buildKit) { k.program("python3", "echo 2 7 x") }, []string{"no Python 3"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newBuildKit(t)
+			test.spoil(k)
+			err := k.build()
+			for _, want := range test.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%v\nwant %s", err, want)
+				}
+			}
+			if _, err := k.builtToolchains().Resolve("fake"); err == nil {
+				t.Error("something was built all the same")
+			}
+		})
+	}
+}
+
+// A compiler's error names the first error line, the log and the script, and the next run goes on.
+func TestToolchainBuildGoesOn(t *testing.T) {
+	k := newBuildKit(t)
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(k.Config.Root, "patches", "backend", "0001-patch.toml")
+	text, _ := os.ReadFile(path)
+	k.file(path, strings.Replace(string(text), "patched()", "otherwise()", 1), 0o644)
+	fail := filepath.Join(k.builtToolchains().Work("fake"), "src", "fail")
+	k.file(fail, "", 0o644)
+	err := k.build()
+	failure := (*graph.Failure)(nil)
+	var told *BuildError
+	if !errors.As(err, &told) || !errors.As(err, &failure) {
+		t.Fatalf("%v", err)
+	}
+	for _, want := range []string{"toolchain/rustc failed: error: linking with cc failed", "repeat: sh ", "log: ", "toolchain-fake.log"} {
+		if !strings.Contains(told.Text, want) {
+			t.Errorf("no %q in\n%s", want, told.Text)
+		}
+	}
+	if !strings.Contains(k.stderr, "other patches than fake-") {
+		t.Errorf("no reason in\n%s", k.stderr)
+	}
+	before, err := k.builtToolchains().Resolve("fake")
+	if err != nil {
+		t.Fatal("the old toolchain is gone:", err)
+	}
+	_ = os.Remove(fail)
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	after, err := k.builtToolchains().Resolve("fake")
+	if err != nil || after == before {
+		t.Errorf("%s, %v", after, err)
+	}
+}
+
+func TestToolchainName(t *testing.T) {
+	k := newBuildKit(t)
+	k.Config.ToolchainName, k.Config.Toolchain = "fake", filepath.Join(k.Config.BuiltToolchains(), "fake")
+	if _, err := k.toolchainSources(); err == nil || !strings.Contains(err.Error(), "mage toolchain:build fake") {
+		t.Errorf("%v", err)
+	}
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	from, err := k.toolchainSources()
+	if err != nil || !strings.HasPrefix(filepath.Base(from.Directory), "fake-") || k.usedToolchain == nil {
+		t.Errorf("%+v, %v", from, err)
+	}
+	cfg, err := config.Load([]string{"HOME=" + t.TempDir(), "REDOX_CACHE=/c", "REDOX_TOOLCHAIN=fake"}, "../..", config.Flags{})
+	if err != nil || cfg.ToolchainName != "fake" || cfg.Toolchain != "/c/rust/fake" {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+	for _, dir := range []string{"./fake", "/x/fake", "..", "."} {
+		cfg, err := config.Load([]string{"HOME=" + t.TempDir(), "REDOX_TOOLCHAIN=" + dir}, "../..", config.Flags{})
+		if err != nil || cfg.ToolchainName != "" || !filepath.IsAbs(cfg.Toolchain) {
+			t.Errorf("%s: %+v, %v", dir, cfg, err)
+		}
+	}
+}
+
+func TestToolchainPackUnpack(t *testing.T) {
+	k := newBuildKit(t)
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "packed.tar.xz")
+	if err := k.ToolchainPack(t.Context(), "fake", file); err != nil {
+		t.Fatal(err)
+	}
+	there := newBuildKit(t)
+	if err := there.ToolchainUnpack(t.Context(), file, ""); err != nil {
+		t.Fatal(err)
+	}
+	here, err := k.builtToolchains().Resolve("fake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := there.builtToolchains().Resolve("fake")
+	if err != nil || filepath.Base(got) != filepath.Base(here) {
+		t.Errorf("%s, %v", got, err)
+	}
+	if err := there.ToolchainUnpack(t.Context(), file, strings.Repeat("0", 64)); err == nil || !strings.Contains(err.Error(), "wrong digest") {
+		t.Errorf("%v", err)
+	}
+}
+
+// cache:gc takes the folder that was built in, never the toolchain that a name leads to.
+func TestCollectToolchains(t *testing.T) {
+	k := newBuildKit(t)
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.collect(t.Context(), Bounds{Age: time.Hour}, later); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.builtToolchains().Resolve("fake"); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(k.builtToolchains().Work("fake")); err == nil {
+		t.Error("the work folder is still there")
+	}
+	if err := k.build(); err != nil || !strings.Contains(k.stderr, "is built already") {
+		t.Errorf("%v, %s", err, k.stderr)
+	}
+}

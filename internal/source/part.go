@@ -1,0 +1,25 @@
+package source
+
+import (
+	"context"
+	"os"
+)
+
+// ExportPart is Export for a part of an archive that was fetched: of the entries below the leading folders that are
+// dropped, those that wants accepts. A hard link is written only with its target.
+func (f *Fetcher) ExportPart(ctx context.Context, a Archive, wants func(name string) bool, dest string) error {
+	if err := emptyDir(dest); err != nil {
+		return err
+	}
+	return diskFull(dest, f.exportTar(ctx, f.archiveFile(a.SHA256), a.Strip, a.URL, dest, wants))
+}
+
+// Arrived is how many bytes of an archive that is being fetched are here.
+func (f *Fetcher) Arrived(a Archive) int64 {
+	for _, file := range []string{f.archiveFile(a.SHA256), f.archiveFile(a.SHA256) + ".part"} {
+		if info, err := os.Stat(file); err == nil {
+			return info.Size()
+		}
+	}
+	return 0
+}

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestNamesAsFlags(t *testing.T) {
+	for _, test := range [][2][]string{
+		{{}, {}},
+		{{"toolchain:build"}, {"toolchain:build"}},
+		{{"toolchain:build", "x-1.0"}, {"toolchain:build", "-name=x-1.0"}},
+		{{"Toolchain:Pack", "x", "-o=f"}, {"Toolchain:Pack", "-name=x", "-o=f"}},
+		{{"toolchain:build", "-dryrun", "demo"}, {"toolchain:build", "-dryrun", "demo"}},
+		{{"toolchain:build", "toolchain:show"}, {"toolchain:build", "toolchain:show"}},
+		{{"toolchain:unpack", "file"}, {"toolchain:unpack", "file"}},
+	} {
+		if got := namesAsFlags(test[0]); !slices.Equal(got, test[1]) {
+			t.Errorf("%q: %q, want %q", test[0], got, test[1])
+		}
+	}
+}
