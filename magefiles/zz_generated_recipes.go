@@ -109,6 +109,11 @@ func (Recipe) Relibc(ctx context.Context, dryRun, k, offline *bool, j *int, prof
 	return buildRecipe(ctx, "relibc", dryRun, k, offline, j, profile, backend, std)
 }
 
+// Synctest builds synctest: what images/boot/sync.toml runs in the guest: writes a file and calls sync().
+func (Recipe) Synctest(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "synctest", dryRun, k, offline, j, profile, backend, std)
+}
+
 // Sysroot builds sysroot: what programs are linked against: relibc, its CRT objects and the archives std asks for.
 func (Recipe) Sysroot(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "sysroot", dryRun, k, offline, j, profile, backend, std)

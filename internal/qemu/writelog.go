@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 )
 
@@ -25,9 +26,10 @@ type writeLogHead struct {
 	SectorSize     uint32
 }
 
-// writeLogEntry is one request of the guest; sectors are those of the head.
+// writeLogEntry is one request of the guest; sectors are those of the head. Its data is as long as its sectors are:
+// Mark is the length of a text that only the device mapper puts into a log.
 type writeLogEntry struct {
-	Sector, Sectors, Flags, Length uint64
+	Sector, Sectors, Flags, Mark uint64
 }
 
 // Replayed counts what ReplayFlushed did.
@@ -126,14 +128,19 @@ func readWriteLog(log *os.File) ([]loggedRequest, error) {
 			return nil, fmt.Errorf("entry %d of %d: %w", n, head.Entries, err)
 		}
 		at += size
-		r := loggedRequest{Flags: e.Flags, From: at, To: int64(e.Sector) * size, DiscardedBytes: int64(e.Sectors) * size}
-		if e.Flags&logDiscard == 0 { // a discard has no data in the log
-			r.Length = int64(e.Length)
+		if most := uint64(math.MaxInt64 / size); e.Sector > most || e.Sectors > most || e.Mark != 0 {
+			return nil, fmt.Errorf("entry %d of %d: no request: %d sectors at %d, a mark of %d bytes", n, head.Entries, e.Sectors, e.Sector, e.Mark)
 		}
-		if r.Length < 0 || r.To < 0 || r.DiscardedBytes < 0 || at+r.Length > info.Size() {
-			return nil, fmt.Errorf("entry %d of %d: data of %d bytes reach beyond the end", n, head.Entries, e.Length)
+		r := loggedRequest{Flags: e.Flags, From: at, To: int64(e.Sector) * size}
+		if e.Flags&logDiscard != 0 { // has no data in the log
+			r.DiscardedBytes = int64(e.Sectors) * size
+		} else {
+			r.Length = int64(e.Sectors) * size
 		}
-		at += (r.Length + size - 1) / size * size
+		if r.Length > info.Size()-at {
+			return nil, fmt.Errorf("entry %d of %d: data of %d sectors reach beyond the end", n, head.Entries, e.Sectors)
+		}
+		at += r.Length
 		requests = append(requests, r)
 	}
 	return requests, nil

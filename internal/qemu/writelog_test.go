@@ -31,7 +31,7 @@ func logOf(t *testing.T, requests ...logged) string {
 	}
 	put(uint64(writeLogMagic), uint64(1), uint64(len(requests)), uint32(512))
 	for _, r := range requests {
-		put(r.sector, r.sectors, r.flags, uint64(len(r.data)))
+		put(r.sector, r.sectors, r.flags, uint64(0))
 		put([]byte(r.data))
 	}
 	path := filepath.Join(t.TempDir(), "log")
@@ -91,7 +91,9 @@ func TestReplayRefuses(t *testing.T) {
 		"truncated": {func(b []byte) []byte { return b[:1200] }, "beyond the end"},
 		"no entry":  {func(b []byte) []byte { return b[:512+512+1024] }, "entry 1 of 2"},
 		"short":     {func(b []byte) []byte { return b[:5] }, "EOF"},
-		"length":    {func(b []byte) []byte { b[512+24+7] = 0xff; return b }, "beyond the end"},
+		"length":    {func(b []byte) []byte { b[512+8+6] = 0xff; return b }, "no request"},
+		"sectors":   {func(b []byte) []byte { b[512+8+1] = 1; return b }, "beyond the end"},
+		"mark":      {func(b []byte) []byte { b[512+24] = 1; return b }, "mark"},
 	}
 	for name, tt := range tests {
 		b, err := os.ReadFile(good)
