@@ -8,7 +8,10 @@ var Aliases = map[string]any{
 	"recipe:bootloader-live": Recipe.BootloaderLive,
 	"recipe:demo-sysroot":    Recipe.DemoSysroot,
 	"recipe:ion-host":        Recipe.IonHost,
+	"recipe:libc-ion":        Recipe.LibcIon,
+	"recipe:modetest-calls":  Recipe.ModetestCalls,
 	"recipe:redoxfs-tool":    Recipe.RedoxfsTool,
+	"recipe:relibc-headers":  Recipe.RelibcHeaders,
 	// End of what is generated.
 	"drift":  Drift.Check,
 	"image":  Image.Build,

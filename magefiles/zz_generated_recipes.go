@@ -44,6 +44,11 @@ func (Recipe) Bootstrap(ctx context.Context, dryRun, k, offline *bool, j *int, p
 	return buildRecipe(ctx, "bootstrap", dryRun, k, offline, j, profile, backend, std)
 }
 
+// Cbindgen builds cbindgen: host tool: makes C headers of Rust declarations.
+func (Recipe) Cbindgen(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "cbindgen", dryRun, k, offline, j, profile, backend, std)
+}
+
 // Coreutils builds coreutils: uutils coreutils as one multicall program.
 func (Recipe) Coreutils(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "coreutils", dryRun, k, offline, j, profile, backend, std)
@@ -57,6 +62,11 @@ func (Recipe) Demo(ctx context.Context, dryRun, k, offline *bool, j *int, profil
 // DemoSysroot builds demo-sysroot: what the demo's programs are linked against: CRT objects and a small libc.
 func (Recipe) DemoSysroot(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "demo-sysroot", dryRun, k, offline, j, profile, backend, std)
+}
+
+// Helix builds helix: the Helix editor.
+func (Recipe) Helix(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "helix", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Initfs builds initfs: the real Redox initfs: everything that runs before the root file system is mounted.
@@ -74,6 +84,11 @@ func (Recipe) IonHost(ctx context.Context, dryRun, k, offline *bool, j *int, pro
 	return buildRecipe(ctx, "ion-host", dryRun, k, offline, j, profile, backend, std)
 }
 
+// Ipcd builds ipcd: channels, Unix domain sockets and shared memory between programs.
+func (Recipe) Ipcd(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "ipcd", dryRun, k, offline, j, profile, backend, std)
+}
+
 // Kernel builds kernel: the Redox kernel.
 func (Recipe) Kernel(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "kernel", dryRun, k, offline, j, profile, backend, std)
@@ -84,9 +99,34 @@ func (Recipe) Kibi(ctx context.Context, dryRun, k, offline *bool, j *int, profil
 	return buildRecipe(ctx, "kibi", dryRun, k, offline, j, profile, backend, std)
 }
 
+// Libc builds libc: the crate libc with our patches, in place of the registry's wherever a recipe says so.
+func (Recipe) Libc(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "libc", dryRun, k, offline, j, profile, backend, std)
+}
+
+// LibcIon builds libc-ion: the crate libc with our patches, in the version that Ion's nix compiles with.
+func (Recipe) LibcIon(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "libc-ion", dryRun, k, offline, j, profile, backend, std)
+}
+
 // Libm builds libm: the math library of the sysroot, in Rust.
 func (Recipe) Libm(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "libm", dryRun, k, offline, j, profile, backend, std)
+}
+
+// Modetest builds modetest: creates files by open(2) and says whether they have the mode that was asked for: what variadic calls have to hand on.
+func (Recipe) Modetest(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "modetest", dryRun, k, offline, j, profile, backend, std)
+}
+
+// ModetestCalls builds modetest-calls: what the files of modetest call, as an archive that is linked to nothing: for the test of patches/libc.
+func (Recipe) ModetestCalls(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "modetest-calls", dryRun, k, offline, j, profile, backend, std)
+}
+
+// Netutils builds netutils: network programs: dhcpd, dns, ifconfig, nc, ping.
+func (Recipe) Netutils(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "netutils", dryRun, k, offline, j, profile, backend, std)
 }
 
 // Ptyd builds ptyd: pseudo-terminals: what a login on the serial line runs in.
@@ -109,12 +149,17 @@ func (Recipe) Relibc(ctx context.Context, dryRun, k, offline *bool, j *int, prof
 	return buildRecipe(ctx, "relibc", dryRun, k, offline, j, profile, backend, std)
 }
 
+// RelibcHeaders builds relibc-headers: the C headers of relibc.
+func (Recipe) RelibcHeaders(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "relibc-headers", dryRun, k, offline, j, profile, backend, std)
+}
+
 // Synctest builds synctest: what images/boot/sync.toml runs in the guest: writes a file and calls sync().
 func (Recipe) Synctest(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "synctest", dryRun, k, offline, j, profile, backend, std)
 }
 
-// Sysroot builds sysroot: what programs are linked against: relibc, its CRT objects and the archives std asks for.
+// Sysroot builds sysroot: what programs are compiled and linked against: relibc, its CRT objects, its C headers and the archives std asks for.
 func (Recipe) Sysroot(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "sysroot", dryRun, k, offline, j, profile, backend, std)
 }
