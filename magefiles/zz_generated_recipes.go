@@ -64,6 +64,21 @@ func (Recipe) DemoSysroot(ctx context.Context, dryRun, k, offline *bool, j *int,
 	return buildRecipe(ctx, "demo-sysroot", dryRun, k, offline, j, profile, backend, std)
 }
 
+// Difftest builds difftest: differential tests: the same programs by LLVM and by Cranelift, to be run under the smoke kernel.
+func (Recipe) Difftest(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "difftest", dryRun, k, offline, j, profile, backend, std)
+}
+
+// DifftestDefects builds difftest-defects: one program for each defect of the Cranelift backend; see difftest/expected.toml.
+func (Recipe) DifftestDefects(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "difftest-defects", dryRun, k, offline, j, profile, backend, std)
+}
+
+// DifftestSysroot builds difftest-sysroot: what the differential tests are linked against: the demo's, and functions by either backend for the other to call.
+func (Recipe) DifftestSysroot(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "difftest-sysroot", dryRun, k, offline, j, profile, backend, std)
+}
+
 // Helix builds helix: the Helix editor.
 func (Recipe) Helix(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "helix", dryRun, k, offline, j, profile, backend, std)
