@@ -68,17 +68,40 @@ func (b Backends) Unknown(set recipe.Set, profile string) []string {
 	return unknown
 }
 
-// choose is the backend of one package of a step.
-func (b Backends) choose(r *recipe.Recipe, s *recipe.Step, pkg string) recipe.Backend {
+// choose is the backend of one package of a step. A choice for all leaves a step alone that is tied to LLVM.
+func (b Backends) choose(r *recipe.Recipe, s *recipe.Step, pkg string, tied bool) recipe.Backend {
 	for _, name := range []string{pkg, r.Name + "/" + s.Name, r.Name} {
 		if backend, ok := b.byName[name]; ok {
 			return backend
 		}
 	}
-	if b.other != "" && s.Backend != recipe.LLVM {
+	switch {
+	case tied:
+		return recipe.LLVM
+	case b.other != "":
 		return b.other
+	default:
+		return recipe.Cranelift
 	}
-	return s.BackendOrDefault()
+}
+
+// tied says whether a step has to be compiled by LLVM: its recipe says so, and what it needs is not all
+// there in the toolchain's Cranelift. A reason without needs holds for every toolchain.
+func (b *Builder) tied(s *recipe.Step) bool {
+	if s.Backend != recipe.LLVM {
+		return false
+	}
+	return len(s.Needs) == 0 || !b.Tools.Cranelift || b.lacking(s) != ""
+}
+
+// lacking is the first need of a step that the toolchain's Cranelift does not meet.
+func (b *Builder) lacking(s *recipe.Step) string {
+	for _, need := range s.Needs {
+		if _, lacks := b.Tools.CraneliftLacks[need]; lacks {
+			return need
+		}
+	}
+	return ""
 }
 
 // group is the packages of a step that share a backend.
@@ -92,7 +115,7 @@ type group struct {
 func (b *Builder) groups(r *recipe.Recipe, s *recipe.Step) ([]group, error) {
 	by := map[recipe.Backend]*group{}
 	for _, pkg := range s.Packages {
-		backend, err := b.available(r, s, b.Backends.choose(r, s, pkg))
+		backend, err := b.available(r, s, b.Backends.choose(r, s, pkg, b.tied(s)))
 		if err != nil {
 			return nil, err
 		}
@@ -136,12 +159,11 @@ func (b *Builder) available(r *recipe.Recipe, s *recipe.Step, want recipe.Backen
 
 // able refuses what Cranelift is known to fail at, before hours are lost on the way there.
 func (b *Builder) able(r *recipe.Recipe, s *recipe.Step) error {
-	for _, need := range s.Needs {
-		if problem, lacks := b.Tools.CraneliftLacks[need]; lacks {
-			return &UnableError{Toolchain: b.Tools.Name, Component: r.Name + "/" + s.Name, Need: need, Problem: problem}
-		}
+	need := b.lacking(s)
+	if need == "" {
+		return nil
 	}
-	return nil
+	return &UnableError{Toolchain: b.Tools.Name, Component: r.Name + "/" + s.Name, Need: need, Problem: b.Tools.CraneliftLacks[need]}
 }
 
 // UnableError says that Cranelift was asked for and cannot do what the component's sources need.

@@ -86,7 +86,9 @@ func reaches(n *graph.Node, id string) bool {
 }
 
 func TestBackendsOfTheRealInitfs(t *testing.T) {
-	b := newBuilder(t, nil)
+	b := newBuilder(t, func(o *Options) {
+		o.Tools.CraneliftLacks = map[string]string{recipe.Variadic: "no", recipe.AsmSym: "no", recipe.AsmObject: "no"}
+	})
 	for component, want := range map[string]recipe.Backend{"base/programs": recipe.Cranelift, "redoxfs/redoxfs": recipe.Cranelift, "relibc/relibc": recipe.LLVM, "bootstrap/lib": recipe.LLVM} {
 		name, step, _ := strings.Cut(component, "/")
 		s, _ := b.Recipes[name].Step(step)
@@ -144,14 +146,14 @@ func TestParseBackends(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := choice.choose(base, step, c.pkg); got != c.want {
+		if got := choice.choose(base, step, c.pkg, false); got != c.want {
 			t.Errorf("%q, %s: %s", c.text, c.pkg, got)
 		}
 	}
-	// What a recipe ties to LLVM is not moved by the wildcard.
+	// What is tied to LLVM is not moved by the wildcard.
 	relibc, _ := b.Recipes["relibc"].Step("relibc")
 	all, _ := ParseBackends("cranelift:*")
-	if all.choose(b.Recipes["relibc"], relibc, "relibc") != recipe.LLVM {
+	if all.choose(b.Recipes["relibc"], relibc, "relibc", true) != recipe.LLVM {
 		t.Error("the wildcard overruled a stated reason")
 	}
 	for _, bad := range []string{"gcc", "llvm:", "gcc:init"} {
@@ -308,5 +310,27 @@ func TestRelibcByCraneliftWhereItDefinesVariadicFunctions(t *testing.T) {
 	b := newBuilder(t, func(o *Options) { o.Backends = choice })
 	if _, err := b.Initfs("initfs"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWhatTiesAStepToLLVM(t *testing.T) {
+	needy := &recipe.Step{Backend: recipe.LLVM, Needs: []string{recipe.Variadic, recipe.AsmSym}}
+	for _, c := range []struct {
+		why   string
+		step  *recipe.Step
+		tools Tools
+		want  bool
+	}{
+		{"nothing does", &recipe.Step{}, Tools{Cranelift: true}, false},
+		{"a reason that no probe answers", &recipe.Step{Backend: recipe.LLVM}, Tools{Cranelift: true}, true},
+		{"every need is met", needy, Tools{Cranelift: true}, false},
+		{"one need is not", needy, Tools{Cranelift: true, CraneliftLacks: map[string]string{recipe.AsmSym: "undefined symbol"}}, true},
+		{"another is not, which it does not need", needy, Tools{Cranelift: true, CraneliftLacks: map[string]string{recipe.AsmObject: "lost"}}, false},
+		{"there is no Cranelift", needy, Tools{}, true},
+	} {
+		b := &Builder{Options: Options{Tools: c.tools}}
+		if got := b.tied(c.step); got != c.want {
+			t.Errorf("%s: %t", c.why, got)
+		}
 	}
 }

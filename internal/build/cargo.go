@@ -79,7 +79,7 @@ func (b *Builder) cargoNode(id string, r *recipe.Recipe, s *recipe.Step, g group
 			}
 			return out, err
 		}
-		b.provenance[n] = provenance{backend: string(g.backend), recipe: r}
+		b.provenance[n] = provenance{backend: string(g.backend), recipe: r, step: s}
 		return nil
 	})
 }
@@ -262,6 +262,9 @@ func (c *cargoRun) env() map[string]string {
 	}
 	flags, _ := c.jsonTargetFlags()
 	flags = append(flags, backendFlags(c.g.backend)...)
+	if c.s.RulesOrDefault() == "program" {
+		flags = append(flags, sizeFlags(c.g.backend)...)
+	}
 	if c.std != nil {
 		flags = append(flags, "--sysroot=%{root}/std")
 	}

@@ -93,6 +93,19 @@ func backendFlags(backend recipe.Backend) []string {
 	return nil
 }
 
+// sizeFlags make the programs of Cranelift smaller, measured in notes/2026-11-23-size.md. The reasons:
+//
+//	codegen-units=1     a function that two units use is not compiled twice
+//	share-generics      nor one that two crates use; rustc turns it off at opt-level 3 for inlining's sake, which
+//	                    Cranelift does not do
+//	icf=all             functions of the same code become one; Rust gives functions no identity
+func sizeFlags(backend recipe.Backend) []string {
+	if backend == recipe.Cranelift {
+		return []string{"-Ccodegen-units=1", "-Zshare-generics=yes", "-Clink-arg=--icf=all"}
+	}
+	return nil
+}
+
 // jsonTargetFlags are what rustc and cargo want before they read a JSON spec.
 func (b *Builder) jsonTargetFlags() (rustc, cargo []string) {
 	if b.Tools.RustcUnstable {

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"debug/elf"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,9 +19,10 @@ import (
 	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/initfs"
+	"github.com/pannous/redox-clif/internal/recipe"
 )
 
-const initfsVersion = 2
+const initfsVersion = 3
 
 // ImageName is the name of an image in the output of its node.
 const ImageName = "initfs.img"
@@ -46,27 +48,43 @@ func (b *Builder) Initfs(name string) (*graph.Node, error) {
 		return nil, err
 	}
 	return b.once(name+"/initfs", func(n *graph.Node) error {
+		var boot *FileRecord // set by Plan, which always comes before Run
 		n.Deps = uniqueNodes(append([]*graph.Node{stage}, nodesOf(bootstrap)...))
 		n.Memory = 64 << 20
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
-			e, _, err := b.find(in, bootstrap, r.Initfs.Bootstrap)
+			e, from, err := b.find(in, bootstrap, r.Initfs.Bootstrap)
 			if err != nil {
 				return nil, err
 			}
-			a := builtin("initfs", initfsVersion, fmt.Sprintf("layout=%d", r.Initfs.Version), fmt.Sprintf("max-size-mib=%d", r.Initfs.MaxSize))
+			// Not in its content, and in the manifest.
+			made := b.originOf(in, from, r, bootstrap[0].ref)
+			origin, err := json.Marshal(made)
+			if err != nil {
+				return nil, err
+			}
+			boot = &made
+			a := builtin("initfs", initfsVersion, fmt.Sprintf("layout=%d", r.Initfs.Version), fmt.Sprintf("max-size-mib=%d", r.Initfs.MaxSize), "bootstrap="+string(origin))
 			a.Platform = map[string]string{"target": b.Target, "elf-rules": checkVersion}
 			a.Inputs, err = b.inputRoot(map[string]cas.Digest{"stage": in[stage]}, map[string]cas.Entry{"bootstrap": e})
 			return a, err
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return b.packInitfs(ctx, job, initfs.Version(r.Initfs.Version), int64(r.Initfs.MaxSize)<<20)
+			return b.packInitfs(ctx, job, initfs.Version(r.Initfs.Version), int64(r.Initfs.MaxSize)<<20, boot)
 		}
 		return nil
 	})
 }
 
+// originOf is where a file that is in no stage comes from.
+func (b *Builder) originOf(in graph.Outputs, from *graph.Node, r *recipe.Recipe, ref recipe.Ref) FileRecord {
+	rec := (&stage{Builder: b, r: r}).provenanceOf(in, from, ref, "")
+	// What another recipe's manifest says besides is of its file, not of this one.
+	rec.Path, rec.Mode, rec.Size, rec.SHA256 = "", "", 0, ""
+	return rec
+}
+
 // packInitfs checks every program, writes the image and its manifest.
-func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs.Version, maxSize int64) (cas.Digest, error) {
+func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs.Version, maxSize int64, origin *FileRecord) (cas.Digest, error) {
 	dir, err := b.tempDir("initfs")
 	if err != nil {
 		return cas.Digest{}, err
@@ -107,7 +125,7 @@ func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	m.Image = &ImageRecord{Name: ImageName, Layout: int(version), Entry: entry, BootstrapSize: bootstrap.Size, BootstrapSHA256: bootstrap.Hash}
+	m.Image = &ImageRecord{Name: ImageName, Layout: int(version), Entry: entry, BootstrapSize: bootstrap.Size, BootstrapSHA256: bootstrap.Hash, Bootstrap: origin}
 	return b.storeImage(ctx, image, m)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -107,19 +108,30 @@ func (s *stage) stripNode(f recipe.File, places []resolved) (*graph.Node, error)
 		n.Deps = uniqueNodes(nodesOf(places))
 		n.Memory = 128 << 20
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
-			e, _, err := s.find(in, places, f.From)
+			e, from, err := s.find(in, places, f.From)
 			if err != nil {
 				return nil, err
 			}
 			if e.Dir || e.Link != "" {
 				return nil, fmt.Errorf("%q is no file to strip", f.From)
 			}
-			inputs, err := s.inputRoot(nil, map[string]cas.Entry{"in": e})
+			files := map[string]cas.Entry{"in": e}
+			// .comment stays: it names the compilers of everything that was linked in.
+			args := []string{objcopyPath, "--strip-" + f.Strip, "--keep-section=.comment"}
+			if note := s.note(in, from, places[0].ref); note != nil {
+				d, err := s.Store.PutBytes(note)
+				if err != nil {
+					return nil, err
+				}
+				files["note"] = cas.Entry{Digest: d}
+				args = append(args, "--add-section="+elfcheck.NoteSection+"=%{root}/note")
+			}
+			inputs, err := s.inputRoot(nil, files)
 			if err != nil {
 				return nil, err
 			}
 			return &action.Action{
-				Args: []string{stripPath, "--strip-" + f.Strip, "-o", "%{root}/out/stripped", "%{root}/in"},
+				Args: append(args, "%{root}/in", "%{root}/out/stripped"),
 				Env:  toolEnv(), Outputs: []string{"out/stripped"}, Platform: s.platform(), Inputs: inputs,
 			}, nil
 		}
@@ -135,6 +147,21 @@ func (s *stage) stripNode(f recipe.File, places []resolved) (*graph.Node, error)
 	})
 }
 
+// note is what a program will say of its own making, nil for what no compiler of ours made. Nothing in it depends on
+// the source's content, so that an edit that changes no code changes no program.
+func (s *stage) note(in graph.Outputs, from *graph.Node, ref recipe.Ref) []byte {
+	if ref.Recipe != "" {
+		return nil // has one from there
+	}
+	rec := s.provenanceOf(in, from, ref, "")
+	if rec.Backend == "" {
+		return nil
+	}
+	return elfcheck.Making{
+		Backend: rec.Backend, Compiler: rec.Compiler, Recipe: rec.Recipe, Source: rec.Source, Patches: rec.Patches, C: rec.C, Sysroot: rec.Sysroot,
+	}.Note().Encode()
+}
+
 // compose puts the staged tree and its manifest together, from digests alone.
 func (s *stage) compose(in graph.Outputs) (cas.Digest, error) {
 	m := &Manifest{Recipe: s.r.Name, Target: s.Target, Profile: s.Profile, Toolchain: s.Tools.Name, Spec: s.target}
@@ -147,6 +174,7 @@ func (s *stage) compose(in graph.Outputs) (cas.Digest, error) {
 	if err := filesInFiles(tree); err != nil {
 		return cas.Digest{}, err
 	}
+	s.sysroots(m)
 	text, err := m.finish()
 	if err != nil {
 		return cas.Digest{}, err

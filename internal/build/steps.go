@@ -76,12 +76,12 @@ type toolRun struct {
 // provenance of a linked or converted file is that of what went into it.
 func (t *toolRun) provenance(places [][]resolved) provenance {
 	if t.backend != "" {
-		return provenance{backend: string(t.backend), recipe: t.r}
+		return provenance{backend: string(t.backend), recipe: t.r, step: t.s}
 	}
 	for _, inputs := range places {
 		for _, p := range inputs {
 			if from, ok := t.Builder.provenance[p.node]; ok && from.backend != "" {
-				return provenance{backend: from.backend, recipe: t.r}
+				return provenance{backend: from.backend, recipe: t.r, step: from.step}
 			}
 		}
 	}
@@ -89,7 +89,7 @@ func (t *toolRun) provenance(places [][]resolved) provenance {
 }
 
 func (t *toolRun) needStd(n *graph.Node) (err error) {
-	if t.backend, err = t.available(t.r, t.s, t.Backends.choose(t.r, t.s, t.s.Name)); err != nil {
+	if t.backend, err = t.available(t.r, t.s, t.Backends.choose(t.r, t.s, t.s.Name, t.tied(t.s))); err != nil {
 		return err
 	}
 	if t.spec, err = t.Builder.spec(t.triple); err != nil {

@@ -253,8 +253,8 @@ func (s *Step) check() []fault {
 		faults = append(faults, at("backend")(`backend = "llvm" needs backend-reason: why Cranelift cannot build it`))
 	}
 	for i, need := range s.Needs {
-		if need != Variadic {
-			faults = append(faults, at("needs", strconv.Itoa(i))("%q is nothing that a backend is probed for (there is %s)", need, Variadic))
+		if !slices.Contains(Needs(), need) {
+			faults = append(faults, at("needs", strconv.Itoa(i))("%q is nothing that a backend is probed for (there are %s)", need, strings.Join(Needs(), ", ")))
 		}
 	}
 	if s.BuildStd && (s.Kind != "cargo" || s.Target == "host" || s.Std == "none") {

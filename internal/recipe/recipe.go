@@ -22,8 +22,15 @@ const (
 	LLVM Backend = "llvm"
 )
 
-// Variadic is the need of a step whose sources define C-variadic functions.
-const Variadic = "variadic-definition"
+// What the sources of a step may need of a backend beyond plain Rust.
+const (
+	Variadic  = "variadic-definition" // they define C-variadic functions
+	AsmSym    = "sym-operands-global" // their assembly names a private function
+	AsmObject = "asm-object"          // --emit obj of a crate that has assembly
+)
+
+// Needs lists them. Each is the name of a probe of the toolchain.
+func Needs() []string { return []string{Variadic, AsmSym, AsmObject} }
 
 // Recipe is one recipes/<name>/recipe.toml.
 type Recipe struct {
@@ -117,8 +124,8 @@ type Step struct {
 	// Backend is "cranelift" (the default) or "llvm" with a reason.
 	Backend Backend `toml:"backend"`
 	Reason  string  `toml:"backend-reason"`
-	// Needs is what the sources ask of a backend beyond plain Rust, by the names of the toolchain's
-	// probes: "variadic-definition" for a crate that defines C-variadic functions.
+	// Needs is what the sources ask of a backend beyond plain Rust, see [Needs]. Beside backend = "llvm" it is
+	// why: where the toolchain's Cranelift passes these probes, the step is not tied to LLVM.
 	Needs []string `toml:"needs"`
 
 	// For cargo. Dir is the manifest's folder in the source.

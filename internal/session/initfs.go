@@ -49,8 +49,8 @@ func (s *Session) InitfsList(image string, long bool) error {
 			rows = append(rows, []string{mode, fmt.Sprint(n.Size()), shown})
 			return nil
 		}
-		rec := made[name]
-		rows = append(rows, []string{mode, fmt.Sprint(n.Size()), fmt.Sprintf("0x%x", n.Offset), dash(rec.Backend), dash(compilerOf(n)), dash(rec.Recipe), shown, dash(rec.Source)})
+		said := madeBy(n, made[name])
+		rows = append(rows, []string{mode, fmt.Sprint(n.Size()), fmt.Sprintf("0x%x", n.Offset), dash(said.Backend), dash(said.Compiler), dash(said.Recipe), shown, dash(said.Source)})
 		return nil
 	})
 	if err != nil {
@@ -78,46 +78,73 @@ func dash(s string) string {
 	return s
 }
 
-// manifestFor reads the manifest beside an image when it is that image's: the digest decides.
-func manifestFor(image string) map[string]build.FileRecord {
-	records := map[string]build.FileRecord{}
+// imageManifest reads the manifest beside an image when it is that image's: the digest decides. nil without one.
+func imageManifest(image string) *build.Manifest {
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), "manifest.json"))
 	if err != nil {
-		return records
+		return nil
 	}
 	m, err := build.ReadManifest(text)
 	if err != nil || m.Image == nil {
-		return records
+		return nil
 	}
 	d, err := cas.DigestFile(image)
 	if err != nil || d.Hash != m.Image.SHA256 {
-		return records
+		return nil
 	}
-	for _, f := range m.Files {
-		records[f.Path] = f
+	return m
+}
+
+// manifestFor is the records of imageManifest, by path.
+func manifestFor(image string) map[string]build.FileRecord {
+	records := map[string]build.FileRecord{}
+	if m := imageManifest(image); m != nil {
+		for _, f := range m.Files {
+			records[f.Path] = f
+		}
 	}
 	return records
 }
 
-// compilerOf is what an ELF file's .comment section says.
-func compilerOf(n *initfs.Node) string {
+// madeBy is what an ELF file says of its own making. What it does not say (a file that is no program, an image
+// made elsewhere) is taken from the manifest that belongs to the image, if there is one.
+func madeBy(n *initfs.Node, rec build.FileRecord) elfcheck.Making {
+	said, _ := provenanceOf(n)
+	if said.Backend != "" {
+		return said
+	}
+	if rec.Backend != "" || said.Compiler == "" {
+		said.Compiler = rec.Compiler
+	}
+	said.Backend, said.Recipe, said.Source, said.Patches = rec.Backend, rec.Recipe, rec.Source, rec.Patches
+	said.C, said.Sysroot = rec.C, rec.Sysroot
+	return said
+}
+
+// provenanceOf reads our note of an ELF file and the code generators that .comment names. Without our note the
+// compiler is what .comment says.
+func provenanceOf(n *initfs.Node) (elfcheck.Making, []string) {
 	if n.Kind != initfs.File {
-		return ""
+		return elfcheck.Making{}, nil
 	}
 	b, err := contentBytes(n.Content)
 	if err != nil {
-		return ""
+		return elfcheck.Making{}, nil
 	}
 	p, err := elfcheck.ReadProvenance(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
-		return ""
+		return elfcheck.Making{}, nil
 	}
-	for _, c := range p.Comments {
-		if strings.Contains(c, "rustc") {
-			return c
+	said, ok := p.Making()
+	if !ok {
+		for _, c := range p.Comments {
+			if strings.Contains(c, "rustc") {
+				said.Compiler = c
+				break
+			}
 		}
 	}
-	return ""
+	return said, p.Compilers()
 }
 
 func contentBytes(c initfs.Content) ([]byte, error) {

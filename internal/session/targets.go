@@ -43,6 +43,9 @@ func (s *Session) showImage(ctx context.Context, built *Built) error {
 	if shares := backendShares(m); shares != "" {
 		s.say("compiled by %s", shares)
 	}
+	if m.Purity != nil {
+		s.say("purity: %s (`mage purity` lists what is not)", purityText(m.Purity))
+	}
 	return nil
 }
 

@@ -52,8 +52,10 @@ func (s *Session) tools(ctx context.Context) (build.Tools, error) {
 // craneliftLacks is what only some components need and this Cranelift cannot do.
 func (t *Toolchain) craneliftLacks() map[string]string {
 	lacks := map[string]string{}
-	if r := t.Caps.Can(toolchain.Cranelift, toolchain.Variadic); !r.OK {
-		lacks[recipe.Variadic] = r.Detail
+	for _, need := range recipe.Needs() {
+		if r := t.Caps.Can(toolchain.Cranelift, toolchain.Feature(need)); !r.OK {
+			lacks[need] = r.Detail
+		}
 	}
 	return lacks
 }

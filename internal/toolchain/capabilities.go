@@ -31,10 +31,11 @@ const (
 	SymGlobal Feature = "sym-operands-global" // sym operands of global_asm! naming a private function
 	F128      Feature = "f128-compare"        // comparing f128 beside compiler_builtins' own definitions
 	Variadic  Feature = "variadic-definition" // defining extern "C" fn f(n: i32, ...)
+	AsmObject Feature = "asm-object"          // --emit obj of a crate with asm is one object that has it
 )
 
 // Features lists them in the order they are shown.
-func Features() []Feature { return []Feature{Present, Asm, Sym, SymGlobal, F128, Variadic} }
+func Features() []Feature { return []Feature{Present, Asm, AsmObject, Sym, SymGlobal, F128, Variadic} }
 
 // Result is the outcome of one probe.
 type Result struct {

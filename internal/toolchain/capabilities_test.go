@@ -23,8 +23,8 @@ func measured() *Capabilities {
 		RustcUnstableForJSON: true, CargoJSONTargetSpec: true,
 		SoftFloatABI: map[string]string{"x86_64": "softfloat", "aarch64": "softfloat"},
 		Backends: map[Backend]map[Feature]Result{
-			LLVM: {Present: yes, Asm: yes, Sym: yes, SymGlobal: yes, F128: yes, Variadic: yes},
-			Cranelift: {Present: yes, Asm: yes, Sym: yes, SymGlobal: {Detail: "undefined symbol: callee"}, F128: yes,
+			LLVM: {Present: yes, Asm: yes, AsmObject: yes, Sym: yes, SymGlobal: yes, F128: yes, Variadic: yes},
+			Cranelift: {Present: yes, Asm: yes, AsmObject: {Detail: "undefined symbol: probe_label"}, Sym: yes, SymGlobal: {Detail: "undefined symbol: callee"}, F128: yes,
 				Variadic: {Detail: "Defining variadic functions is not yet supported by Cranelift"}},
 		},
 	}

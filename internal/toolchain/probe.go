@@ -25,7 +25,7 @@ var probes embed.FS
 
 // probeVersion is part of the cache key; raise it when a probe changes in a
 // way that its text does not show.
-const probeVersion = "1"
+const probeVersion = "2"
 
 // Probe measures a toolchain for the given target, or takes the measurement
 // from cacheDir when the same identity was probed for the same specification
@@ -232,6 +232,8 @@ func probeFile(feature Feature) string {
 		return "plain.rs"
 	case Asm:
 		return "asm.rs"
+	case AsmObject:
+		return "asm-object.rs"
 	case Sym:
 		return "sym.rs"
 	case SymGlobal:
@@ -255,9 +257,10 @@ func (p *prober) feature(ctx context.Context, backend Backend, feature Feature) 
 		p.toolchain.Rustc, "-Zcodegen-backend=" + string(backend), "--edition=2021", "-Cpanic=abort", "-Copt-level=1",
 		"-Zmetrics-dir=" + p.dir, // where rustc leaves its report when it crashes, instead of the working folder
 	}
-	// Not --emit obj: Cranelift puts asm into a second object, and rustc
-	// then loses both.
 	argv = append(argv, "-Zunstable-options", "--target="+p.json, "--crate-type=staticlib", "-o", archive)
+	if feature == AsmObject {
+		argv = append(argv, "--emit=obj")
+	}
 	if result, err := p.try(ctx, append(argv, stem+".rs")); err != nil || !result.OK {
 		return result, err
 	}

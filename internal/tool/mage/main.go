@@ -132,7 +132,7 @@ func targetArgs(bin string, inv mage.Invocation) []string {
 
 // optionalNames are the targets whose one word is optional, with the flag that takes it: to Mage a parameter that
 // may be left out is a flag, and a word behind such a target is the next target.
-var optionalNames = map[string]string{"toolchain:build": "-name=", "toolchain:pack": "-name="}
+var optionalNames = map[string]string{"toolchain:build": "-name=", "toolchain:pack": "-name=", "purity": "-of="}
 
 // namesAsFlags lets `toolchain:build NAME` be written like that.
 func namesAsFlags(args []string) []string {
