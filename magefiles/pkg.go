@@ -114,13 +114,13 @@ func (Pkg) Upgrade(ctx context.Context, root, image, repo *string, force, dryRun
 	return s.PkgUpgrade(ctx, pkgInstall(root, image, repo, force))
 }
 
-// Remove removes packages and what was installed only for them: pkg:remove A,B; -root=DIR or -image=IMG.
-func (Pkg) Remove(ctx context.Context, names string, root, image *string, dryRun *bool) error {
+// Remove removes packages and what was installed only for them: pkg:remove A,B; -root=DIR or -image=IMG; -force takes libraries that are still needed.
+func (Pkg) Remove(ctx context.Context, names string, root, image *string, force, dryRun *bool) error {
 	s, err := open(config.Flags{DryRun: dryRun})
 	if err != nil {
 		return err
 	}
-	return s.PkgRemove(ctx, names, session.PkgSystem{Root: text(root), Image: text(image)})
+	return s.PkgRemove(ctx, names, session.PkgSystem{Root: text(root), Image: text(image)}, isSet(force))
 }
 
 // Publish adds our packages to a signed repository in a folder: pkg:publish DIR -key=DIR; -recipes=A,B, or -dir=FOLDER -name=NAME -version=V -depends=A,B; -lzma2.

@@ -293,6 +293,14 @@ func (s *Store) CopyTo(ctx context.Context, d Digest, w io.Writer) error {
 	return nil
 }
 
+// Path is where an intact blob lies, for readers that check what they read themselves. Nobody may write there.
+func (s *Store) Path(d Digest) (string, error) {
+	if !s.Has(d) {
+		return "", &MissingError{Digest: d}
+	}
+	return s.path(d.Hash), nil
+}
+
 // drop removes a damaged blob and returns the error that says so.
 func (s *Store) drop(d Digest) error {
 	_ = os.Remove(s.path(d.Hash))

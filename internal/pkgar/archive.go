@@ -352,9 +352,10 @@ func (w *worker) unpackSpooled(ctx context.Context, i int, out io.Writer) (int64
 	if err != nil {
 		return 0, err
 	}
-	defer func() {
-		_ = spool.Close() // it is removed anyway
-		_ = os.Remove(spool.Name())
-	}()
+	defer spool.Close()
+	// Nothing of it is left, however this process ends.
+	if err := os.Remove(spool.Name()); err != nil {
+		return 0, err
+	}
 	return w.unpack(ctx, i, io.MultiWriter(spool, out), spool)
 }

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/sync/errgroup"
 	"lukechampine.com/blake3"
 )
@@ -33,38 +32,19 @@ type CreateResult struct {
 	EmptyDirs []string // folders that the archive cannot record, sorted
 }
 
-// CreateFile writes an archive of the folder dir to the file name, which appears, or is replaced, when it is complete.
+// CreateFile writes an archive of the folder dir to the file name, which appears, or is replaced, when it is complete. A process
+// that is killed leaves at most a file .NAME-*, which the next CreateFile of the same name removes.
 func CreateFile(ctx context.Context, name, dir string, opt CreateOptions) (*CreateResult, error) {
-	if opt.NoSync {
-		return createUnsynced(ctx, name, dir, opt)
-	}
-	out, err := renameio.NewPendingFile(name, renameio.WithPermissions(0o644))
+	out, err := newPending(name)
 	if err != nil {
 		return nil, err
 	}
-	defer out.Cleanup()
-	result, err := Create(ctx, out, dir, opt)
-	if err != nil {
-		return nil, err
-	}
-	return result, out.CloseAtomicallyReplace()
-}
-
-// createUnsynced is CreateFile without waiting for the disk, which renameio always does.
-func createUnsynced(ctx context.Context, name, dir string, opt CreateOptions) (*CreateResult, error) {
-	out, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return nil, err
-	}
-	result, err := Create(ctx, out, dir, opt)
+	result, err := Create(ctx, out.File, dir, opt)
 	if err == nil {
-		err = out.Chmod(0o644)
-	}
-	if err = errors.Join(err, out.Close()); err == nil {
-		err = os.Rename(out.Name(), name)
+		err = out.commit(name, opt.NoSync)
 	}
 	if err != nil {
-		return nil, errors.Join(err, os.Remove(out.Name()))
+		return nil, errors.Join(err, out.discard())
 	}
 	return result, nil
 }

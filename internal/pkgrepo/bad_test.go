@@ -3,15 +3,18 @@ package pkgrepo
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
 
@@ -33,23 +36,31 @@ func misbehaving(t *testing.T, dir string, do func(w http.ResponseWriter, r *htt
 	return server
 }
 
-// left lists the files of the cache that look like archives.
+// left lists what is in the cache: verified archives, and downloads that did not come to their ends.
 func left(t *testing.T, c *Client) (done, parts []string) {
 	t.Helper()
-	all, err := filepath.Glob(filepath.Join(c.config.CacheDir, "pkgar", "*"))
+	refs, err := c.archives.References()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range all {
-		info, err := os.Stat(name)
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case strings.HasSuffix(name, ".pkgar"):
-			done = append(done, name)
-		default:
-			parts = append(parts, fmt.Sprintf("%s (%d bytes)", name, info.Size()))
+	for _, r := range refs {
+		done = append(done, r.Name())
+	}
+	partial, err := c.archives.Partials()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range partial {
+		parts = append(parts, fmt.Sprintf("%s (%d bytes)", p.file, p.Size))
+	}
+	err = c.archives.Store.Walk(func(d cas.Digest, _ fs.FileInfo) error {
+		if !slices.ContainsFunc(refs, func(r Reference) bool { return r.Blob == d }) {
+			t.Errorf("blob %v belongs to nothing", d)
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return done, parts
 }
@@ -245,10 +256,10 @@ func TestBadPart(t *testing.T) {
 			}
 			hash, _ := plan.Packages[0].TableHash()
 			d := download{c: client, hash: hash, key: testKey(t, 1).Public()}
-			if err := os.MkdirAll(filepath.Join(client.config.CacheDir, "pkgar"), 0o755); err != nil {
+			if err := os.MkdirAll(client.archives.parts(), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(client.config.CacheDir, "pkgar", d.base()+".part"), part, 0o644); err != nil {
+			if err := os.WriteFile(client.archives.partOf(d.base()), part, 0o644); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := client.Fetch(bg, plan); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
 
@@ -43,11 +44,12 @@ type Repo struct {
 	Key *pkgar.PublicKey
 }
 
-// Config says what a client works with. Repos, Target, CacheDir and PinFile are required.
+// Config says what a client works with. Repos, Target, Store, CacheDir and PinFile are required.
 type Config struct {
 	Repos    []Repo // in order of preference
 	Target   string // for example "aarch64-unknown-redox"
-	CacheDir string // descriptions and verified archives; may be shared by several processes
+	Store    *cas.Store
+	CacheDir string // descriptions, partial downloads, and which blobs of Store are archives; may be shared by several processes
 	PinFile  string // pinned keys, a TOML file
 	Offline  bool   // use the cache only
 
@@ -68,9 +70,10 @@ type Config struct {
 
 // Client reads repositories. It is safe for concurrent use.
 type Client struct {
-	config Config
-	pins   pinFile
-	repos  []*repo
+	config   Config
+	pins     pinFile
+	archives Archives
+	repos    []*repo
 }
 
 // repo is a repository with its places and, once it is known, its key.
@@ -84,8 +87,8 @@ type repo struct {
 
 // New checks the configuration. It touches neither network nor disk.
 func New(config Config) (*Client, error) {
-	if config.Target == "" || config.CacheDir == "" || config.PinFile == "" || len(config.Repos) == 0 {
-		return nil, errors.New("repositories, target, cache folder and file of pinned keys are required")
+	if config.Target == "" || config.Store == nil || config.CacheDir == "" || config.PinFile == "" || len(config.Repos) == 0 {
+		return nil, errors.New("repositories, target, store, cache folder and file of pinned keys are required")
 	}
 	if strings.ContainsAny(config.Target, "/\\") || config.Target == "." || config.Target == ".." {
 		return nil, fmt.Errorf("target %q is not a name", config.Target)
@@ -105,7 +108,7 @@ func New(config Config) (*Client, error) {
 	if config.Attempts == 0 {
 		config.Attempts = 3
 	}
-	c := &Client{config: config, pins: pinFile(config.PinFile)}
+	c := &Client{config: config, pins: pinFile(config.PinFile), archives: Archives{Store: config.Store, Dir: config.CacheDir}}
 	return c, c.addRepos()
 }
 

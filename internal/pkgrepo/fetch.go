@@ -9,19 +9,17 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
-	"time"
 
-	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
 
 // Fetched is a package with its verified archive.
 type Fetched struct {
 	Resolved
-	File string          // path in the cache; empty for a metapackage
+	File string          // path of a blob in the cache, not to be written to; empty for a metapackage
 	Key  pkgar.PublicKey // signs the archive; zero for a metapackage
 }
 
@@ -90,58 +88,37 @@ type download struct {
 	network int64 // announced size of the archive
 }
 
-func (d *download) base() string { return fmt.Sprintf("%v-%.16s.pkgar", d.hash, d.key.String()) }
-
 // get is the path of the verified archive in the cache.
 func (d *download) get(ctx context.Context) (string, error) {
-	dir := filepath.Join(d.c.config.CacheDir, "pkgar")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	done, part := filepath.Join(dir, d.base()), filepath.Join(dir, d.base()+".part")
-	if ok, err := d.cached(ctx, done); ok || err != nil {
-		return done, err
+	if path, err := d.cached(ctx); path != "" || err != nil {
+		return path, err
 	}
 	if d.c.config.Offline {
 		return "", ErrOffline
 	}
-	lock, err := lockPart(ctx, part)
+	part := d.archives().partOf(d.base())
+	// The lock is on the partial file itself, which goes away with it.
+	lock, err := lockfile.Wait(ctx, part, func() {})
 	if err != nil {
 		return "", fmt.Errorf("lock the download: %w", err)
 	}
-	defer lock.Close()
-	if ok, err := d.cached(ctx, done); ok || err != nil { // another process was faster
-		return done, errors.Join(err, removeEmpty(part))
+	defer lock.Release()
+	if path, err := d.cached(ctx); path != "" || err != nil { // another process was faster
+		return path, errors.Join(err, removeEmpty(part))
 	}
 	if err := d.toPart(ctx, part); err != nil {
 		return "", errors.Join(err, removeEmpty(part))
 	}
-	if err := os.Rename(part, done); err != nil {
+	path, err := d.archives().put(ctx, d.base(), part)
+	if err != nil {
 		return "", err
 	}
-	return done, syncDir(dir)
+	return path, os.Remove(part)
 }
 
-// lockPart locks the partial file itself. While it waited, the file may have been renamed or removed by whoever had the lock;
-// then the lock is on a file that nobody uses any more, and has to be taken again.
-func lockPart(ctx context.Context, part string) (*flock.Flock, error) {
-	for {
-		lock := flock.New(part, flock.SetPermissions(0o644))
-		if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {
-			return nil, err
-		}
-		locked, err := lock.Stat()
-		if err != nil {
-			return nil, errors.Join(err, lock.Close())
-		}
-		if named, err := os.Stat(part); err == nil && os.SameFile(locked, named) {
-			return lock, nil
-		}
-		if err := lock.Close(); err != nil {
-			return nil, err
-		}
-	}
-}
+func (d *download) archives() Archives { return d.c.archives }
+
+func (d *download) base() string { return archiveName(d.hash, d.key) }
 
 // removeEmpty removes a partial file in which nothing is worth keeping.
 func removeEmpty(part string) error {
@@ -152,24 +129,22 @@ func removeEmpty(part string) error {
 	return os.Remove(part)
 }
 
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
+// cached is the path of the archive in the cache after a check of all of it, and "" if it is not there. A damaged one is removed.
+func (d *download) cached(ctx context.Context) (string, error) {
+	path, err := d.archives().path(d.base())
+	if path == "" || err != nil {
+		return "", err
 	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// cached checks the archive in the cache; a damaged one is removed.
-func (d *download) cached(ctx context.Context, file string) (bool, error) {
-	err := d.verify(ctx, file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+	err = d.verify(ctx, path)
+	switch {
+	case err == nil:
+		return path, nil
+	case ctx.Err() != nil:
+		return "", err
+	case errors.Is(err, fs.ErrNotExist): // collected meanwhile
+		return "", nil
 	}
-	if err != nil && ctx.Err() == nil {
-		return false, os.Remove(file)
-	}
-	return err == nil, err
+	return "", d.archives().forget(d.base())
 }
 
 // verify reads a whole archive.

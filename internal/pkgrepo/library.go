@@ -70,6 +70,27 @@ func (c *Client) CheckLibraries(ctx context.Context, fetched []Fetched, have fun
 	return joined(append(all, err))
 }
 
+// Libraries are the names of all libraries that packages bring. A package whose archive cannot be read brings none.
+func Libraries(fetched []Fetched) map[string]bool {
+	provided := map[string]bool{}
+	for i := range fetched {
+		if fetched[i].IsMeta() {
+			continue
+		}
+		a, err := fetched[i].Open()
+		if err != nil {
+			continue
+		}
+		for j := range a.Entries {
+			if isLibrary(a.Entries[j].Path) {
+				provided[path.Base(a.Entries[j].Path)] = true
+			}
+		}
+		_ = a.Close() // it was only read
+	}
+	return provided
+}
+
 // libraries adds the libraries of a package to provided and lists what its programs need.
 func libraries(ctx context.Context, f *Fetched, provided map[string]bool) ([]*MissingLibraryError, error) {
 	a, err := f.Open()
@@ -81,10 +102,11 @@ func libraries(ctx context.Context, f *Fetched, provided map[string]bool) ([]*Mi
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		_ = spool.Close() // it is removed anyway
-		_ = os.Remove(spool.Name())
-	}()
+	defer spool.Close()
+	// Nothing of it is left, however this process ends.
+	if err := os.Remove(spool.Name()); err != nil {
+		return nil, err
+	}
 	var list []*MissingLibraryError
 	for i := range a.Entries {
 		e := &a.Entries[i]
@@ -217,7 +239,7 @@ func (c *Client) head(ctx context.Context, r *repo, name Name, blake3 string) (*
 		return nil, err
 	}
 	d := &download{c: c, repo: r, name: name, hash: hash, key: key}
-	cached := filepath.Join(c.config.CacheDir, "heads", d.base()+"_head")
+	cached := filepath.Join(c.config.CacheDir, "heads", d.base()+".pkgar_head")
 	if data, err := os.ReadFile(cached); err == nil {
 		if head, err := pkgar.ReadHead(bytes.NewReader(data), int64(len(data)), pkgar.Options{Key: &key}); err == nil && head.TableHash == hash {
 			return head, nil

@@ -54,6 +54,9 @@ func Publish(ctx context.Context, dir, target string, key pkgar.SecretKey, packa
 		return nil, fmt.Errorf("lock the repository: %w", err)
 	}
 	defer lock.Close()
+	if err := sweepPublished(folder); err != nil {
+		return nil, err
+	}
 	if err := publishKey(filepath.Join(dir, KeyFile), key.Public()); err != nil {
 		return nil, err
 	}
@@ -77,6 +80,25 @@ func Publish(ctx context.Context, dir, target string, key pkgar.SecretKey, packa
 	_, err = writeChanged(filepath.Join(folder, "repo.toml"), index.TOML())
 	return list, err
 }
+
+// sweepPublished removes what a killed run left half-written; the repository is locked.
+func sweepPublished(folder string) error {
+	for _, pattern := range []string{"*.pkgar" + newSuffix, ".*.pkgar" + newSuffix + "-*", ".*.toml[0-9]*"} {
+		left, err := filepath.Glob(filepath.Join(folder, pattern))
+		if err != nil {
+			return err
+		}
+		for _, file := range left {
+			if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// newSuffix ends the name of an archive that may replace a published one.
+const newSuffix = ".new"
 
 func checkPublishing(target string, key pkgar.SecretKey, packages []Publishing) error {
 	if key.IsZero() {
@@ -148,7 +170,7 @@ func publishArchive(ctx context.Context, folder, target string, key pkgar.Secret
 		return out, nil
 	}
 	file := filepath.Join(folder, string(p.Name)+".pkgar")
-	fresh := file + ".new"
+	fresh := file + newSuffix
 	result, err := pkgar.CreateFile(ctx, fresh, p.Tree, pkgar.CreateOptions{Key: key, Arch: p.Arch, Packaging: p.Packaging})
 	if err != nil {
 		return out, err

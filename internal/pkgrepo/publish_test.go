@@ -72,6 +72,29 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// TestPublishSweeps removes what a killed run left, and keeps what is published.
+func TestPublishSweeps(t *testing.T) {
+	dir := t.TempDir()
+	publish(t, dir, 1, pkg(t, "vim"))
+	for _, name := range []string{"nano.pkgar.new", ".nano.pkgar.new-123", ".vim.toml123"} {
+		if err := os.WriteFile(filepath.Join(dir, target, name), []byte("half"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish(t, dir, 1, pkg(t, "vim"))
+	entries, err := os.ReadDir(filepath.Join(dir, target))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if diff := cmp.Diff([]string{"repo.toml", "vim.pkgar", "vim.toml"}, left); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestPublishKeepsOutdated(t *testing.T) {
 	dir := t.TempDir()
 	publish(t, dir, 1, pkg(t, "vim"))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
 
@@ -89,7 +90,11 @@ func sample(t testing.TB, key byte) string {
 func testClient(t testing.TB, change func(*Config), repos ...string) *Client {
 	t.Helper()
 	dir := t.TempDir()
-	config := Config{Target: target, CacheDir: filepath.Join(dir, "cache"), PinFile: filepath.Join(dir, "state/keys.toml"), Stall: 2 * time.Second,
+	store, err := cas.Open(filepath.Join(dir, "cas"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := Config{Target: target, Store: store, CacheDir: filepath.Join(dir, "cache"), PinFile: filepath.Join(dir, "state/keys.toml"), Stall: 2 * time.Second,
 		Now: func() time.Time { return testNow }, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
 	for i, r := range repos {
 		config.Repos = append(config.Repos, Repo{Name: fmt.Sprintf("repo%d", i), URL: r})
@@ -340,6 +345,9 @@ func TestOffline(t *testing.T) {
 		t.Fatal(err)
 	}
 	data[len(data)-1] ^= 1
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(file, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -352,7 +360,7 @@ func TestOffline(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	good := Config{Target: target, CacheDir: "/c", PinFile: "/p", Repos: []Repo{{URL: "/r"}}}
+	good := Config{Target: target, Store: &cas.Store{}, CacheDir: "/c", PinFile: "/p", Repos: []Repo{{URL: "/r"}}}
 	for name, c := range map[string]struct {
 		change func(*Config)
 		want   string
@@ -364,6 +372,7 @@ func TestConfig(t *testing.T) {
 		"http":          {func(c *Config) { c.Repos[0].URL = "http://example.org/pkg" }, "use https"},
 		"ftp mirror":    {func(c *Config) { c.Repos[0].Mirrors = []string{"ftp://example.org/pkg"} }, `"ftp" is not a scheme`},
 		"relative":      {func(c *Config) { c.Repos[0].URL = "repo" }, "has to be absolute"},
+		"no store":      {func(c *Config) { c.Store = nil }, "required"},
 		"no target":     {func(c *Config) { c.Target = "" }, "required"},
 		"target path":   {func(c *Config) { c.Target = "../x" }, "is not a name"},
 		"the same name": {func(c *Config) { c.Repos = []Repo{{URL: "https://a.org/1"}, {URL: "https://a.org/2"}} }, `two repositories are named "a.org"`},

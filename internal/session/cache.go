@@ -31,6 +31,7 @@ var cacheFolders = []struct{ name, holds string }{
 	{"sources", "fetched repositories and archives"},
 	{"cargo-home", "crates that cargo downloaded"},
 	{"toolchains", "what is known of toolchains"},
+	{"pkg", "keys and lists of package repositories, and unfinished downloads"},
 	{"rust", "toolchains built from sources, and the folders they were built in"},
 }
 
@@ -47,7 +48,7 @@ func (s *Session) CacheStats(ctx context.Context) error {
 		rows = append(rows, []string{f.name, fmt.Sprint(n), ui.Bytes(size), f.holds})
 	}
 	rows = append(rows, []string{"total", "", ui.Bytes(total), s.Config.Cache})
-	if err := ui.Table(s.Streams.Out, rows); err != nil {
+	if err := errors.Join(ui.Table(s.Streams.Out, rows), s.archiveStats()); err != nil {
 		return err
 	}
 	return s.workStats(ctx)
@@ -137,8 +138,13 @@ func (s *Session) CacheVerify(ctx context.Context) error {
 			return err
 		}
 	}
-	if n := len(damaged) + incomplete + spoilt; n > 0 {
-		return fmt.Errorf("%d damaged blobs, %d incomplete and %d damaged results were dropped; the next build makes them again", len(damaged), incomplete, spoilt)
+	packages, err := s.verifyArchives()
+	if err != nil {
+		return err
+	}
+	if n := len(damaged) + incomplete + spoilt + packages; n > 0 {
+		return fmt.Errorf("%d damaged blobs, %d incomplete and %d damaged results and %d packages were dropped; the next build makes them again, or fetches them",
+			len(damaged), incomplete, spoilt, packages)
 	}
 	fmt.Fprintf(s.Streams.Out, "%d blobs and %d results are whole\n", count, results)
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -42,7 +43,7 @@ func (s *Session) CacheGC(ctx context.Context, bounds Bounds) error {
 func (s *Session) collect(ctx context.Context, bounds Bounds, now time.Time) error {
 	c := &collection{Session: s, bounds: bounds, now: now, pinned: map[cas.Digest]bool{}, kept: map[string]bool{},
 		refs: map[cas.Digest]int{}, blobs: map[string]blob{}}
-	for _, step := range []func(context.Context) error{c.pinHistory, c.readResults, c.readBlobs, c.readWork, c.readBuilt, c.evict, c.dropBlobs} {
+	for _, step := range []func(context.Context) error{c.pinHistory, c.readResults, c.readBlobs, c.readArchives, c.readWork, c.readBuilt, c.evict, c.dropBlobs} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -69,6 +70,7 @@ type collection struct {
 	total  int64
 
 	results, folders, dropped, inUse int
+	archives, partials               int
 	freed                            int64
 }
 
@@ -77,7 +79,8 @@ type blob struct {
 	stored time.Time
 }
 
-// item is something that can go: a result with its blobs, a work folder, or what is left of building a toolchain.
+// item is something that can go: a result or a package with its blobs, a work folder, an unfinished download, or what is left of
+// building a toolchain.
 type item struct {
 	used   time.Time
 	action cas.Digest
@@ -85,7 +88,10 @@ type item struct {
 	broken bool
 	folder *execroot.Lasting
 	built  *rustbuild.Item
-	size   int64 // of a folder
+	size   int64 // of a folder or a download
+
+	archive *pkgrepo.Reference
+	partial *pkgrepo.Partial
 }
 
 // pinHistory pins what the last builds of this checkout, of all targets and profiles, consist of:
@@ -190,20 +196,31 @@ func (c *collection) evictOne(it *item) error {
 	if it.built != nil {
 		return c.evictBuilt(it)
 	}
+	if it.archive != nil {
+		return c.evictArchive(it)
+	}
+	if it.partial != nil {
+		return c.evictPartial(it)
+	}
 	if c.kept[it.action.Hash] && !it.broken {
 		return nil
 	}
 	c.results++
+	c.release(it)
+	if c.Config.DryRun {
+		return nil
+	}
+	return c.Actions.Forget(it.action)
+}
+
+// release counts that an item's blobs have one user less.
+func (c *collection) release(it *item) {
 	for _, d := range it.blobs {
 		c.refs[d]--
 		if b, ok := c.blobs[d.Hash]; ok && c.mayDrop(d, b) {
 			c.total -= b.size
 		}
 	}
-	if c.Config.DryRun {
-		return nil
-	}
-	return c.Actions.Forget(it.action)
 }
 
 func (c *collection) evictFolder(it *item) error {
@@ -253,6 +270,7 @@ func (c *collection) report() error {
 		verb = "would remove"
 	}
 	fmt.Fprintf(c.Streams.Out, "%s %d results, %d blobs and %d work folders: %s; %s stay\n", verb, c.results, c.dropped, c.folders, ui.Bytes(c.freed), ui.Bytes(c.total))
+	c.reportArchives(verb)
 	if c.inUse > 0 {
 		fmt.Fprintf(c.Streams.Out, "%d work folders are in use and stay\n", c.inUse)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/config"
 	disk "github.com/pannous/redox-clif/internal/image"
 )
@@ -26,7 +27,11 @@ func imageCheckout(t *testing.T, files map[string]string) *Session {
 			t.Fatal(err)
 		}
 	}
-	return &Session{Config: &config.Config{Root: root, Target: config.DefaultTarget}, Streams: Streams{Out: &strings.Builder{}, Err: os.Stderr}}
+	store, err := cas.Open(filepath.Join(root, "cache", "cas"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Session{Config: &config.Config{Root: root, Target: config.DefaultTarget}, Store: store, Streams: Streams{Out: &strings.Builder{}, Err: os.Stderr}}
 }
 
 // The descriptions and boot tests of the repository are read as a user's would be.

@@ -24,6 +24,7 @@ func pkgHint(err error) string {
 	var format *pkgar.FormatError
 	var library *pkgrepo.MissingLibraryError
 	var removal *pkgrepo.RemovalError
+	var lost *lostLibraryError
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist):
 		return ""
@@ -37,6 +38,8 @@ func pkgHint(err error) string {
 		return "the file is damaged or forged: get it again from its source"
 	case errors.As(err, &library):
 		return "name the package that has it as well; -force installs all the same"
+	case errors.As(err, &lost):
+		return "remove what needs it as well; -force goes on all the same"
 	case errors.As(err, &removal):
 		return removalHint(removal)
 	case errors.Is(err, pkgrepo.ErrOffline):

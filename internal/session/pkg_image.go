@@ -22,6 +22,9 @@ func (s *Session) onImage(ctx context.Context, path string, sys *system, do func
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("%w; `mage image` builds one, and -root=DIR takes a folder", err)
 	}
+	if s.Config.DryRun {
+		return s.onCopy(ctx, path, sys, do)
+	}
 	return s.edit(ctx, path, func(e *disk.Editor) error {
 		// One folder for each image, so that the next run removes what a killed one has left; the editor's lock is the folder's as well.
 		dir := filepath.Join(s.pkgOut(), fmt.Sprintf(".image-%.12x", sha256.Sum256([]byte(e.Path))))
@@ -30,7 +33,7 @@ func (s *Session) onImage(ctx context.Context, path string, sys *system, do func
 		}
 		defer os.RemoveAll(dir)
 		sys.name, sys.root, sys.private = s.relative(e.Path), filepath.Join(dir, "root"), true
-		before, err := copyOut(ctx, e, sys.root)
+		before, err := copyOut(ctx, e.Tool, e.Path, sys.root)
 		if err != nil {
 			return fmt.Errorf("%s: reading its files: %w", sys.name, err)
 		}
@@ -48,9 +51,26 @@ func (s *Session) onImage(ctx context.Context, path string, sys *system, do func
 	})
 }
 
+// onCopy lets do look at a copy of an image's files, for -dryrun: nothing is built, and the image is only read.
+func (s *Session) onCopy(ctx context.Context, path string, sys *system, do func(*system) error) error {
+	if _, err := os.Stat(s.toolPath()); err != nil {
+		return fmt.Errorf("%w; -dryrun builds nothing, and only %s can read images: `mage recipe:build %s`", err, toolRecipe, toolRecipe)
+	}
+	dir, clean, err := s.pkgScratch("image")
+	if err != nil {
+		return err
+	}
+	defer clean()
+	sys.name, sys.root, sys.private = s.relative(path), filepath.Join(dir, "root"), true
+	if _, err := copyOut(ctx, s.toolPath(), path, sys.root); err != nil {
+		return fmt.Errorf("%s: reading its files: %w", sys.name, err)
+	}
+	return do(sys)
+}
+
 // copyOut copies the files of an image to a folder that is not there yet.
-func copyOut(ctx context.Context, e *disk.Editor, dir string) (map[string]hostFile, error) {
-	v, err := disk.Volume(e.Tool, e.Path)
+func copyOut(ctx context.Context, tool, image, dir string) (map[string]hostFile, error) {
+	v, err := disk.Volume(tool, image)
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,11 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"regexp"
 	"strings"
 
@@ -143,6 +141,9 @@ func (s *Session) installPlan(ctx context.Context, c *pkgrepo.Client, sys *syste
 		if err := c.CheckLibraries(ctx, fetched, have); err != nil {
 			return fmt.Errorf("%s is as it was: %w", sys.name, alone(err))
 		}
+		if err := sys.keepsLibraries(ctx, namesOf(fetched), pkgrepo.Libraries(fetched)); err != nil {
+			return fmt.Errorf("%s is as it was: %w", sys.name, alone(err))
+		}
 	}
 	applied, err := sys.apply(ctx, pkgrepo.Change{Install: fetched, Force: force})
 	if err != nil {
@@ -153,8 +154,9 @@ func (s *Session) installPlan(ctx context.Context, c *pkgrepo.Client, sys *syste
 	return nil
 }
 
-// PkgRemove removes packages and those that were installed only for them.
-func (s *Session) PkgRemove(ctx context.Context, names string, where PkgSystem) error {
+// PkgRemove removes packages and those that were installed only for them. Unless force is set, nothing is removed that has a
+// library which a program that stays needs.
+func (s *Session) PkgRemove(ctx context.Context, names string, where PkgSystem, force bool) error {
 	unwanted, err := packageNames(names)
 	if err != nil {
 		return err
@@ -167,6 +169,11 @@ func (s *Session) PkgRemove(ctx context.Context, names string, where PkgSystem) 
 		gone, err := state.Remove(unwanted)
 		if err != nil {
 			return wayOut(fmt.Errorf("%s is as it was: %w", sys.name, alone(err)))
+		}
+		if !force {
+			if err := sys.keepsLibraries(ctx, gone, nil); err != nil {
+				return wayOut(fmt.Errorf("%s is as it was: %w", sys.name, alone(err)))
+			}
 		}
 		if s.Config.DryRun {
 			fmt.Fprintln(s.Streams.Out, joinNames(gone))
@@ -254,63 +261,6 @@ func (sys *system) state() (*pkgrepo.State, error) {
 		return nil, fmt.Errorf("%s: %s: %w", sys.name, pkgrepo.StateFile, err)
 	}
 	return state, nil
-}
-
-// libraryDirs are where the system's dynamic linker looks.
-var libraryDirs = []string{"lib", "usr/lib"}
-
-// libraries tells which libraries the system has and keeps when packages come: what only an older version of one of them brought
-// does not count.
-func (sys *system) libraries(coming []pkgrepo.Fetched) (have func(string) bool, err error) {
-	r, err := sys.open()
-	if err != nil {
-		return nil, err
-	}
-	there := map[string]bool{}
-	if r == nil {
-		return func(string) bool { return false }, nil
-	}
-	defer r.Close()
-	leaving, err := sys.filesOf(r, coming)
-	if err != nil {
-		return nil, err
-	}
-	for _, dir := range libraryDirs {
-		entries, err := fs.ReadDir(r.FS(), dir)
-		if err != nil {
-			continue // not there, or a link out of the system
-		}
-		for _, e := range entries {
-			if !leaving[path.Join(dir, e.Name())] {
-				there[e.Name()] = true
-			}
-		}
-	}
-	return func(library string) bool { return there[library] }, nil
-}
-
-// filesOf are the paths of the installed versions of packages.
-func (sys *system) filesOf(r *os.Root, packages []pkgrepo.Fetched) (map[string]bool, error) {
-	paths := map[string]bool{}
-	for i := range packages {
-		file := pkgrepo.HeadFile(packages[i].Name)
-		data, err := r.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", sys.name, err)
-		}
-		// It was verified when it was installed.
-		head, err := pkgar.ReadHead(bytes.NewReader(data), int64(len(data)), pkgar.Options{Insecure: true})
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", sys.name, file, err)
-		}
-		for _, e := range head.Entries {
-			paths[e.Path] = true
-		}
-	}
-	return paths, nil
 }
 
 // inTheWay knows pkgrepo's words for files that -force replaces.

@@ -156,7 +156,7 @@ func (s *Session) pkgClient(repo string) (*pkgrepo.Client, error) {
 		return nil, err
 	}
 	client, err := pkgrepo.New(pkgrepo.Config{
-		Repos: repos, Target: s.pkgTarget(), CacheDir: s.pkgCache(), PinFile: s.pinFile(), Offline: s.Config.Offline, Progress: s.pkgProgress(),
+		Repos: repos, Target: s.pkgTarget(), Store: s.Store, CacheDir: s.pkgCache(), PinFile: s.pinFile(), Offline: s.Config.Offline, Progress: s.pkgProgress(),
 	})
 	return client, alone(err)
 }

@@ -52,14 +52,10 @@ func (s *Session) stagedTrees(ctx context.Context, names []string) (list []stage
 	if err != nil || built == nil {
 		return nil, nil, err
 	}
-	if err := os.MkdirAll(s.pkgOut(), 0o755); err != nil {
-		return nil, nil, err
-	}
-	dir, err := os.MkdirTemp(s.pkgOut(), ".staged-")
+	dir, clean, err := s.pkgScratch("staged")
 	if err != nil {
 		return nil, nil, err
 	}
-	clean = func() { _ = os.RemoveAll(dir) } // the next `rm -r out` gets it as well
 	for i, name := range names {
 		one, err := s.layOutPackage(ctx, built.Output(i), name, filepath.Join(dir, name))
 		if err != nil {
@@ -69,6 +65,11 @@ func (s *Session) stagedTrees(ctx context.Context, names []string) (list []stage
 		list = append(list, *one)
 	}
 	return list, clean, nil
+}
+
+// pkgScratch makes a folder for this process in out/, and removes those of killed ones.
+func (s *Session) pkgScratch(what string) (dir string, clean func(), err error) {
+	return s.scratch("pkg", fmt.Sprintf(".%s-%d", what, os.Getpid()))
 }
 
 // canBePackages refuses what has no tree, or one for another machine.

@@ -320,3 +320,60 @@ func TestInstallNeedsLibraries(t *testing.T) {
 	must(install(fresh(), "vim,ncurses", false))
 	must(install(fresh(), "vim", true))
 }
+
+// What a program that stays needs is not removed, nor upgraded away; by force it is.
+func TestRemoveKeepsLibraries(t *testing.T) {
+	s := imageCheckout(t, nil)
+	s.Streams.Err = devNull(t)
+	s.Config.Cache = filepath.Join(s.Config.Root, "cache")
+	keys, repo, root := filepath.Join(s.Config.Root, "keys"), filepath.Join(s.Config.Root, "repo"), filepath.Join(t.TempDir(), "root")
+	ctx := context.Background()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish := func(name, version, file, text string) {
+		tree := t.TempDir()
+		writeFile(t, filepath.Join(tree, file), text, 0o755)
+		must(s.PkgPublish(ctx, repo, PkgPublishFlags{PkgKey: PkgKey{Key: keys}, Dir: tree, Name: name, Version: version}))
+	}
+	must(s.PkgKeygen(keys, false, nil))
+	publish("vim", "1", "usr/bin/vim", dynamicProgram(t, "libncursesw.so.6"))
+	publish("ncurses", "1", "usr/lib/libncursesw.so.6", "library")
+	publish("other", "1", "usr/share/other", "text")
+	where := PkgSystem{Root: root}
+	flags := PkgInstallFlags{PkgSystem: where, Repo: repo}
+	must(s.PkgInstall(ctx, "ncurses,other", flags))
+	must(s.PkgInstall(ctx, "vim", flags))
+	writeFile(t, filepath.Join(root, "usr/bin/own"), dynamicProgram(t, "libncursesw.so.6"), 0o755)
+
+	refuses := func(what string, err error, wants ...string) {
+		t.Helper()
+		for _, want := range append(wants, "is as it was", "-force") {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", what, err, want)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(root, "usr/lib/libncursesw.so.6")); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	refuses("remove", s.PkgRemove(ctx, "ncurses", where, false), "usr/bin/vim, of package vim, needs the library libncursesw.so.6, which would go",
+		"usr/bin/own, which belongs to no package, needs")
+	refuses("remove with vim", s.PkgRemove(ctx, "ncurses,vim", where, false), "usr/bin/own")
+	s.Config.DryRun = true
+	refuses("dry run", s.PkgRemove(ctx, "ncurses", where, false), "usr/bin/vim")
+	s.Config.DryRun = false
+	publish("ncurses", "2", "usr/lib/libncursesw.so.7", "library")
+	refuses("upgrade", s.PkgUpgrade(ctx, flags), "usr/bin/vim", "usr/bin/own")
+	must(s.PkgRemove(ctx, "other", where, false))
+	must(os.Remove(filepath.Join(root, "usr/bin/own")))
+	must(s.PkgRemove(ctx, "ncurses,vim", where, false))
+	must(s.PkgInstall(ctx, "ncurses,vim", PkgInstallFlags{PkgSystem: where, Repo: repo, Force: true}))
+	must(s.PkgRemove(ctx, "ncurses", where, true))
+	if _, err := os.Stat(filepath.Join(root, "usr/bin/vim")); err != nil {
+		t.Error(err)
+	}
+}
