@@ -117,6 +117,9 @@ func readWriteLog(log *os.File) ([]loggedRequest, error) {
 	if err := readAt(log, 0, &head); err != nil {
 		return nil, err
 	}
+	if head == (writeLogHead{}) { // comes with the first flush
+		return nil, nil
+	}
 	if head.Magic != writeLogMagic || head.Version != writeLogVersion || head.SectorSize < 512 {
 		return nil, fmt.Errorf("no log of writes: magic %#x, version %d, sectors of %d bytes", head.Magic, head.Version, head.SectorSize)
 	}

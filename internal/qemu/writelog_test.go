@@ -80,6 +80,26 @@ func TestReplayFlushed(t *testing.T) {
 	}
 }
 
+// QEMU leaves the first sector empty until the guest flushes.
+func TestReplayWithoutFlush(t *testing.T) {
+	log, disk := logOf(t, logged{0, 1, 0, text('a', 1)}), filepath.Join(t.TempDir(), "disk")
+	b, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(b[:512])
+	if err := os.WriteFile(log, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(disk, []byte("untouched"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReplayFlushed(log, disk)
+	if b, _ := os.ReadFile(disk); got != (Replayed{}) || err != nil || string(b) != "untouched" {
+		t.Errorf("%+v, %v, the disk holds %q", got, err, b)
+	}
+}
+
 func TestReplayRefuses(t *testing.T) {
 	good := logOf(t, logged{0, 2, 0, text('a', 2)}, logged{0, 0, logFlush, ""})
 	tests := map[string]struct {

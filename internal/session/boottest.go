@@ -169,7 +169,8 @@ func (s *Session) bootTest(name string) (*bootTest, error) {
 func (t *bootTest) commandSteps() []bootStep {
 	var steps []bootStep
 	for i, c := range t.Commands {
-		about := fmt.Sprintf("^boot-test command %d status ", i+1)
+		// Not at the start of a line: getty may have prompted before it.
+		about := fmt.Sprintf(`\bboot-test command %d status `, i+1)
 		steps = append(steps, bootStep{Name: c.Run, Wait: fmt.Sprintf("%s%d$", about, c.Status), Claim: about})
 	}
 	return steps

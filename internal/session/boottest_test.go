@@ -54,7 +54,7 @@ func TestBootCommands(t *testing.T) {
 		t.Fatal(script.Steps, err)
 	}
 	second := script.Steps[2]
-	if !second.Pattern.MatchString("boot-test command 2 status 1") || second.Pattern.MatchString("boot-test command 2 status 10") ||
+	if !second.Pattern.MatchString("redox login: boot-test command 2 status 1") || second.Pattern.MatchString("boot-test command 2 status 10") ||
 		!second.Claim.MatchString("boot-test command 2 status 0") || second.Claim.MatchString("boot-test command 20 status 0") {
 		t.Errorf("step %+v", second)
 	}

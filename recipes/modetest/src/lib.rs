@@ -1,4 +1,4 @@
-//! The two ways to create a file with a mode. They are a library of their own so that a test can look at what they call
+//! Ways to create a file with a mode that have to come out at relibc's `__open_mode`. They are a library of their own so that a test can look at what they call
 //! without anything to link them to.
 
 use std::ffi::CString;
@@ -9,13 +9,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Creates a file by the C library's variadic open(2).
+/// Flags that create a file.
+pub const CREATE: libc::c_int = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_CLOEXEC;
+
+/// Creates a file by the crate libc.
 pub fn by_libc(path: &Path, mode: u32) -> io::Result<()> {
     let name = CString::new(path.as_os_str().as_bytes())?;
-    let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_CLOEXEC;
     // SAFETY: the name ends in NUL, and the descriptor is nobody else's.
     unsafe {
-        let fd = libc::open(name.as_ptr(), flags, mode as libc::c_uint);
+        let fd = libc::open(name.as_ptr(), CREATE, mode as libc::c_uint);
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }

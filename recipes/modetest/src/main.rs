@@ -1,20 +1,45 @@
 //! Creates files with a mode and looks whether they have it. open(2) takes the mode as a variable argument: where the code
 //! generators of the caller and of relibc disagree about those, it is lost or garbage.
 
+use std::ffi::CString;
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use modetest::{by_libc, by_std};
+use modetest::{CREATE, by_libc, by_std};
 
 /// Modes that an umask of 022 leaves alone.
 const MODES: [u32; 4] = [0o640, 0o600, 0o755, 0o504];
 
+mod c {
+    use std::ffi::{c_char, c_int};
+
+    unsafe extern "C" {
+        /// As <fcntl.h> has it. The crate libc calls another function where it is patched.
+        pub fn open(path: *const c_char, flags: c_int, ...) -> c_int;
+    }
+}
+
+fn by_variadic_open(path: &Path, mode: u32) -> io::Result<()> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: the name ends in NUL, and the descriptor is nobody else's.
+    unsafe {
+        let fd = c::open(name.as_ptr(), CREATE, mode as libc::c_uint);
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        drop(OwnedFd::from_raw_fd(fd));
+    }
+    Ok(())
+}
+
 type Create = fn(&Path, u32) -> io::Result<()>;
 
-const WAYS: [(&str, Create); 2] = [("libc::open", by_libc), ("OpenOptions", by_std)];
+const WAYS: [(&str, Create); 3] = [("open", by_variadic_open), ("libc::open", by_libc), ("OpenOptions", by_std)];
 
 /// Says what mode a new file has got.
 fn created(create: Create, path: &Path, mode: u32) -> io::Result<u32> {
