@@ -20,8 +20,8 @@ func orDefault(value *string, otherwise string) string {
 }
 
 // Plan says what a build would run and why, with the times of the last one; -recipe=NAME (initfs).
-func Plan(ctx context.Context, recipe, profile, backend *string) error {
-	s, err := open(config.Flags{Profile: profile, Backend: backend})
+func Plan(ctx context.Context, recipe, profile, backend, std *string) error {
+	s, err := open(config.Flags{Profile: profile, Backend: backend, Std: std})
 	if err != nil {
 		return err
 	}
@@ -29,8 +29,8 @@ func Plan(ctx context.Context, recipe, profile, backend *string) error {
 }
 
 // Why explains a step or a recipe: what differs between its last build and now, field by field.
-func Why(ctx context.Context, name string, profile, backend *string) error {
-	s, err := open(config.Flags{Profile: profile, Backend: backend})
+func Why(ctx context.Context, name string, profile, backend, std *string) error {
+	s, err := open(config.Flags{Profile: profile, Backend: backend, Std: std})
 	if err != nil {
 		return err
 	}
@@ -38,28 +38,29 @@ func Why(ctx context.Context, name string, profile, backend *string) error {
 }
 
 // Graph writes the graph of -recipe=NAME (initfs) as -format=text, dot or json, or with svg the last build's timeline.
-func Graph(ctx context.Context, recipe, format, profile, backend *string) error {
-	s, err := open(config.Flags{Profile: profile, Backend: backend})
+func Graph(ctx context.Context, recipe, format, profile, backend, std *string) error {
+	s, err := open(config.Flags{Profile: profile, Backend: backend, Std: std})
 	if err != nil {
 		return err
 	}
 	return s.Graph(ctx, orDefault(recipe, defaultRecipe), orDefault(format, "text"))
 }
 
-// Repro builds -recipe=NAME (demo) twice, in other folders and with other -j, and shows the first different byte.
-func Repro(ctx context.Context, recipe, backend *string) error {
-	s, err := open(config.Flags{Backend: backend})
+// Repro builds -recipe=NAME (demo) twice, in other folders, with other -j, user and clock, and shows the first different byte.
+func Repro(ctx context.Context, recipe, backend, std *string) error {
+	s, err := open(config.Flags{Backend: backend, Std: std})
 	if err != nil {
 		return err
 	}
 	return s.Repro(ctx, orDefault(recipe, "demo"))
 }
 
-// Bench measures ratios that another machine can repeat; -j and REDOX_BACKEND as for a build.
-func Bench(ctx context.Context) error {
+// Bench measures ratios that another machine can repeat and writes them to notes/; settings as for a build.
+// -only=nochange,oneline,clean,packages prints some of them.
+func Bench(ctx context.Context, only *string) error {
 	s, err := open(config.Flags{})
 	if err != nil {
 		return err
 	}
-	return s.Bench(ctx, os.Environ())
+	return s.Bench(ctx, os.Environ(), orDefault(only, ""))
 }

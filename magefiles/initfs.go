@@ -14,8 +14,8 @@ import (
 type Initfs mg.Namespace
 
 // Build builds the real Redox initfs from the pinned sources (also: mage initfs).
-func (Initfs) Build(ctx context.Context, dryRun, k, offline *bool, j, memory *int, profile, backend *string) error {
-	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Memory: memory, Profile: profile, Backend: backend})
+func (Initfs) Build(ctx context.Context, dryRun, k, offline *bool, j, memory *int, profile, backend, std *string) error {
+	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Memory: memory, Profile: profile, Backend: backend, Std: std})
 	if err != nil {
 		return err
 	}

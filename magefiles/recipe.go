@@ -21,8 +21,8 @@ func Fetch(ctx context.Context, profile, recipe *string) error {
 }
 
 // Build builds a recipe by name: recipe:build NAME. Its tree goes to out/TARGET/NAME.
-func (Recipe) Build(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend *string) error {
-	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend})
+func (Recipe) Build(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend, Std: std})
 	if err != nil {
 		return err
 	}

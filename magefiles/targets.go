@@ -18,8 +18,8 @@ func open(flags config.Flags) (*session.Session, error) {
 }
 
 // Demo builds the embedded demo and boots it in QEMU: the first command for a newcomer.
-func Demo(ctx context.Context, dryRun, k, offline *bool, j, memory *int, backend *string) error {
-	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Memory: memory, Backend: backend})
+func Demo(ctx context.Context, dryRun, k, offline *bool, j, memory *int, backend, std *string) error {
+	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Memory: memory, Backend: backend, Std: std})
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,10 @@ func TestOneChangedLine(t *testing.T) {
 		t.Errorf("why does not name the file:\n%s", out)
 	}
 	out := w.mustRun(t, "recipe:build", "demo")
-	for _, step := range []string{"std/", "demo/strip", "demo/bootstrap: ", "demo/initfs"} {
+	if !strings.Contains(out, "demo/programs: done") {
+		t.Errorf("the program's step did not run:\n%s", out)
+	}
+	for _, step := range []string{"std/", "demo/strip", "demo/bootstrap: ", "demo/bootstrap-lib: ", "demo/kernel-lib: ", "demo-sysroot/libc: ", "demo-sysroot/crt/demo-crt0: ", "demo/initfs"} {
 		if strings.Contains(out, step) {
 			t.Errorf("a comment reached %s:\n%s", step, out)
 		}

@@ -5,97 +5,184 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/renameio/v2"
+
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
-// rounds is how often each command is timed; the two sides of a ratio take turns, so that a busy machine is
+// rounds is how often each command is timed; the sides of a ratio take turns, so that a busy machine is
 // busy for both. The median counts.
 const rounds = 9
 
-// goBenchmark is a benchmark of a package that reports a ratio itself.
-type goBenchmark struct {
-	what, pkg, name, metric string
-	goal                    string
+// BenchParts are the parts of Bench by the words that choose them.
+var BenchParts = []string{"nochange", "oneline", "clean", "packages"}
+
+// benchRow is one ratio.
+type benchRow struct {
+	what, ratio, goal, medians string
 }
 
-var goBenchmarks = []goBenchmark{
-	{"packing 40 MB into an image / cat of the same files", "./internal/initfs", "BenchmarkPackAgainstCat", "x-cat", "1.5"},
-	{"digest of 4,000 known files / git status", "./internal/cas", "BenchmarkWarmDigestAgainstGitStatus", "x-git", ""},
+// bench is one run of Bench.
+type bench struct {
+	*Session
+	environ []string
+	rows    []benchRow
+	skipped []string
+	scratch string // made by the first part that needs it
+	bin     string // the targets, compiled in scratch
 }
 
-// Bench prints ratios measured in one run, which another machine can repeat: seconds of one machine say
-// nothing about another. environ is what the commands get.
-func (s *Session) Bench(ctx context.Context, environ []string) error {
-	rows := [][]string{{"WHAT", "RATIO", "GOAL", "MEDIANS"}}
-	var skipped []string
-	for _, recipe := range []string{"demo", "initfs"} {
-		found, why, err := s.benchNoChange(ctx, environ, recipe)
-		if err != nil {
-			return err
-		}
-		if why != "" {
-			skipped = append(skipped, "no-change "+recipe+": "+why)
-		}
-		rows = append(rows, found...)
+// Bench measures ratios, each of them in one run: seconds of one machine say nothing about another. It prints
+// them and writes them to notes/. environ is what the commands get; only names parts of BenchParts, "" means all.
+func (s *Session) Bench(ctx context.Context, environ []string, only string) error {
+	parts := BenchParts
+	if only != "" {
+		parts = strings.Split(only, ",")
 	}
-	for _, b := range goBenchmarks {
-		row, err := s.benchGo(ctx, environ, b)
-		if err != nil {
+	b := &bench{Session: s, environ: environ}
+	defer b.close()
+	load := loadAverage()
+	for _, part := range parts {
+		run := map[string]func(context.Context) error{"nochange": b.noChange, "oneline": b.oneLine, "clean": b.clean, "packages": b.packages}[part]
+		if run == nil {
+			return fmt.Errorf("-only names %q; there are %s", part, strings.Join(BenchParts, ", "))
+		}
+		if err := run(ctx); err != nil {
 			return err
 		}
-		rows = append(rows, row)
+	}
+	rows := [][]string{{"WHAT", "RATIO", "GOAL", "MEDIANS"}}
+	for _, r := range b.rows {
+		rows = append(rows, []string{r.what, r.ratio, r.goal, r.medians})
 	}
 	if err := ui.Table(s.Streams.Out, rows); err != nil {
 		return err
 	}
-	for _, line := range skipped {
+	for _, line := range b.skipped {
 		fmt.Fprintln(s.Streams.Out, "left out:", line)
+	}
+	if only != "" {
+		return nil // part of the figures is no note
+	}
+	return b.writeNote(ctx, load)
+}
+
+func (b *bench) close() {
+	if b.scratch != "" {
+		_ = os.RemoveAll(b.scratch)
+	}
+}
+
+func (b *bench) leaveOut(format string, args ...any) {
+	b.skipped = append(b.skipped, fmt.Sprintf(format, args...))
+}
+
+func (b *bench) add(what string, ours, theirs time.Duration, goal string) {
+	b.rows = append(b.rows, benchRow{what, ratio(ours, theirs), goal, fmt.Sprintf("%s / %s", millis(ours), millis(theirs))})
+}
+
+func millis(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }
+
+// upToDate tells what keeps a recipe from being measured, "" when nothing does.
+func (b *bench) upToDate(ctx context.Context, recipe string) (steps int, why string, err error) {
+	verdicts, err := b.judged(ctx, recipe)
+	if err != nil {
+		return 0, firstLine(err.Error()), ctx.Err()
+	}
+	for _, v := range verdicts {
+		if v.State != "up to date" {
+			return 0, "it is not up to date (" + v.Node.ID + "): build it first", nil
+		}
+	}
+	return len(verdicts), "", nil
+}
+
+// noChange times builds with nothing to do against the listing of the targets and against a target that does
+// nothing. The two differ: for a listing mage reads the magefiles, for a target it looks whether they
+// have to be compiled again.
+func (b *bench) noChange(ctx context.Context) error {
+	for _, recipe := range []string{"demo", "initfs"} {
+		steps, why, err := b.upToDate(ctx, recipe)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			b.leaveOut("no-change %s: %s", recipe, why)
+			continue
+		}
+		b.say("timing builds of %s with nothing to do", recipe)
+		build := []string{"recipe:build", recipe}
+		if recipe == "initfs" {
+			build = []string{"initfs"}
+		}
+		medians, err := b.inTurn(ctx, rounds, b.mage(build...), b.mage("-l"), b.mage("cache:dir"))
+		if err != nil {
+			return err
+		}
+		what := fmt.Sprintf("no-change %s (%d steps) / ", recipe, steps)
+		b.add(what+"mage -l", medians[0], medians[1], "1.5")
+		b.add(what+"mage cache:dir, which does nothing", medians[0], medians[2], "")
 	}
 	return nil
 }
 
-// benchNoChange times a build with nothing to do against the listing of the targets and against a
-// target that does nothing. The two differ: for a listing mage reads the magefiles, for a target it also
-// has Go look whether they have to be compiled again. The second ratio is what the build itself costs.
-func (s *Session) benchNoChange(ctx context.Context, environ []string, recipe string) (rows [][]string, why string, err error) {
-	verdicts, err := s.judged(ctx, recipe)
-	if err != nil {
-		return nil, firstLine(err.Error()), ctx.Err()
-	}
-	for _, v := range verdicts {
-		if v.State != "up to date" {
-			return nil, "it is not up to date (" + v.Node.ID + "): build it first", nil
-		}
-	}
-	build := []string{"recipe:build", recipe}
-	if recipe == "initfs" {
-		build = []string{"initfs"}
-	}
-	took := make([][]time.Duration, 3)
-	for range rounds + 1 {
-		for i, args := range [][]string{build, {"-l"}, {"cache:dir"}} {
-			d, err := s.timed(ctx, environ, append([]string{"go", "tool", "mage"}, args...))
+// timing runs something and tells how long the part of it that counts took.
+type timing func(ctx context.Context) (time.Duration, error)
+
+// inTurn runs each of several things n times and returns their medians. One round before warms up.
+func (b *bench) inTurn(ctx context.Context, n int, all ...timing) ([]time.Duration, error) {
+	took := make([][]time.Duration, len(all))
+	for round := range n + 1 {
+		for i, run := range all {
+			d, err := run(ctx)
 			if err != nil {
-				return nil, "", err
+				return nil, err
 			}
-			took[i] = append(took[i], d)
+			if round > 0 {
+				took[i] = append(took[i], d)
+			}
 		}
 	}
-	var medians []time.Duration
-	for _, all := range took {
-		medians = append(medians, median(all[1:])) // the first round warms up
+	medians := make([]time.Duration, len(all))
+	for i := range took {
+		medians[i] = median(took[i])
 	}
-	what := fmt.Sprintf("no-change %s (%d steps) / ", recipe, len(verdicts))
-	row := func(against string, other time.Duration, goal string) []string {
-		return []string{what + against, ratio(medians[0], other), goal, fmt.Sprintf("%d ms / %d ms", medians[0].Milliseconds(), other.Milliseconds())}
+	return medians, nil
+}
+
+// mage is a target of this checkout, as its user calls it.
+func (b *bench) mage(args ...string) timing {
+	return b.timed(b.Config.Root, nil, append([]string{"go", "tool", "mage"}, args...)...)
+}
+
+// timed is a command in a folder with settings over the user's environment.
+func (b *bench) timed(dir string, settings []string, args ...string) timing {
+	return func(ctx context.Context) (time.Duration, error) {
+		return elapsed(func() error {
+			_, err := b.command(ctx, dir, settings, args...)
+			return err
+		})
 	}
-	return [][]string{row("mage -l", medians[1], "1.5"), row("mage cache:dir, which does nothing", medians[2], "")}, "", nil
+}
+
+func (b *bench) command(ctx context.Context, dir string, settings []string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Dir, cmd.Env, cmd.Stdin = dir, slices.Concat(b.environ, settings), nil
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = io.Writer(&out), io.Writer(&out)
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out.String())
+	}
+	return out.String(), nil
 }
 
 func median(d []time.Duration) time.Duration {
@@ -106,34 +193,104 @@ func median(d []time.Duration) time.Duration {
 
 func ratio(a, b time.Duration) string { return fmt.Sprintf("%.2f", float64(a)/float64(b)) }
 
-// timed runs a command in the checkout.
-func (s *Session) timed(ctx context.Context, environ []string, args []string) (time.Duration, error) {
-	return elapsed(func() error {
-		_, err := s.command(ctx, environ, args)
-		return err
-	})
+// goBenchmarks are benchmarks of packages that report a ratio themselves.
+var goBenchmarks = []struct{ what, pkg, name, metric, goal string }{
+	{"packing 40 MB into an image / cat of the same files", "./internal/initfs", "BenchmarkPackAgainstCat", "x-cat", "1.5"},
+	{"digest of a source tree of 4,000 known files / git status", "./internal/cas", "BenchmarkWarmDigestAgainstGitStatus", "x-git", ""},
 }
 
-func (s *Session) command(ctx context.Context, environ []string, args []string) (string, error) {
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Dir, cmd.Env, cmd.Stdin = s.Config.Root, environ, nil
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = io.Writer(&out), io.Writer(&out)
-	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out.String())
+func (b *bench) packages(ctx context.Context) error {
+	for _, g := range goBenchmarks {
+		out, err := b.command(ctx, b.Config.Root, nil, "go", "test", "-run", "^$", "-bench", g.name+"$", "-benchtime", "20x", g.pkg)
+		if err != nil {
+			return err
+		}
+		found := regexp.MustCompile(`([0-9.]+) ` + regexp.QuoteMeta(g.metric)).FindStringSubmatch(out)
+		if found == nil {
+			return errors.New(g.name + " reported no " + g.metric + ":\n" + out)
+		}
+		b.rows = append(b.rows, benchRow{g.what, found[1], g.goal, ""})
 	}
-	return out.String(), nil
+	return nil
 }
 
-// benchGo runs a Go benchmark and picks its ratio.
-func (s *Session) benchGo(ctx context.Context, environ []string, b goBenchmark) ([]string, error) {
-	out, err := s.command(ctx, environ, []string{"go", "test", "-run", "^$", "-bench", b.name + "$", "-benchtime", "20x", b.pkg})
+// noteSuffix ends the name of the note that has the ratios.
+const noteSuffix = "-bench.md"
+
+// writeNote puts the ratios in place of those that are in notes/.
+func (b *bench) writeNote(ctx context.Context, load string) error {
+	t, err := b.Toolchain(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	found := regexp.MustCompile(`([0-9.]+) ` + regexp.QuoteMeta(b.metric)).FindStringSubmatch(out)
-	if found == nil {
-		return nil, errors.New(b.name + " reported no " + b.metric + ":\n" + out)
+	var text strings.Builder
+	fmt.Fprintf(&text, "# Ratios of one run\n\nWritten by `mage bench`: %d processors, load average %s at the start, %s", runtime.NumCPU(), load, t.Name())
+	if b.Config.Backends != "" {
+		fmt.Fprintf(&text, ", backends `%s`", b.Config.Backends)
 	}
-	return []string{b.what, found[1], b.goal, ""}, nil
+	text.WriteString(".\n\n| what | ratio | goal | medians |\n|---|---|---|---|\n")
+	for _, r := range b.rows {
+		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", r.what, r.ratio, r.goal, r.medians)
+	}
+	for _, line := range b.skipped {
+		fmt.Fprintf(&text, "\nLeft out: %s.\n", line)
+	}
+	text.WriteString(benchExplained)
+	dir := filepath.Join(b.Config.Root, "notes")
+	name := time.Now().Format(time.DateOnly) + noteSuffix
+	if err := replaceNote(dir, name); err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(filepath.Join(dir, name), []byte(text.String()), 0o644, renameio.WithTempDir(dir)); err != nil {
+		return err
+	}
+	b.say("written to notes/%s", name)
+	return nil
+}
+
+// benchExplained is what a reader of the table has to know.
+const benchExplained = `
+Mage itself runs the go command before every target; ` + "`go tool mage`" + ` here is internal/tool/mage, which compiles only when
+the stat of a source has changed. "Beyond mage's start-up" is what is left of a build when the time of ` + "`mage cache:dir`" + `
+is taken away. Cargo alone is the command of the step base/programs, by the script beside its log, in the same folder after the
+same change; "nothing to do" is the same once more. The two sides of a ratio take turns, the medians count.
+`
+
+// replaceNote removes older notes of the ratios and points the index to the new one.
+func replaceNote(dir, name string) error {
+	old, err := matching(dir, "*"+noteSuffix)
+	if err != nil {
+		return err
+	}
+	index := filepath.Join(dir, "README.md")
+	text, err := os.ReadFile(index)
+	if err != nil {
+		return err
+	}
+	updated := string(text)
+	for _, path := range old {
+		if base := filepath.Base(path); base != name {
+			updated = strings.ReplaceAll(updated, "("+base+")", "("+name+")")
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	if !strings.Contains(updated, "("+name+")") {
+		updated += "- [Ratios of one run](" + name + ")\n"
+	}
+	if updated == string(text) {
+		return nil
+	}
+	return renameio.WriteFile(index, []byte(updated), 0o644, renameio.WithTempDir(dir))
+}
+
+// loadAverage tells how busy the machine is, where it says so.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
 }

@@ -24,9 +24,11 @@ import (
 var twins = []struct {
 	folder string
 	jobs   int
+	// elsewhere has the tools believe that another user runs them in another year.
+	elsewhere bool
 }{
-	{"a", 1},
-	{"another-folder-with-a-much-longer-name", runtime.NumCPU() + 1},
+	{"a", 1, false},
+	{"another-folder-with-a-much-longer-name", runtime.NumCPU() + 1, true},
 }
 
 // reproPrefix starts the name of a folder with two builds, in the cache. It is locked while they run, so
@@ -34,9 +36,9 @@ var twins = []struct {
 const reproPrefix = "repro-"
 
 // Repro builds a recipe twice from nothing, with caches, exec roots and cargo homes in other places, other
-// numbers of jobs and at other times, and compares the output of every step. The environment of the tools
-// is made from nothing, so that the user, the time zone and the shell have no way in. The error shows the
-// first difference: step, file, section and bytes.
+// numbers of jobs, as two users and in two years as far as this machine lets us, and compares the output of
+// every step. The environment of the tools is made from nothing, so that the time zone and the shell have no
+// way in. The error shows the first difference: step, file, section and bytes.
 func (s *Session) Repro(ctx context.Context, name string) error {
 	want, fallBack, err := s.wantRecipe(name)
 	if err != nil {
@@ -58,10 +60,21 @@ func (s *Session) Repro(ctx context.Context, name string) error {
 		return err
 	}
 	defer lock.Release()
+	other := s.elsewhere(ctx, tools, dir)
 	var built [2]*twin
 	for i, as := range twins {
-		s.say("build %d of 2: with %d jobs in %s", i+1, as.jobs, filepath.Join(dir, as.folder))
-		if built[i], err = s.twin(ctx, tools, filepath.Join(dir, as.folder), as.jobs, want, fallBack); err != nil {
+		here := surroundings{}
+		if as.elsewhere {
+			here = other
+		}
+		if i > 0 {
+			// In another year no certificate is valid: what was downloaded is there for both.
+			if err := copyCargoHome(filepath.Join(dir, twins[0].folder), filepath.Join(dir, as.folder)); err != nil {
+				return err
+			}
+		}
+		s.say("build %d of 2: with %d jobs%s in %s", i+1, as.jobs, here, filepath.Join(dir, as.folder))
+		if built[i], err = s.twin(ctx, tools, filepath.Join(dir, as.folder), as.jobs, here, want, fallBack); err != nil {
 			return errors.Join(s.explain(err), os.RemoveAll(dir))
 		}
 	}
@@ -73,8 +86,8 @@ func (s *Session) Repro(ctx context.Context, name string) error {
 		}
 		compared++
 	}
-	fmt.Fprintf(s.Streams.Out, "%s: all %d outputs are the same bytes, in folders of %d and %d letters, with %d and %d jobs\n", name, compared,
-		len(filepath.Join(dir, twins[0].folder)), len(filepath.Join(dir, twins[1].folder)), twins[0].jobs, twins[1].jobs)
+	fmt.Fprintf(s.Streams.Out, "%s: all %d outputs are the same bytes, in folders of %d and %d letters, with %d and %d jobs%s\n", name, compared,
+		len(filepath.Join(dir, twins[0].folder)), len(filepath.Join(dir, twins[1].folder)), twins[0].jobs, twins[1].jobs, other)
 	return os.RemoveAll(dir)
 }
 
@@ -85,8 +98,15 @@ type twin struct {
 	outputs map[string]cas.Digest
 }
 
+func copyCargoHome(from, to string) error {
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return err
+	}
+	return os.CopyFS(filepath.Join(to, "cargo-home"), os.DirFS(filepath.Join(from, "cargo-home")))
+}
+
 // twin builds with a cache of its own. Nothing in out/ is touched.
-func (s *Session) twin(ctx context.Context, tools build.Tools, cache string, jobs int, want Want, fallBack bool) (*twin, error) {
+func (s *Session) twin(ctx context.Context, tools build.Tools, cache string, jobs int, here surroundings, want Want, fallBack bool) (*twin, error) {
 	own, err := s.withCache(cache, jobs)
 	if err != nil {
 		return nil, err
@@ -101,6 +121,7 @@ func (s *Session) twin(ctx context.Context, tools build.Tools, cache string, job
 		return nil, err
 	}
 	defer builder.Roots.Close()
+	builder.Roots.User, builder.Roots.ExtraEnv = here.user, here.env
 	roots, err := want(builder)
 	if err != nil {
 		return nil, err

@@ -265,6 +265,10 @@ func (s *Session) perform(ctx context.Context, builder *build.Builder, roots []*
 		return nil, fmt.Errorf("stopped (%w): what was done is kept, the next run goes on from there", err)
 	}
 	if err != nil {
+		if s.Config.KeepGoing && summary != nil && summary.Count(graph.Skipped) > 0 {
+			s.say("%d steps ran, %d were up to date, %d failed, %d were not tried: they need what failed", summary.Count(graph.Ran),
+				summary.Count(graph.UpToDate), summary.Count(graph.Failed), summary.Count(graph.Skipped))
+		}
 		return nil, s.explain(err)
 	}
 	ran, fresh := summary.Count(graph.Ran), summary.Count(graph.UpToDate)

@@ -1,0 +1,80 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/run"
+)
+
+// surroundings are what tools find around them that must not get into what they make.
+type surroundings struct {
+	user *run.User
+	env  []string
+	text string
+}
+
+func (e surroundings) String() string { return e.text }
+
+// stranger is the user of the second build: nobody that a machine has by default.
+var stranger = run.User{UID: 47111, GID: 47112}
+
+// clockSource shifts the clock of programs that load it.
+//
+//go:embed clock.rs
+var clockSource []byte
+
+// elsewhere is another user and another clock, as far as this machine gives them. What it does not give is
+// said and left out.
+func (s *Session) elsewhere(ctx context.Context, tools build.Tools, dir string) surroundings {
+	var e surroundings
+	if err := tryAs(ctx, tools, surroundings{user: &stranger}); err != nil {
+		s.say("left out: another user (%v)", err)
+	} else {
+		e.user = &stranger
+		e.text += fmt.Sprintf(", as user %d", stranger.UID)
+	}
+	clock, err := buildClock(ctx, tools, dir)
+	if err == nil {
+		err = tryAs(ctx, tools, surroundings{env: clock})
+	}
+	if err != nil {
+		s.say("left out: another clock (%v)", err)
+	} else {
+		e.env = clock
+		e.text += ", ten years later"
+	}
+	return e
+}
+
+// tryAs runs the compiler in some surroundings.
+func tryAs(ctx context.Context, tools build.Tools, e surroundings) error {
+	var out bytes.Buffer
+	err := run.Exec(ctx, run.Process{Args: []string{tools.Rustc, "-V"}, Env: e.env, Output: &out, User: e.user})
+	if err != nil && out.Len() > 0 {
+		return fmt.Errorf("%w: %s", err, firstLine(out.String()))
+	}
+	return err
+}
+
+// buildClock compiles the shifted clock for this machine.
+func buildClock(ctx context.Context, tools build.Tools, dir string) ([]string, error) {
+	if runtime.GOOS != "linux" {
+		return nil, fmt.Errorf("not on %s", runtime.GOOS)
+	}
+	source, library := filepath.Join(dir, "clock.rs"), filepath.Join(dir, "libclock.so")
+	if err := os.WriteFile(source, clockSource, 0o644); err != nil {
+		return nil, err
+	}
+	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + dir}
+	if _, err := run.Output(ctx, env, tools.Rustc, "--edition", "2024", "--crate-type", "cdylib", "-O", "-o", library, source); err != nil {
+		return nil, err
+	}
+	return []string{"LD_PRELOAD=" + library}, nil
+}
