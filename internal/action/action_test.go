@@ -100,6 +100,63 @@ func TestDifferencesNameFieldsAndFiles(t *testing.T) {
 	}
 }
 
+// What a person changes is named by its field: a file, a flag, the tool, a dependency.
+func TestDifferencesNameWhatWasChanged(t *testing.T) {
+	s, err := cas.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := func(files map[string]string) cas.Digest {
+		tree := cas.NewTree()
+		for name, text := range files {
+			d, err := s.PutBytes([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree.Entries[name] = cas.Entry{Digest: d}
+		}
+		d, err := s.PutTree(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	files := func() map[string]string {
+		return map[string]string{"src/main.rs": "1", "src/old.rs": "1", "std/lib/libcore.rlib": "1", "sysroot/lib/libc.a": "1"}
+	}
+	changed := func(change func(map[string]string)) func(*Action) {
+		return func(a *Action) {
+			f := files()
+			change(f)
+			a.Inputs = inputs(f)
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*Action)
+		want   string
+	}{
+		"file":               {changed(func(f map[string]string) { f["src/main.rs"] = "2" }), "file src/main.rs: 6b86b273ff34 -> d4735e3a265e"},
+		"new file":           {changed(func(f map[string]string) { f["src/new.rs"] = "2" }), "file src/new.rs: added d4735e3a265e"},
+		"file gone":          {changed(func(f map[string]string) { delete(f, "src/old.rs") }), "file src/old.rs: removed (was 6b86b273ff34)"},
+		"C library":          {changed(func(f map[string]string) { f["sysroot/lib/libc.a"] = "2" }), "file sysroot/lib/libc.a: 6b86b273ff34 -> d4735e3a265e"},
+		"standard library":   {changed(func(f map[string]string) { f["std/lib/libcore.rlib"] = "2" }), "file std/lib/libcore.rlib: 6b86b273ff34 -> d4735e3a265e"},
+		"flag":               {func(a *Action) { a.Args = append(a.Args, "--features=x") }, "argument: added --features=x"},
+		"flag of the linker": {func(a *Action) { a.Env["RUSTFLAGS"] = "-Clink-arg=-z" }, "environment RUSTFLAGS: added -Clink-arg=-z"},
+		"tool":               {func(a *Action) { a.Platform["toolchain"] = "rustc 2" }, "platform toolchain: rustc 1 -> rustc 2"},
+		"output":             {func(a *Action) { a.Outputs = []string{"target/init"} }, "output: added target/init"},
+	} {
+		before := func() *Action {
+			return &Action{Args: []string{"cargo", "build"}, Env: map[string]string{"A": "1"}, Platform: map[string]string{"toolchain": "rustc 1"}, Inputs: inputs(files())}
+		}
+		after := before()
+		c.change(after)
+		got := Differences(s, before(), after)
+		if len(got) != 1 || got[0].String() != c.want {
+			t.Errorf("%s: %v, want %s", name, got, c.want)
+		}
+	}
+}
+
 // A result that is being written by another process is not damage; what a killed one left goes in time.
 func TestWalkKnowsHalfWrittenEntries(t *testing.T) {
 	c := OpenCache(t.TempDir())

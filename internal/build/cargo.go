@@ -121,6 +121,9 @@ func (c *cargoRun) dependencies(id string, n *graph.Node) (err error) {
 	if c.spec, err = c.Builder.spec(c.triple); err != nil {
 		return err
 	}
+	if err := checkLinkLine(c.spec, c.s); err != nil {
+		return err
+	}
 	if set := c.s.StdOrDefault(); set != "none" && !c.buildsStd(c.s) {
 		if c.std, err = c.Builder.std(c.s.Target, set, c.g.backend); err != nil {
 			return err

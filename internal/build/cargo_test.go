@@ -66,3 +66,18 @@ func TestCargoScriptIsAnInputOfItsOwn(t *testing.T) {
 		t.Error("two scripts have the same digest")
 	}
 }
+
+// The target spec names the CRT objects; a recipe that does so as well would link them twice.
+func TestCRTObjectsOfARecipeAreRefused(t *testing.T) {
+	b := newBuilder(t, nil)
+	for flag, want := range map[string]string{"-Clink-arg=-z": "", "-Clink-arg=%{root}/sysroot/lib/crt0.o": "crt0.o is on the link line 2 times"} {
+		r := *b.Recipes["base"]
+		r.Steps = slices.Clone(r.Steps)
+		r.Steps[0].RustFlags = []string{flag}
+		c := &cargoRun{Builder: newBuilder(t, nil), r: &r, s: &r.Steps[0], g: group{backend: recipe.LLVM, packages: []string{"init"}}, triple: b.Target}
+		err := c.dependencies("base/programs", &graph.Node{})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}

@@ -112,7 +112,9 @@ func (l *live) Finished(n *graph.Node, o graph.Outcome, d time.Duration, err err
 	l.mu.Lock()
 	s := l.steps[n]
 	delete(l.steps, n)
-	l.done[n] = true
+	if o != graph.Skipped {
+		l.done[n] = true
+	}
 	l.mu.Unlock()
 	if s != nil {
 		s.bar.Abort(true)

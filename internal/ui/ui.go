@@ -65,9 +65,11 @@ func (p *Plain) Status(n *graph.Node, line string) {
 
 // Finished implements graph.Observer.
 func (p *Plain) Finished(n *graph.Node, o graph.Outcome, d time.Duration, err error) {
-	p.mu.Lock()
-	p.done[n] = true // a step that was lost and made again counts once
-	p.mu.Unlock()
+	if o != graph.Skipped {
+		p.mu.Lock()
+		p.done[n] = true // a step that was lost and made again counts once
+		p.mu.Unlock()
+	}
 	switch {
 	case o == graph.Ran:
 		p.line("%s %s: done in %s", p.count(), n.ID, Seconds(d))
