@@ -53,9 +53,6 @@ func TestCompare(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if run.Outputs["cranelift"].Ended["panics"] || !run.Outputs["llvm"].Ended["panics"] {
-		t.Error("which programs came to an end is wrong")
-	}
 }
 
 func TestFirstItem(t *testing.T) {

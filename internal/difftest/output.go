@@ -9,7 +9,6 @@ import (
 type Output struct {
 	Names  []string          // in the order of printing
 	Values map[string]string // by name
-	Ended  map[string]bool   // programs that came to an end
 }
 
 // Run is the output of one boot.
@@ -54,7 +53,7 @@ func (p *parser) line(line string) error {
 		}
 		p.backend, p.program = backend, program
 		if p.run.Outputs[backend] == nil {
-			p.run.Outputs[backend] = &Output{Values: map[string]string{}, Ended: map[string]bool{}}
+			p.run.Outputs[backend] = &Output{Values: map[string]string{}}
 			p.run.Items[backend] = map[string][]string{}
 		}
 		return nil
@@ -73,7 +72,6 @@ func (p *parser) line(line string) error {
 		return nil
 	case strings.HasPrefix(line, exitLine) && strings.HasSuffix(line, " bin/"+p.backend+"/"+p.program):
 		err := p.add(p.program+"/exit", strings.Fields(line)[1])
-		p.run.Outputs[p.backend].Ended[p.program] = true
 		p.program = ""
 		return err
 	}

@@ -251,6 +251,25 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// The machine was busy at first and is not any more.
+func TestProgressOfLate(t *testing.T) {
+	now := time.Unix(0, 0)
+	p := NewProgress(Profile{Total: 500, Marks: map[string]int{"compiler/first": 0, "compiler/a": 100, "compiler/b": 200, "compiler/c": 300}}, func() time.Time { return now })
+	p.Line("Building stage1 compiler artifacts (stage0 -> stage1, x)")
+	p.Line("   Compiling first v0.0.0")
+	for _, mark := range []struct {
+		second int64
+		crate  string
+		left   time.Duration
+	}{{1000, "a", 4000 * time.Second}, {1100, "b", 300 * time.Second}, {1200, "c", 200 * time.Second}} {
+		now = time.Unix(mark.second, 0)
+		p.Line("   Compiling " + mark.crate + " v0.0.0")
+		if left, _ := p.Left(); left.Round(time.Second) != mark.left {
+			t.Errorf("at %s %s, want %s", mark.crate, left, mark.left)
+		}
+	}
+}
+
 // A run that goes on measures its pace from where it began, and is no profile for the next one.
 func TestProgressResumed(t *testing.T) {
 	now := time.Unix(0, 0)

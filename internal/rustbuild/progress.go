@@ -25,7 +25,14 @@ type Progress struct {
 	position, first float64 // seconds of the profile: here, and where this run began
 	seen            bool    // a mark of the profile has been seen
 	at              time.Time
+	passed          []passed // the marks of the profile that were seen
 	marks           map[string]int
+}
+
+// passed says when this run was where in the profile.
+type passed struct {
+	position float64
+	at       time.Time
 }
 
 // NewProgress begins now.
@@ -73,7 +80,9 @@ func (p *Progress) mark(key string) {
 		if p.position < firstMarks {
 			p.first = 0
 		}
+		p.passed = append(p.passed, passed{p.first, p.start})
 	}
+	p.passed = append(p.passed, passed{p.position, p.at})
 }
 
 // firstMarks: a run whose first mark comes so early in the profile, in seconds, began at the beginning.
@@ -92,11 +101,16 @@ func (p *Progress) Left() (left time.Duration, ok bool) {
 	return time.Duration(max(seconds, 0) * float64(time.Second)), true
 }
 
-// pace is how many seconds of now a second of the profile takes.
+// pace is how many seconds of now a second of the profile takes, of late: others may use the machine as well, and
+// come and go.
 func (p *Progress) pace() float64 {
 	const enough = 30 // seconds of the profile from which on a measured pace means something
-	if done := p.position - p.first; done >= enough {
-		return max(p.at.Sub(p.start).Seconds()/done, 0.05)
+	window := max(enough, float64(p.profile.Total)/5)
+	for i := len(p.passed) - 1; i >= 0; i-- {
+		from := p.passed[i]
+		if done := p.position - from.position; done >= window || i == 0 && done >= enough {
+			return max(p.at.Sub(from.at).Seconds()/done, 0.05)
+		}
 	}
 	return 1
 }

@@ -54,10 +54,10 @@ func (s *Session) ToolchainBuild(ctx context.Context, name string) error {
 		return err
 	}
 	if b.rust.Store.Has(b.dir) {
-		return b.isBuilt(ctx)
+		return b.isBuilt()
 	}
 	if s.Config.DryRun {
-		return b.printPlan()
+		return b.printPlan(ctx)
 	}
 	lock, err := b.rust.Store.Lock(ctx, b.rust.Recipe.Name, func() {
 		s.say("another run builds %s; waiting for it to end", b.rust.Recipe.Name)
@@ -67,7 +67,7 @@ func (s *Session) ToolchainBuild(ctx context.Context, name string) error {
 	}
 	defer lock.Release()
 	if b.rust.Store.Has(b.dir) { // by the run that was waited for
-		return b.isBuilt(ctx)
+		return b.isBuilt()
 	}
 	if err := b.checkDisk(); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (s *Session) ask(ctx context.Context, argv ...string) (string, error) {
 	return machine{s}.Run(ctx, argv...)
 }
 
-func (b *toolchainBuild) isBuilt(context.Context) error {
+func (b *toolchainBuild) isBuilt() error {
 	if err := b.rust.Store.Point(b.rust.Recipe.Name, b.dir); err != nil {
 		return err
 	}
@@ -157,6 +157,13 @@ func (b *toolchainBuild) sayHowToUse() {
 	b.say("  use it here:    export REDOX_TOOLCHAIN=%s", name)
 	b.say("  with rustup:    rustup toolchain link %s %s", name, b.rust.Store.Link(name))
 	b.say("  take it along:  mage toolchain:pack %s", name)
+	lock, err := toolchain.LoadLock(b.lockPath())
+	if err != nil {
+		return // toolchain:lock will say so
+	}
+	if locked, ok := lock.Built[name][b.rust.Host]; ok && locked.Identity != b.inputs.Identity() {
+		b.say("  the lock describes another one, %s: REDOX_TOOLCHAIN=%s mage toolchain:lock", locked.Identity[:min(16, len(locked.Identity))], name)
+	}
 }
 
 // reason says why it is built.
@@ -172,12 +179,12 @@ func (b *toolchainBuild) reason() string {
 }
 
 // printPlan is the dry run.
-func (b *toolchainBuild) printPlan() error {
+func (b *toolchainBuild) printPlan(ctx context.Context) error {
 	r := b.rust.Recipe
 	archive := b.archive()
 	row := func(what, format string, args ...any) []string { return []string{what, fmt.Sprintf(format, args...)} }
 	fetched := "to be downloaded"
-	if n := b.fetcher0().Arrived(archive); n > 0 {
+	if n := b.archiveFetcher().Arrived(archive); n > 0 {
 		fetched = fmt.Sprintf("%s of it here", ui.Bytes(n))
 	}
 	work := "not extracted"
@@ -185,7 +192,7 @@ func (b *toolchainBuild) printPlan() error {
 		work = "extracted; what was compiled of it is used"
 	}
 	stage0 := "to be installed by rustup"
-	if _, err := b.findStage0(context.Background()); err == nil {
+	if _, err := b.findStage0(ctx); err == nil {
 		stage0 = "installed"
 	}
 	free, err := machine{b.Session}.Free(b.rust.Store.Dir)
@@ -216,7 +223,7 @@ func (b *toolchainBuild) estimate() time.Duration {
 }
 
 func (b *toolchainBuild) checkDisk() error {
-	used := b.fetcher0().Arrived(b.archive()) + rustbuild.OnDisk(b.rust.Work())
+	used := b.archiveFetcher().Arrived(b.archive()) + rustbuild.OnDisk(b.rust.Work())
 	return rustbuild.CheckDisk(b.rust.Store.Dir, b.rust.Recipe.Needs, used, machine{b.Session}.Free)
 }
 
@@ -224,8 +231,8 @@ func (b *toolchainBuild) archive() source.Archive {
 	return source.Archive{URL: b.rust.Recipe.Source.Archive, SHA256: b.rust.Recipe.Source.SHA256, Strip: 1}
 }
 
-// fetcher0 fetches before there is any toolchain.
-func (b *toolchainBuild) fetcher0() *source.Fetcher {
+// archiveFetcher fetches an archive; it needs no toolchain.
+func (b *toolchainBuild) archiveFetcher() *source.Fetcher {
 	return &source.Fetcher{Store: filepath.Join(b.Config.Cache, "sources"), Offline: b.Config.Offline, Git: "git"}
 }
 
@@ -327,7 +334,7 @@ func (b *toolchainBuild) needSource(ctx context.Context, status func(string)) er
 	if b.rust.Extracted() {
 		return nil
 	}
-	f, archive := b.fetcher0(), b.archive()
+	f, archive := b.archiveFetcher(), b.archive()
 	stop := every(time.Second, func() {
 		status(fmt.Sprintf("%s of %s here", ui.Bytes(f.Arrived(archive)), ui.Bytes(b.rust.Recipe.Source.Size)))
 	})

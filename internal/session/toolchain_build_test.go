@@ -360,3 +360,32 @@ func TestCollectToolchains(t *testing.T) {
 		t.Errorf("%v, %s", err, k.stderr)
 	}
 }
+
+// The lock describes what was built, and a build of something else says that it does not.
+func TestToolchainLockOfBuilt(t *testing.T) {
+	k := newBuildKit(t)
+	k.file(k.pinPath(), "[toolchain]\nchannel = \"nightly-2026-01-02\"\n", 0o644)
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	k.Config.ToolchainName, k.Config.Toolchain = "fake", filepath.Join(k.Config.BuiltToolchains(), "fake")
+	if err := k.ToolchainLock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.ReadFile(k.lockPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"[built.fake." + rustbuild.HostTriple() + "]", "llvm = '22.1.8'", "applied = ['backend/0001-patch.toml: the backend']"} {
+		if !strings.Contains(string(lock), want) {
+			t.Errorf("no %s in\n%s", want, lock)
+		}
+	}
+	if err := k.build(); err != nil || strings.Contains(k.stderr, "the lock describes another one") {
+		t.Errorf("%v, %s", err, k.stderr)
+	}
+	k.recipe(k.pack(), `channel = "nightly"=>channel = "dev"`)
+	if err := k.build(); err != nil || !strings.Contains(k.stderr, "the lock describes another one") || !strings.Contains(k.stderr, "other flags than fake-") {
+		t.Errorf("%v, %s", err, k.stderr)
+	}
+}
