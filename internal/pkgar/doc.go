@@ -29,7 +29,7 @@
 // With packaging LZMA2 the data of an entry is its length as u64 followed by one raw LZMA2 sequence; size counts both.
 //
 // Sources: the public documentation and behaviour of the crates pkgar, pkgar-core and pkgar-keys 0.2.4, checked in both
-// directions against the tool (go test -pkgar=PATH).
+// directions against the tools (REDOX_TEST_E2E=1 go test).
 //
 // # Stricter than the reference
 //

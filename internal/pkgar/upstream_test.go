@@ -15,17 +15,18 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/upstreamtools"
 )
 
-// The tools of the crates pkgar and pkgar-keys are not part of the module. To check against them:
-//
-//	cargo install pkgar pkgar-keys --features cli
-//	go test ./internal/pkgar -pkgar=$(which pkgar) -pkgar-keys=$(which pkgar-keys)
-var (
-	pkgarTool   = flag.String("pkgar", "", "`path` of the pkgar tool to check against")
-	keysTool    = flag.String("pkgar-keys", "", "`path` of the pkgar-keys tool to check against")
-	throughputM = flag.Int("throughput", 0, "compare create and extract with the pkgar tool on this many `MiB`")
-)
+// throughputM compares speeds: go test ./internal/pkgar -run Throughput -throughput=500, with REDOX_TEST_E2E=1.
+var throughputM = flag.Int("throughput", 0, "compare create and extract with the pkgar tool on this many `MiB`")
+
+// pkgarTools are the versions of the tool that we are compared with. Version 0.1 knows neither compression nor architectures.
+var pkgarTools = []struct {
+	name       string
+	packagings []Packaging
+}{{"pkgar", packagings}, {"pkgar-0.1", packagings[:1]}}
 
 func run(t testing.TB, tool string, args ...string) string {
 	t.Helper()
@@ -47,37 +48,37 @@ func upstreamKeys(t testing.TB) (secret, public string) {
 	return secret, public
 }
 
-// packArgs are the arguments for a packaging; version 0.1 of the tool knows raw only.
-func packArgs(t *testing.T, p Packaging) []string {
-	if p == Raw {
-		return nil
+// eachTool runs a test for every version of the tool and what it can pack.
+func eachTool(t *testing.T, test func(t *testing.T, tool string, p Packaging)) {
+	for _, v := range pkgarTools {
+		for _, p := range v.packagings {
+			t.Run(v.name+" "+p.String(), func(t *testing.T) { test(t, upstreamtools.Path(t, v.name), p) })
+		}
 	}
-	if !strings.Contains(run(t, *pkgarTool, "create", "--help"), "compress") {
-		t.Skip("this version of the tool does not compress")
+}
+
+func createArgs(secret, archive, dir string, p Packaging) []string {
+	args := []string{"create", "--skey", secret, "--archive", archive, dir}
+	if p == LZMA2 {
+		args = append(args, "--compress")
 	}
-	return []string{"--compress"}
+	return args
 }
 
 func TestUpstreamReadsOurs(t *testing.T) {
-	if *pkgarTool == "" {
-		t.Skip("needs -pkgar=PATH")
-	}
 	_, public := upstreamKeys(t)
 	dir := sampleTree(t)
-	for _, p := range packagings {
-		t.Run(p.String(), func(t *testing.T) {
-			packArgs(t, p)
-			file, to := filepath.Join(t.TempDir(), "ours.pkgar"), t.TempDir()
-			if _, err := CreateFile(context.Background(), file, dir, CreateOptions{Key: testKey(t, 1), Packaging: p}); err != nil {
-				t.Fatal(err)
-			}
-			run(t, *pkgarTool, "extract", "--pkey", public, "--archive", file, to)
-			// The tool writes with open's mode and so never sets the setuid bit of a file that it writes to afterwards.
-			if diff := cmp.Diff(withoutSetuid(listTree(t, dir)), withoutSetuid(listTree(t, to))); diff != "" {
-				t.Errorf("the tool extracts ours (-want +got):\n%s", diff)
-			}
-		})
-	}
+	eachTool(t, func(t *testing.T, tool string, p Packaging) {
+		file, to := filepath.Join(t.TempDir(), "ours.pkgar"), t.TempDir()
+		if _, err := CreateFile(context.Background(), file, dir, CreateOptions{Key: testKey(t, 1), Packaging: p}); err != nil {
+			t.Fatal(err)
+		}
+		run(t, tool, "extract", "--pkey", public, "--archive", file, to)
+		// The tool writes with open's mode and so never sets the setuid bit of a file that it writes to afterwards.
+		if diff := cmp.Diff(withoutSetuid(listTree(t, dir)), withoutSetuid(listTree(t, to))); diff != "" {
+			t.Errorf("the tool extracts ours (-want +got):\n%s", diff)
+		}
+	})
 }
 
 func withoutSetuid(list []string) []string {
@@ -88,53 +89,42 @@ func withoutSetuid(list []string) []string {
 }
 
 func TestUpstreamWritesOurs(t *testing.T) {
-	if *pkgarTool == "" {
-		t.Skip("needs -pkgar=PATH")
-	}
 	secret, _ := upstreamKeys(t)
 	dir := sampleTree(t)
-	for _, p := range packagings {
-		t.Run(p.String(), func(t *testing.T) {
-			file, to := filepath.Join(t.TempDir(), "theirs.pkgar"), filepath.Join(t.TempDir(), "x")
-			run(t, *pkgarTool, append([]string{"create", "--skey", secret, "--archive", file, dir}, packArgs(t, p)...)...)
-			key := testKey(t, 1).Public()
-			a, err := OpenFile(file, Options{Key: &key})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer a.Close()
-			if _, err := a.Verify(context.Background()); err != nil {
-				t.Error(err)
-			}
-			if _, err := a.Extract(context.Background(), to, noSync); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(listTree(t, dir), listTree(t, to)); diff != "" {
-				t.Errorf("we extract the tool's (-want +got):\n%s", diff)
-			}
-			if p != Raw {
-				return
-			}
-			theirs, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ours := &lockedBuffer{lock: make(chan struct{}, 1)}
-			if _, err := Create(context.Background(), ours, dir, CreateOptions{Key: testKey(t, 1)}); err != nil {
-				t.Fatal(err)
-			}
-			if string(theirs) != string(ours.b) {
-				t.Error("the tool's raw archive of the same tree has other bytes than ours")
-			}
-		})
-	}
+	eachTool(t, func(t *testing.T, tool string, p Packaging) {
+		file, to := filepath.Join(t.TempDir(), "theirs.pkgar"), filepath.Join(t.TempDir(), "x")
+		run(t, tool, createArgs(secret, file, dir, p)...)
+		key := testKey(t, 1).Public()
+		a, err := OpenFile(file, Options{Key: &key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		if _, err := a.Verify(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if _, err := a.Extract(context.Background(), to, noSync); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(listTree(t, dir), listTree(t, to)); diff != "" {
+			t.Errorf("we extract the tool's (-want +got):\n%s", diff)
+		}
+		if p != Raw {
+			return
+		}
+		ours := &lockedBuffer{lock: make(chan struct{}, 1)}
+		if _, err := Create(context.Background(), ours, dir, CreateOptions{Key: testKey(t, 1)}); err != nil {
+			t.Fatal(err)
+		}
+		if string(mustRead(t, file)) != string(ours.b) {
+			t.Error("the tool's raw archive of the same tree has other bytes than ours")
+		}
+	})
 }
 
 // TestUpstreamRefuses checks that the tool refuses our archives after a change, so that the tests above mean something.
 func TestUpstreamRefuses(t *testing.T) {
-	if *pkgarTool == "" {
-		t.Skip("needs -pkgar=PATH")
-	}
+	tool := upstreamtools.Path(t, "pkgar")
 	_, public := upstreamKeys(t)
 	for _, at := range []int{0, flagsAt + 1, HeaderSize + 60, HeaderSize + 3*EntrySize + 5} {
 		data := badSample(t, Raw)
@@ -143,24 +133,19 @@ func TestUpstreamRefuses(t *testing.T) {
 		if err := os.WriteFile(file, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := exec.Command(*pkgarTool, "extract", "--pkey", public, "--archive", file, t.TempDir()).CombinedOutput(); err == nil {
+		if out, err := exec.Command(tool, "extract", "--pkey", public, "--archive", file, t.TempDir()).CombinedOutput(); err == nil {
 			t.Errorf("the tool accepts a change of byte %d: %s", at, out)
 		}
 	}
 }
 
 func TestUpstreamKeys(t *testing.T) {
-	if *keysTool == "" {
-		t.Skip("needs -pkgar-keys=PATH")
-	}
+	tool := upstreamtools.Path(t, "pkgar-keys")
 	for _, pass := range []string{"", "correct horse"} {
 		t.Run("passphrase "+pass, func(t *testing.T) {
 			dir := t.TempDir()
 			secret, public := filepath.Join(dir, "s.toml"), filepath.Join(dir, "p.toml")
-			out, err := runTerminal(*keysTool, []string{pass, pass}, "--skey", secret, "gen", "--pkey", public)
-			if strings.Contains(out, "PasswordHashSalt") {
-				t.Skip("this version of the tool panics on any passphrase: " + out)
-			}
+			out, err := runTerminal(tool, []string{pass, pass}, "--skey", secret, "gen", "--pkey", public)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -180,7 +165,7 @@ func TestUpstreamKeys(t *testing.T) {
 			if pass != "" {
 				answers = []string{pass}
 			}
-			if out, err := runTerminal(*keysTool, answers, "--skey", ours, "export", "--file", exported); err != nil {
+			if out, err := runTerminal(tool, answers, "--skey", ours, "export", "--file", exported); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			if string(mustRead(t, exported)) != string(testKey(t, 1).Public().TOML()) {
@@ -247,15 +232,16 @@ func runTerminal(tool string, answers []string, args ...string) (string, error) 
 
 // TestThroughput prints how long both need for the same tree, once more than measured for warm caches.
 func TestThroughput(t *testing.T) {
-	if *pkgarTool == "" || *throughputM == 0 {
-		t.Skip("needs -pkgar=PATH -throughput=MIB")
+	if *throughputM == 0 {
+		t.Skip("needs -throughput=MIB")
 	}
+	tool := upstreamtools.Path(t, "pkgar")
 	secret, public := upstreamKeys(t)
 	dir := throughputTree(t, *throughputM<<20)
 	for _, p := range packagings {
 		t.Run(p.String(), func(t *testing.T) {
 			theirs, ours := filepath.Join(t.TempDir(), "theirs.pkgar"), filepath.Join(t.TempDir(), "ours.pkgar")
-			args := append([]string{"create", "--skey", secret, "--archive", theirs, dir}, packArgs(t, p)...)
+			args := createArgs(secret, theirs, dir, p)
 			// Replacing a file costs extra on some file systems, and only we do that by renaming.
 			fresh := func(name string) {
 				if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -264,7 +250,7 @@ func TestThroughput(t *testing.T) {
 			}
 			theirCreate := best(p, func() {
 				fresh(theirs)
-				run(t, *pkgarTool, args...)
+				run(t, tool, args...)
 			})
 			ourCreate := best(p, func() {
 				fresh(ours)
@@ -272,7 +258,7 @@ func TestThroughput(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			theirExtract := best(p, func() { run(t, *pkgarTool, "extract", "--pkey", public, "--archive", theirs, t.TempDir()) })
+			theirExtract := best(p, func() { run(t, tool, "extract", "--pkey", public, "--archive", theirs, t.TempDir()) })
 			ourExtract := best(p, func() {
 				key := testKey(t, 1).Public()
 				a, err := OpenFile(theirs, Options{Key: &key})

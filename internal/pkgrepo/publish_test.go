@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pannous/redox-clif/internal/pkgar"
+	"github.com/pannous/redox-clif/internal/upstreamtools"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -168,25 +169,16 @@ func TestTOMLRoundTrip(t *testing.T) {
 	}
 }
 
-// The client of the crate redox-pkg is a library. The program around it is called in three ways:
-//
-//	URL TARGET ROOT NAME...                        install packages from a repository
-//	--publish DIR TARGET SECRETKEY NAME TREE DEP...  add a package to a repository
-//	--remove URL TARGET ROOT NAME...               remove installed packages
-var upstreamClient = flag.String("pkg-client", "", "`path` of a program around the reference client")
-
 // TestUpstreamPublishes installs from a repository that the reference tools made.
 func TestUpstreamPublishes(t *testing.T) {
-	if *upstreamClient == "" {
-		t.Skip("needs -pkg-client=PATH")
-	}
+	client := upstreamtools.Path(t, upstreamtools.Client)
 	dir, secret := t.TempDir(), filepath.Join(t.TempDir(), "secret.toml")
 	if err := pkgar.WriteKeyFiles(secret, secret+".pub", testKey(t, 1), counting(3), nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, depends := range map[string][]string{"vim": {"ncurses", "nano.doc"}, "ncurses": nil, "nano.doc": {"ncurses"}} {
-		args := append([]string{"--publish", dir, target, secret, name, tree(t, name, 5000)}, depends...)
-		if out, err := exec.Command(*upstreamClient, args...).CombinedOutput(); err != nil {
+		args := append([]string{"publish", dir, target, secret, name, tree(t, name, 5000)}, depends...)
+		if out, err := exec.Command(client, args...).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
@@ -211,13 +203,11 @@ func TestUpstreamPublishes(t *testing.T) {
 }
 
 func TestUpstreamInstallsOurs(t *testing.T) {
-	if *upstreamClient == "" {
-		t.Skip("needs -pkg-client=PATH")
-	}
+	client := upstreamtools.Path(t, upstreamtools.Client)
 	server := httptest.NewServer(http.FileServer(http.Dir(sample(t, 1))))
 	defer server.Close()
 	root := t.TempDir()
-	out, err := exec.Command(*upstreamClient, server.URL, target, root, "tools").CombinedOutput()
+	out, err := exec.Command(client, "install", server.URL, target, root, "tools").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -259,9 +249,7 @@ func TestUpstreamInstallsOurs(t *testing.T) {
 
 // TestUpstreamRemovesOurs lets the reference client remove what we installed, for which it reads our state files.
 func TestUpstreamRemovesOurs(t *testing.T) {
-	if *upstreamClient == "" {
-		t.Skip("needs -pkg-client=PATH")
-	}
+	client := upstreamtools.Path(t, upstreamtools.Client)
 	server := httptest.NewServer(http.FileServer(http.Dir(sample(t, 1))))
 	defer server.Close()
 	root := t.TempDir()
@@ -272,7 +260,7 @@ func TestUpstreamRemovesOurs(t *testing.T) {
 	if _, err := Apply(bg, root, Change{Install: fetched}, pkgar.ExtractOptions{NoSync: true}); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(*upstreamClient, "--remove", server.URL, target, root, "vim").CombinedOutput(); err != nil {
+	if out, err := exec.Command(client, "remove", server.URL, target, root, "vim").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if diff := cmp.Diff([]string{"usr/bin/a", "usr/bin/b"}, paths(files(t, root))); diff != "" {

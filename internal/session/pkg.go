@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/pkgar"
@@ -125,6 +126,7 @@ func (s *Session) PkgCreate(ctx context.Context, name string, f PkgCreateFlags) 
 	if f.LZMA2 {
 		opt.Packaging = pkgar.LZMA2
 	}
+	defer frugal()()
 	r, err := pkgar.CreateFile(ctx, out, tree, opt)
 	if err != nil {
 		return fmt.Errorf("%s: nothing was written: %w", s.relative(out), alone(err))
@@ -132,6 +134,13 @@ func (s *Session) PkgCreate(ctx context.Context, name string, f PkgCreateFlags) 
 	s.sayEmptyDirs(name, r.EmptyDirs)
 	s.say("%s: %d entries, %s of files in %s, signed by %v", s.relative(out), len(r.Head.Entries), ui.Bytes(r.Bytes), ui.Bytes(r.Head.FileSize()), key.Public())
 	return nil
+}
+
+// frugal keeps garbage short while archives are packed: an encoder for each processor is most of the 64 MB that this may take.
+func frugal() (done func()) {
+	debug.FreeOSMemory() // the recipes that were read
+	old := debug.SetGCPercent(20)
+	return func() { debug.SetGCPercent(old) }
 }
 
 func (s *Session) sayEmptyDirs(name string, dirs []string) {

@@ -237,6 +237,7 @@ func (s *Session) PkgPublish(ctx context.Context, dir string, f PkgPublishFlags)
 			packages[i].Packaging = pkgar.LZMA2
 		}
 	}
+	defer frugal()()
 	published, err := pkgrepo.Publish(ctx, dir, s.pkgTarget(), key, packages)
 	if err != nil {
 		return wayOut(fmt.Errorf("repository %s: %w", dir, err))

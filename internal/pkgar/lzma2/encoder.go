@@ -18,7 +18,7 @@ const (
 	storedMax = 64 << 10
 )
 
-// Encoder turns data into LZMA2 chunks and keeps its memory, about 11 MiB, from one call to the next. The same data always
+// Encoder turns data into LZMA2 chunks and keeps its memory, about 6 MiB, from one call to the next. The same data always
 // gives the same bytes. It is not safe for concurrent use.
 type Encoder struct {
 	finder finder

@@ -106,45 +106,43 @@ func (r *rangeDecoder) init(in []byte, n int) bool {
 	return true
 }
 
-func (r *rangeDecoder) normalize() {
-	if r.rng < rangeTop {
-		r.rng <<= 8
-		r.code = r.code<<8 | uint32(r.in[r.pos])
-		r.pos++
+func (r *rangeDecoder) normalize() { r.rng, r.code, r.pos = refill(r.rng, r.code, r.in, r.pos) }
+
+// refill takes in a byte when the range has become small. It and decide are all there is to the coder; the compiler puts them
+// into the loops below, which keep the coder in local variables.
+func refill(rng, code uint32, in []byte, at int) (uint32, uint32, int) {
+	if rng < rangeTop {
+		return rng << 8, code<<8 | uint32(in[at]), at + 1
 	}
+	return rng, code, at
 }
 
-func (r *rangeDecoder) bit(p *uint16) uint32 {
-	if r.rng < rangeTop {
-		r.rng <<= 8
-		r.code = r.code<<8 | uint32(r.in[r.pos])
-		r.pos++
-	}
+// decide decodes one bit of the probability p and adapts that.
+func decide(p *uint16, rng, code uint32) (newRange, newCode, bit uint32) {
 	v := uint32(*p)
-	bound := r.rng >> probBits * v
-	if r.code < bound {
-		r.rng = bound
+	bound := rng >> probBits * v
+	if code < bound {
 		*p = uint16(v + (1<<probBits-v)>>probShift)
-		return 0
+		return bound, code, 0
 	}
-	r.rng -= bound
-	r.code -= bound
 	*p = uint16(v - v>>probShift)
-	return 1
+	return rng - bound, code - bound, 1
 }
 
-// tree decodes bits bits, most significant first. Like the loops below and Decoder.literal, it keeps the coder in local
-// variables.
+func (r *rangeDecoder) bit(p *uint16) (bit uint32) {
+	r.normalize()
+	r.rng, r.code, bit = decide(p, r.rng, r.code)
+	return bit
+}
+
+// tree decodes bits bits, most significant first. Most of a decoder's time goes by here, which is why the two outcomes of decide are
+// written out: each has its own way to the next bit.
 func (r *rangeDecoder) tree(probs []uint16, bits uint) uint32 {
 	rng, code, in, at := r.rng, r.code, r.in, r.pos
 	symbol := uint32(1)
 	for range bits {
 		p := &probs[symbol]
-		if rng < rangeTop {
-			rng <<= 8
-			code = code<<8 | uint32(in[at])
-			at++
-		}
+		rng, code, at = refill(rng, code, in, at)
 		v := uint32(*p)
 		bound := rng >> probBits * v
 		if code < bound {
@@ -160,6 +158,22 @@ func (r *rangeDecoder) tree(probs []uint16, bits uint) uint32 {
 	}
 	r.rng, r.code, r.pos = rng, code, at
 	return symbol - 1<<bits
+}
+
+// matched decodes the 8 bits of a literal with the help of a byte that is likely the same. Once they differ the rest is as in tree.
+func (r *rangeDecoder) matched(probs *[literalSize]uint16, likely byte) uint32 {
+	rng, code, in, at := r.rng, r.code, r.in, r.pos
+	symbol, bit := uint32(1), uint32(0)
+	match, offs := uint32(likely), uint32(0x100)
+	for symbol < 0x100 {
+		match <<= 1
+		rng, code, at = refill(rng, code, in, at)
+		rng, code, bit = decide(&probs[(offs+(match&offs)+symbol)%literalSize], rng, code)
+		symbol = symbol<<1 | bit
+		offs &= match ^ (bit - 1)
+	}
+	r.rng, r.code, r.pos = rng, code, at
+	return symbol - 0x100
 }
 
 // reverse decodes bits bits, least significant first.
@@ -178,11 +192,7 @@ func (r *rangeDecoder) direct(bits uint32) uint32 {
 	rng, code, in, at := r.rng, r.code, r.in, r.pos
 	value := uint32(0)
 	for range bits {
-		if rng < rangeTop {
-			rng <<= 8
-			code = code<<8 | uint32(in[at])
-			at++
-		}
+		rng, code, at = refill(rng, code, in, at)
 		rng >>= 1
 		// The top bit of the difference says whether code was less, without a branch that cannot be predicted.
 		t := -((code - rng) >> 31)

@@ -35,7 +35,7 @@ func (d *Decoder) symbols(n int) error {
 	return nil
 }
 
-// literal decodes one byte. The bit loop works on local copies of the coder, which is most of the decoder's speed.
+// literal decodes one byte.
 func (d *Decoder) literal() error {
 	var prev byte
 	if d.pos > 0 {
@@ -43,61 +43,16 @@ func (d *Decoder) literal() error {
 	}
 	ctx := int(d.pos&d.lpMask)<<d.lc | int(prev)>>(8-d.lc)
 	probs := (*[literalSize]uint16)(d.model.literal[ctx*literalSize:])
-	rng, code, in, at := d.rc.rng, d.rc.code, d.rc.in, d.rc.pos
-	symbol := uint32(1)
-	if d.state >= 7 {
-		matched, err := d.matchByte()
+	var symbol uint32
+	if d.state < 7 {
+		symbol = d.rc.tree(probs[:], 8)
+	} else {
+		likely, err := d.matchByte()
 		if err != nil {
 			return err
 		}
-		match := uint32(matched)
-		offs := uint32(0x100)
-		for symbol < 0x100 {
-			match <<= 1
-			p := &probs[(offs+(match&offs)+symbol)%literalSize]
-			if rng < rangeTop {
-				rng <<= 8
-				code = code<<8 | uint32(in[at])
-				at++
-			}
-			v := uint32(*p)
-			bound := rng >> probBits * v
-			if code < bound {
-				rng = bound
-				*p = uint16(v + (1<<probBits-v)>>probShift)
-				symbol <<= 1
-				offs &^= match
-			} else {
-				rng -= bound
-				code -= bound
-				*p = uint16(v - v>>probShift)
-				symbol = symbol<<1 | 1
-				offs &= match
-			}
-		}
-	} else {
-		for symbol < 0x100 {
-			p := &probs[symbol]
-			if rng < rangeTop {
-				rng <<= 8
-				code = code<<8 | uint32(in[at])
-				at++
-			}
-			v := uint32(*p)
-			bound := rng >> probBits * v
-			if code < bound {
-				rng = bound
-				*p = uint16(v + (1<<probBits-v)>>probShift)
-				symbol <<= 1
-			} else {
-				rng -= bound
-				code -= bound
-				*p = uint16(v - v>>probShift)
-				symbol = symbol<<1 | 1
-			}
-		}
+		symbol = d.rc.matched(probs, likely)
 	}
-	d.rc.rng, d.rc.code, d.rc.pos = rng, code, at
 	d.win[int(d.pos)&d.mask] = byte(symbol)
 	d.advance(1)
 	d.state = int(afterLiteral[d.state])
