@@ -12,6 +12,7 @@ var Aliases = map[string]any{
 	"recipe:ion-host":         Recipe.IonHost,
 	"recipe:libc-ion":         Recipe.LibcIon,
 	"recipe:modetest-calls":   Recipe.ModetestCalls,
+	"recipe:redoxfs-host":     Recipe.RedoxfsHost,
 	"recipe:redoxfs-tool":     Recipe.RedoxfsTool,
 	"recipe:relibc-headers":   Recipe.RelibcHeaders,
 	// End of what is generated.

@@ -154,6 +154,11 @@ func (Recipe) Redoxfs(ctx context.Context, dryRun, k, offline *bool, j *int, pro
 	return buildRecipe(ctx, "redoxfs", dryRun, k, offline, j, profile, backend, std)
 }
 
+// RedoxfsHost builds redoxfs-host: host tools of upstream: what our images have to be good for, and images that are not ours.
+func (Recipe) RedoxfsHost(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "redoxfs-host", dryRun, k, offline, j, profile, backend, std)
+}
+
 // RedoxfsTool builds redoxfs-tool: host tool: reads and writes RedoxFS inside image files, without mounting anything.
 func (Recipe) RedoxfsTool(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "redoxfs-tool", dryRun, k, offline, j, profile, backend, std)

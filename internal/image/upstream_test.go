@@ -11,17 +11,9 @@ import (
 	"github.com/pannous/redox-clif/internal/redoxfs/redoxfstest"
 )
 
-// envUpstream names a folder with the programs of the crate redoxfs, made by
-// cargo install redoxfs --no-default-features --features std,log --root DIR.
-const envUpstream = "REDOXFS_UPSTREAM"
-
 func upstream(t *testing.T, program string, args ...string) {
 	t.Helper()
-	dir := os.Getenv(envUpstream)
-	if dir == "" {
-		t.Skipf("%s names no folder with upstream's redoxfs programs", envUpstream)
-	}
-	out, err := exec.Command(filepath.Join(dir, program), args...).CombinedOutput()
+	out, err := exec.Command(redoxfstest.Upstream(t, program), args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %v: %v\n%s", program, args, err, out)
 	}

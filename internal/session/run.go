@@ -25,7 +25,7 @@ type RunFlags struct {
 	Accel   string // "" picks what the host has
 	Memory  int    // MiB; 0 is the profile's
 	Port    int    // of the host, leads to the guest's ssh; 0 is defaultPort
-	Share   string // folder of the host that the guest sees by 9p under the tag "host"
+	Share   string // folder of the host that the guest sees by 9p, in Redox as /scheme/9p.hostshare where there is a driver
 	GUI     bool
 	Write   bool // writes reach the image; otherwise they are forgotten at the end
 }
@@ -71,8 +71,7 @@ func (s *Session) Run(ctx context.Context, f RunFlags) error {
 		return err
 	}
 	if f.GUI {
-		m.Window = true
-		m.Extra = append(m.Extra, "-device", "virtio-gpu-pci", "-device", "qemu-xhci", "-device", "usb-kbd", "-device", "usb-tablet")
+		m.window(s.Config.Target)
 	}
 	if s.Config.DryRun {
 		return s.printRun(m)
@@ -191,6 +190,16 @@ func (m *guestMachine) network(f RunFlags) error {
 	return nil
 }
 
+// window gives the guest a screen, and what is typed into it. Machine virt has no screen of its own, and the boot loader asks for one
+// whose memory it can write to: ramfb has it, virtio-gpu-pci has not.
+func (m *guestMachine) window(target string) {
+	m.Window = true
+	if !strings.HasPrefix(target, "x86_64") {
+		m.Extra = append(m.Extra, "-device", "ramfb")
+	}
+	m.Extra = append(m.Extra, "-device", "qemu-xhci", "-device", "usb-kbd", "-device", "usb-tablet")
+}
+
 func (m *guestMachine) share(dir string) error {
 	if dir == "" {
 		return nil
@@ -203,7 +212,7 @@ func (m *guestMachine) share(dir string) error {
 		return fmt.Errorf("-share=%s is no folder", dir)
 	}
 	path := strings.ReplaceAll(dir, ",", ",,")
-	m.Extra = append(m.Extra, "-fsdev", "local,id=share,security_model=none,path="+path, "-device", "virtio-9p-pci,fsdev=share,mount_tag=host")
+	m.Extra = append(m.Extra, "-fsdev", "local,id=share,security_model=none,path="+path, "-device", "virtio-9p-pci,fsdev=share,mount_tag=hostshare")
 	return nil
 }
 
