@@ -377,3 +377,56 @@ func TestRemoveKeepsLibraries(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a server sends in place of a package changes nothing in the system and stays nowhere.
+func TestInstallFromBadServer(t *testing.T) {
+	ctx := context.Background()
+	for name, harm := range map[string]func(good, other []byte) []byte{
+		"another package": func(_, other []byte) []byte { return other },
+		"too short":       func(good, _ []byte) []byte { return good[:len(good)-1] },
+		"too long":        func(good, _ []byte) []byte { return append(good, 0) },
+		"flipped byte":    func(good, _ []byte) []byte { good[len(good)-1] ^= 1; return good },
+		"a page":          func(_, _ []byte) []byte { return []byte(strings.Repeat("<html>", 100)) },
+		"nothing":         func(_, _ []byte) []byte { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, repo := packageWorld(t)
+			root := filepath.Join(t.TempDir(), "root")
+			flags := PkgInstallFlags{PkgSystem: PkgSystem{Root: root}, Repo: repo}
+			if err := s.PkgInstall(ctx, "ncurses", flags); err != nil {
+				t.Fatal(err)
+			}
+			before, err := hostTree(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			archive := func(name string) string { return filepath.Join(repo, s.pkgTarget(), name+".pkgar") }
+			good, err := os.ReadFile(archive("words"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := os.ReadFile(archive("vim"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, archive("words"), string(harm(good, other)), 0o644)
+			if err := s.PkgInstall(ctx, "greeter", flags); err == nil || !strings.Contains(err.Error(), "package words: ") {
+				t.Errorf("%v", err)
+			}
+			after, err := hostTree(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ops := changes(root, before, after); len(ops) > 0 {
+				t.Errorf("the system changed: %v", ops)
+			}
+			if siblings, err := os.ReadDir(filepath.Dir(root)); err != nil || len(siblings) != 1 {
+				t.Errorf("left beside the system: %v, %v", siblings, err)
+			}
+			refs, err := s.pkgArchives().References() // ncurses and greeter
+			if err != nil || len(refs) != 2 {
+				t.Errorf("in the cache: %v, %v", refs, err)
+			}
+		})
+	}
+}
