@@ -123,7 +123,8 @@ func (o *originals) keep(name string) error {
 // patched is the archive with the series applied, in memory over the originals.
 type patched struct {
 	*originals
-	changed map[string]*patch.File // nil: removed
+	changed map[string]*patch.File  // nil: removed
+	forget  func(name string) error // called before a file is written or removed
 }
 
 var _ patch.Tree = (*patched)(nil)
@@ -164,7 +165,7 @@ func ApplyPatches(ctx context.Context, source, kept string, series []*patch.Seri
 	if err != nil {
 		return nil, err
 	}
-	want := &patched{originals: base, changed: map[string]*patch.File{}}
+	want := &patched{originals: base, changed: map[string]*patch.File{}, forget: newForgetting(filepath.Join(source, "build")).file}
 	for _, s := range series {
 		if _, err := patch.Apply(ctx, s, want, opts); err != nil {
 			return nil, fmt.Errorf("patches/%s: %w", s.Name, err)
@@ -209,6 +210,9 @@ func (p *patched) bring(name string) (wrote bool, err error) {
 		return false, nil
 	}
 	if err := p.keep(name); err != nil {
+		return false, err
+	}
+	if err := p.forget(name); err != nil {
 		return false, err
 	}
 	if gone {
