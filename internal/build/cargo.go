@@ -106,7 +106,7 @@ func (c *cargoRun) dependencies(id string, n *graph.Node) (err error) {
 	if c.sources, err = c.Builder.workspace(c.r.Name); err != nil {
 		return err
 	}
-	if c.sharesWorkspace(c.r) && c.s.Dir == "" {
+	if !c.r.Cargo.Whole && c.s.Dir == "" && c.sharesWorkspace(c.r) {
 		if c.sources, err = c.narrow(id, c.sources, c.r.Cargo.Dir, c.g.packages); err != nil {
 			return err
 		}

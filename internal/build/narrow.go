@@ -14,11 +14,11 @@ import (
 	"github.com/pannous/redox-clif/internal/recipe"
 )
 
-const narrowVersion = 1
+const narrowVersion = 2
 
 // blanked is the text of a Rust file that a step has no use for. Should it be compiled all the same, by a
 // way that narrow does not know, the build fails instead of going on with something else.
-const blanked = "compile_error!(\"redox-clif left this file out: no package of the step depends on its package\");\n"
+const blanked = "compile_error!(\"redox-clif left this file out: no package of the step depends on its package; whole = true in the recipe's [cargo] brings it back\");\n"
 
 // narrow is the node of a workspace as one of several cargo steps that build from it sees it: Rust files of
 // packages that the step's own neither need nor name by a path are blanked. So a change of a program runs cargo for

@@ -240,3 +240,23 @@ func TestBuildStdIsForEveryStepThatHasAStd(t *testing.T) {
 		t.Errorf("the user's word does not count over the recipe's: %q", args)
 	}
 }
+
+func TestAWholeWorkspaceIsNotNarrowed(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		b := newBuilder(t, nil)
+		for _, r := range b.Recipes {
+			r.Cargo.Whole = whole
+		}
+		image, err := b.Initfs("demo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		order, err := graph.Order([]*graph.Node{image})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if narrowed := slices.ContainsFunc(order, func(n *graph.Node) bool { return strings.HasSuffix(n.ID, "/sources") }); narrowed == whole {
+			t.Errorf("whole = %t, narrowed %t", whole, narrowed)
+		}
+	}
+}

@@ -98,6 +98,9 @@ type Cargo struct {
 	Patch map[string]string `toml:"patch"`
 	// Lock names a Cargo.lock beside the recipe, for a source that has none or one that does not do.
 	Lock string `toml:"lock"`
+	// Whole gives each of several cargo steps the whole workspace, for sources that read Rust files of packages
+	// they do not depend on. A change of any of them then runs cargo in all of these steps.
+	Whole bool `toml:"whole"`
 }
 
 // Profile is what another set of sources changes.
