@@ -10,6 +10,7 @@ var Aliases = map[string]any{
 	"recipe:difftest-defects": Recipe.DifftestDefects,
 	"recipe:difftest-sysroot": Recipe.DifftestSysroot,
 	"recipe:ion-host":         Recipe.IonHost,
+	"recipe:libc-coreutils":   Recipe.LibcCoreutils,
 	"recipe:libc-ion":         Recipe.LibcIon,
 	"recipe:modetest-calls":   Recipe.ModetestCalls,
 	"recipe:redoxfs-host":     Recipe.RedoxfsHost,

@@ -119,6 +119,11 @@ func (Recipe) Libc(ctx context.Context, dryRun, k, offline *bool, j *int, profil
 	return buildRecipe(ctx, "libc", dryRun, k, offline, j, profile, backend, std)
 }
 
+// LibcCoreutils builds libc-coreutils: the crate libc with our patches, in the version that coreutils and its nix compile with.
+func (Recipe) LibcCoreutils(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "libc-coreutils", dryRun, k, offline, j, profile, backend, std)
+}
+
 // LibcIon builds libc-ion: the crate libc with our patches, in the version that Ion's nix compiles with.
 func (Recipe) LibcIon(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "libc-ion", dryRun, k, offline, j, profile, backend, std)

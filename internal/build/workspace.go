@@ -445,7 +445,26 @@ func (w *workspace) mendLock(ctx context.Context, job *graph.Job, dir string, re
 		fmt.Fprintf(job.Log, "%s: %s\n", reason.File, reason.Why)
 	}
 	job.Status("cargo update --workspace")
-	return w.Roots.Tool(ctx, dir, cargoEnv(), w.extraCargoEnv(), job.Log, cargoPath, "update", "--workspace", "--manifest-path", manifest)
+	if err := w.Roots.Tool(ctx, dir, cargoEnv(), w.extraCargoEnv(), job.Log, cargoPath, "update", "--workspace", "--manifest-path", manifest); err != nil {
+		return err
+	}
+	return w.patchesAreUsed(filepath.Dir(manifest))
+}
+
+// patchesAreUsed refuses a patched crate of a version that the workspace does not take: the program would be
+// built without the patch.
+func (w *workspace) patchesAreUsed(root string) error {
+	for _, crate := range sortedKeys(w.r.Cargo.Patch) {
+		version, err := cargoedit.UnusedPatch(root, crate)
+		if err != nil {
+			return err
+		}
+		if version != "" {
+			from := w.r.Cargo.Patch[crate]
+			return fmt.Errorf("recipes/%s/recipe.toml: [cargo.patch] %s = %q: something in the workspace asks for a later version than %s %s: have a recipe with that version and name it here", w.r.Name, crate, from, from, version)
+		}
+	}
+	return nil
 }
 
 // dropUnused leaves only those deps that a manifest refers to now, so that an override that a recipe

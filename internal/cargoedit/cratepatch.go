@@ -7,6 +7,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/BurntSushi/toml"
 )
 
 // CratePatch puts a folder in the place of a crate of the registry.
@@ -94,6 +96,29 @@ func (r *replacer) patchCrate(m *manifest, lock *Lock, p CratePatch) error {
 	}
 	lock.merge()
 	return nil
+}
+
+// UnusedPatch returns the version of a patched crate that the Cargo.lock in dir
+// lists as one that nothing in the workspace takes, and "" where it is in use:
+// cargo only warns when a requirement asks for a later version.
+func UnusedPatch(dir, crate string) (version string, err error) {
+	var lock struct {
+		Patch struct {
+			Unused []struct {
+				Name    string `toml:"name"`
+				Version string `toml:"version"`
+			} `toml:"unused"`
+		} `toml:"patch"`
+	}
+	if _, err := toml.DecodeFile(filepath.Join(dir, lockName), &lock); err != nil {
+		return "", err
+	}
+	for _, p := range lock.Patch.Unused {
+		if p.Name == crate {
+			return p.Version, nil
+		}
+	}
+	return "", nil
 }
 
 // compatible tells whether cargo takes one version where the other was asked

@@ -1,6 +1,7 @@
 package cargoedit
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -47,6 +48,19 @@ func TestCompatible(t *testing.T) {
 	} {
 		if got := compatible(c.a, c.b); got != c.want {
 			t.Errorf("%s, %s: %v", c.a, c.b, got)
+		}
+	}
+}
+
+func TestUnusedPatch(t *testing.T) {
+	dir := t.TempDir()
+	lock := "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.0.0\"\n\n[[patch.unused]]\nname = \"libc\"\nversion = \"0.2.171\"\n"
+	if err := os.WriteFile(filepath.Join(dir, "Cargo.lock"), []byte(lock), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for crate, want := range map[string]string{"libc": "0.2.171", "app": "", "other": ""} {
+		if got, err := UnusedPatch(dir, crate); err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", crate, got, err, want)
 		}
 	}
 }
