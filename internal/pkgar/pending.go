@@ -60,19 +60,7 @@ func sweepPending(dir, prefix string) error {
 		if !ours || !d.Type().IsRegular() || strings.Trim(number, "0123456789") != "" {
 			continue
 		}
-		name := filepath.Join(dir, d.Name())
-		f, err := os.Open(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		free, err := lockFolder(f)
-		if err == nil && free {
-			err = os.Remove(name)
-		}
-		if err = errors.Join(err, f.Close()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := removeFree(filepath.Join(dir, d.Name()), os.Remove); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove what a killed run left: %w", err)
 		}
 	}

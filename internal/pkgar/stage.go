@@ -70,23 +70,27 @@ func sweepStages(parent, prefix string) error {
 		if !d.IsDir() || !strings.HasPrefix(d.Name(), prefix) {
 			continue
 		}
-		name := filepath.Join(parent, d.Name())
-		f, err := os.Open(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		free, err := lockFolder(f)
-		if err == nil && free {
-			err = removeTree(name)
-		}
-		if err = errors.Join(err, f.Close()); err != nil {
+		if err := removeFree(filepath.Join(parent, d.Name()), removeTree); err != nil {
 			return fmt.Errorf("remove what a killed extraction left: %w", err)
 		}
 	}
 	return nil
+}
+
+// removeFree removes a file or folder unless somebody holds its lock. One that is gone already is no error.
+func removeFree(name string, remove func(name string) error) error {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	free, err := lockFolder(f)
+	if err == nil && free {
+		err = remove(name)
+	}
+	return errors.Join(err, f.Close())
 }
 
 // finish writes the tree to the disk, unless told not to, and makes it visible as dir.

@@ -224,10 +224,15 @@ func (c *collection) release(it *item) {
 }
 
 func (c *collection) evictFolder(it *item) error {
+	return c.evictBy(it, func() (bool, error) { return c.roots().Remove(*it.folder) })
+}
+
+// evictBy removes an item and counts it. remove says no where somebody uses it.
+func (c *collection) evictBy(it *item, remove func() (removed bool, err error)) error {
 	removed := true
 	if !c.Config.DryRun {
 		var err error
-		if removed, err = c.roots().Remove(*it.folder); err != nil {
+		if removed, err = remove(); err != nil {
 			return err
 		}
 	}

@@ -168,19 +168,5 @@ func (c *collection) readBuilt(ctx context.Context) error {
 }
 
 func (c *collection) evictBuilt(it *item) error {
-	removed := true
-	if !c.Config.DryRun {
-		var err error
-		if removed, err = c.builtToolchains().Remove(*it.built); err != nil {
-			return err
-		}
-	}
-	if !removed {
-		c.inUse++
-		return nil
-	}
-	c.folders++
-	c.freed += it.size
-	c.total -= it.size
-	return nil
+	return c.evictBy(it, func() (bool, error) { return c.builtToolchains().Remove(*it.built) })
 }
