@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -15,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
 )
 
 // longest is what one build of the demo may take, the standard library included.
@@ -187,29 +189,15 @@ func (w *world) mustAgree(t *testing.T) {
 // cargo keeps in its folders stays, and the standard library.
 func (w *world) forget(t *testing.T) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(w.cache, "actions", "*", "*"))
-	check(t, err)
-	for _, file := range files {
-		if node := nodeOf(t, file); strings.HasPrefix(node, "demo") {
-			check(t, os.Remove(file))
+	// Walk, and not a glob: a killed run may have left half an entry beside the entries.
+	results := action.OpenCache(filepath.Join(w.cache, "actions"))
+	_, err := results.Walk(func(d cas.Digest, r action.Result, _ fs.FileInfo) error {
+		if !strings.HasPrefix(r.Node, "demo") {
+			return nil
 		}
-	}
-}
-
-func nodeOf(t *testing.T, file string) string {
-	t.Helper()
-	var entry struct {
-		Result struct {
-			Node   string `json:"node"`
-			Output struct {
-				Hash string `json:"hash"`
-			} `json:"output"`
-		} `json:"result"`
-	}
-	b, err := os.ReadFile(file)
+		return results.Forget(d)
+	})
 	check(t, err)
-	check(t, json.Unmarshal(b, &entry))
-	return entry.Result.Node
 }
 
 // forgetAll drops also what cargo keeps for the demo.
