@@ -49,13 +49,13 @@ func (Toolchain) Lock(ctx context.Context) error {
 	return s.ToolchainLock(ctx)
 }
 
-// Build builds rustc with LLVM and a patched Cranelift from sources: toolchain:build NAME for one of several, -dryrun, -j, -memory, -offline. What was stopped goes on.
-func (Toolchain) Build(ctx context.Context, name *string, dryRun, offline *bool, j, memory *int) error {
+// Build builds rustc with LLVM and a patched Cranelift from sources: toolchain:build NAME for one of several, -llvm=bootstrap compiles LLVM too (else: system, the installed one), -dryrun, -j, -memory, -offline. What was stopped goes on.
+func (Toolchain) Build(ctx context.Context, name, llvm *string, dryRun, offline *bool, j, memory *int) error {
 	s, err := open(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Memory: memory})
 	if err != nil {
 		return err
 	}
-	return s.ToolchainBuild(ctx, text(name))
+	return s.ToolchainBuild(ctx, text(name), text(llvm))
 }
 
 // Pack packs a toolchain that was built here for another machine: toolchain:pack NAME, -o=FILE.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,7 +27,7 @@ type Build struct {
 	Recipe *Recipe
 	Series []*patch.Series // of Recipe.Patches
 	Host   string
-	LLVM   *LLVM
+	LLVM   *LLVM // the system's; nil when it is compiled too
 }
 
 // Stage0 is the released compiler a build begins with.
@@ -38,9 +39,13 @@ func (b *Build) Inputs() (Inputs, error) {
 	if err != nil {
 		return Inputs{}, err
 	}
+	llvm := BootstrapLLVM
+	if b.LLVM != nil {
+		llvm = b.LLVM.Version
+	}
 	return Inputs{
 		Name: b.Recipe.Name, Release: b.Recipe.Release, Host: b.Host, Source: b.Recipe.Source.SHA256, Stage0: b.Recipe.Stage0,
-		LLVM: b.LLVM.Version, Bootstrap: flags, Patches: SeriesDigest(b.Series),
+		LLVM: llvm, Bootstrap: flags, Patches: SeriesDigest(b.Series),
 	}, nil
 }
 
@@ -54,7 +59,7 @@ func SeriesDigest(series []*patch.Series) string {
 }
 
 // Work is the lasting folder of this build.
-func (b *Build) Work() string { return b.Store.Work(b.Recipe.Name) }
+func (b *Build) Work() string { return b.Store.Work(b.Recipe.workName()) }
 
 // Source is the source in it, where x.py runs.
 func (b *Build) Source() string { return filepath.Join(b.Work(), "src") }
@@ -115,8 +120,8 @@ func (b *Build) checkStage0(source string) error {
 	return nil
 }
 
-// Patch brings the extracted source to the archive's with the series applied, and returns the paths that had to be written.
-func (b *Build) Patch(ctx context.Context, opts patch.Options) ([]string, error) {
+// Patch brings the extracted source to the archive's with the series applied.
+func (b *Build) Patch(ctx context.Context, opts patch.Options) (*Patched, error) {
 	return ApplyPatches(ctx, b.Source(), b.originals(), b.Series, opts)
 }
 
@@ -146,7 +151,9 @@ func (b *Build) bootstrapTOML(stage0 Stage0, jobs int) ([]byte, error) {
 	set(stage0.Cargo, "build", "cargo")
 	set(b.Host, "build", "build")
 	set(jobs, "build", "jobs")
-	set(b.LLVM.Config, "target", b.Host, "llvm-config")
+	if b.LLVM != nil {
+		set(b.LLVM.Config, "target", b.Host, "llvm-config")
+	}
 	return toml.Marshal(settings)
 }
 
@@ -157,8 +164,9 @@ type Command struct {
 	Dir  string
 }
 
-// Command writes the settings of x.py and returns how it is run. The environment is whole: nothing of the user's is in it.
-func (b *Build) Command(p *Programs, stage0 Stage0, jobs int) (*Command, error) {
+// Command writes the settings of x.py and returns how it is run; with keepStd it leaves the host's std alone. The
+// environment is whole: nothing of the user's is in it.
+func (b *Build) Command(p *Programs, stage0 Stage0, jobs int, keepStd bool) (*Command, error) {
 	text, err := b.bootstrapTOML(stage0, jobs)
 	if err != nil {
 		return nil, err
@@ -174,16 +182,22 @@ func (b *Build) Command(p *Programs, stage0 Stage0, jobs int) (*Command, error) 
 		return nil, err
 	}
 	var path []string
-	for _, dir := range []string{filepath.Dir(p.Python), filepath.Dir(p.CC), filepath.Dir(p.CXX), "/usr/bin", "/bin"} {
-		if !slices.Contains(path, dir) {
+	for _, program := range []string{p.Python, p.CC, p.CXX, p.CMake, p.Ninja, "/usr/bin/env", "/bin/sh"} {
+		if dir := filepath.Dir(program); program != "" && !slices.Contains(path, dir) {
 			path = append(path, dir)
 		}
 	}
+	args := []string{p.Python, "x.py", "build", "--stage", "1", "library"}
+	if keepStd {
+		args = append(args, "--keep-stage-std", "1")
+	}
 	return &Command{
-		Args: []string{p.Python, "x.py", "build", "--stage", "1", "library"},
+		Args: args,
 		Env: []string{
 			"PATH=" + strings.Join(path, ":"), "HOME=" + home, "CARGO_HOME=" + filepath.Join(home, "cargo"), "LC_ALL=C",
 			"CARGO_TERM_COLOR=never", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1",
+			// x.py names what it makes of LLVM by the state of the Git checkout it is in: the cache may be in one.
+			"GIT_CEILING_DIRECTORIES=" + b.Work(),
 		},
 		Dir: b.Source(),
 	}, nil
@@ -235,7 +249,7 @@ func (b *Build) Assemble(ctx context.Context, stage0 Stage0, ask func(ctx contex
 	if err := b.fill(ctx, partial, stage0); err != nil {
 		return "", errors.Join(err, removeAll(partial))
 	}
-	m := &Manifest{Inputs: in, Identity: in.Identity(), Archive: b.Recipe.Source.Archive, Applied: Applied(b.Series), LLVMFrom: "system", Tools: toolNames(b.LLVM)}
+	m := &Manifest{Inputs: in, Identity: in.Identity(), Archive: b.Recipe.Source.Archive, Applied: Applied(b.Series), LLVMFrom: b.Recipe.LLVM.From}
 	if err := finish(ctx, partial, m, b.LLVM, ask); err != nil {
 		return "", errors.Join(err, removeAll(partial))
 	}
@@ -284,18 +298,23 @@ func addCargo(to, host, cargo string) error {
 	return os.WriteFile(filepath.Join(to, "bin", "cargo"), fmt.Appendf(nil, cargoScript, filepath.ToSlash(at)), 0o755)
 }
 
-// finish links the tools of LLVM, compares the content with the manifest, if that says one, tries the compiler and
-// writes the manifest.
+// finish links the tools of the system's LLVM, compares the content with the manifest, if that says one, tries the compiler and
+// writes the manifest. l is nil where LLVM is a part of the toolchain.
 func finish(ctx context.Context, dir string, m *Manifest, l *LLVM, ask func(ctx context.Context, argv ...string) (string, error)) error {
 	bin := filepath.Join(dir, "lib", "rustlib", m.Host, "bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
-	for name, path := range l.Tools {
+	links := ownTools
+	if l != nil {
+		links = l.Tools
+	}
+	for name, path := range links {
 		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
 			return err
 		}
 	}
+	m.Tools = slices.Sorted(maps.Keys(links))
 	content, err := ContentDigest(dir)
 	if err != nil {
 		return err
@@ -309,6 +328,11 @@ func finish(ctx context.Context, dir string, m *Manifest, l *LLVM, ask func(ctx 
 	if err := tryCompiler(ctx, dir, m, ask); err != nil {
 		return err
 	}
+	if l == nil {
+		if err := tryTools(ctx, bin, ask); err != nil {
+			return err
+		}
+	}
 	return m.write(dir)
 }
 
@@ -316,7 +340,7 @@ func finish(ctx context.Context, dir string, m *Manifest, l *LLVM, ask func(ctx 
 func tryCompiler(ctx context.Context, dir string, m *Manifest, ask func(ctx context.Context, argv ...string) (string, error)) error {
 	out, err := ask(ctx, filepath.Join(dir, "bin", "rustc"), "-vV")
 	if err != nil {
-		return fmt.Errorf("the rustc that was built does not run (its LLVM is %s): %w", m.LLVM, err)
+		return fmt.Errorf("the rustc that was built does not run (its LLVM: %s): %w", m.LLVM, err)
 	}
 	for key, want := range map[string]string{"release": m.Release, "host": m.Host} {
 		if !strings.Contains(out, key+": "+want+"\n") {
@@ -326,13 +350,21 @@ func tryCompiler(ctx context.Context, dir string, m *Manifest, ask func(ctx cont
 	return nil
 }
 
-func toolNames(l *LLVM) []string {
-	names := make([]string, 0, len(l.Tools))
-	for name := range l.Tools {
-		names = append(names, name)
+// ownTools are the links where LLVM is a part of the toolchain: x.py copies the others.
+var ownTools = map[string]string{"llvm-readelf": "llvm-readobj"}
+
+// tryTools starts the tools of an LLVM that was compiled: they have to find its library within the toolchain.
+func tryTools(ctx context.Context, bin string, ask func(ctx context.Context, argv ...string) (string, error)) error {
+	for _, name := range tools {
+		if _, err := ask(ctx, filepath.Join(bin, name), "--version"); err != nil {
+			return fmt.Errorf("%s was built and does not run: %w", name, err)
+		}
 	}
-	slices.Sort(names)
-	return names
+	// lld has no name of its own to be started by; rustc starts it so as well.
+	if _, err := ask(ctx, filepath.Join(bin, "rust-lld"), "-flavor", "gnu", "--version"); err != nil {
+		return fmt.Errorf("rust-lld was built and does not run: %w", err)
+	}
+	return nil
 }
 
 // copyTree copies the regular files of a tree. Links of x.py lead back into the source and are left out.

@@ -14,13 +14,14 @@ import (
 
 	"github.com/pannous/redox-clif/internal/patch"
 	"github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/rustbuild/rustbuildtest"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
 func TestBuild(t *testing.T) {
 	k := newKit(t)
 	dir := k.whole()
-	if got := k.compiled(); got != "rustc_index rustc_middle cranelift" {
+	if got := k.compiled(); got != "rustc_index rustc_middle cranelift std" {
 		t.Errorf("compiled %s", got)
 	}
 	found, err := toolchain.Open(k.build.Store.Link("fake"))
@@ -81,7 +82,7 @@ func TestPatchesAreExchanged(t *testing.T) {
 	if written := k.extractAndPatch(); len(written) > 0 {
 		t.Errorf("the same patches wrote %v", written)
 	}
-	untouched := filepath.Join(k.build.Source(), "compiler", "a.rs")
+	untouched := filepath.Join(k.build.Source(), rustbuildtest.Compiler)
 	before, err := os.Stat(untouched)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestPatchesAreExchanged(t *testing.T) {
 	time.Sleep(20 * time.Millisecond) // a later time than that of what was compiled
 	k.patches(strings.Replace(backendPatch, "patched()", "patched_otherwise()", 1))
 	second := k.whole()
-	if got := k.compiled(); got != "cranelift" {
+	if got := k.compiled(); got != "cranelift" { // and not std
 		t.Errorf("compiled %q", got)
 	}
 	if first == second {
@@ -114,10 +115,50 @@ func TestPatchesAreExchanged(t *testing.T) {
 	}
 }
 
+// std is kept where only the backend differs, and made again where anything else does or the last run did not end.
+func TestStdIsKept(t *testing.T) {
+	compilerPatch := func(to string) string {
+		return "title = \"the compiler\"\nreason = \"a test\"\n[[edit]]\nfile = \"" + rustbuildtest.Compiler + "\"\nanchor = \"fn a() {}\"\ntext = \"fn a() { " + to + " }\"\nwhere = \"replace\"\n"
+	}
+	k := newKit(t)
+	k.whole()
+	k.compiled()
+	for _, step := range []struct {
+		name    string
+		patches []string
+		before  func()
+		want    string
+	}{
+		{"another backend", []string{strings.Replace(backendPatch, "patched()", "other()", 1)}, nil, "cranelift"},
+		{"none", nil, nil, "cranelift std"}, // compiler/new.rs goes as well
+		{"the compiler", []string{compilerPatch("one()")}, nil, "rustc_index rustc_middle std"},
+		{"both", []string{compilerPatch("one()"), strings.Replace(backendPatch, `path = "compiler/new.rs"`, `path = "compiler/rustc_codegen_cranelift/new.rs"`, 1)}, nil, "cranelift"},
+		{"stopped", []string{compilerPatch("two()")}, func() {
+			if err := k.std().Begin(); err != nil {
+				t.Fatal(err)
+			}
+			k.patches(compilerPatch("one()"))
+		}, "rustc_index rustc_middle cranelift std"},
+		{"another LLVM", []string{compilerPatch("one()"), strings.Replace(backendPatch, "compiler/new.rs", "compiler/rustc_codegen_cranelift/new.rs", 1)}, func() {
+			k.build.LLVM.Version = "22.2.0"
+		}, "cranelift std"},
+	} {
+		time.Sleep(20 * time.Millisecond)
+		k.patches(step.patches...)
+		if step.before != nil {
+			step.before()
+		}
+		k.whole()
+		if got := k.compiled(); got != step.want {
+			t.Errorf("%s: compiled %q, want %q", step.name, got, step.want)
+		}
+	}
+}
+
 func TestVendorChecksums(t *testing.T) {
 	k := newKit(t)
 	k.extractAndPatch()
-	text, err := os.ReadFile(filepath.Join(k.build.Source(), "vendor", "codegen-1.0.0", checksumsFile))
+	text, err := os.ReadFile(filepath.Join(k.build.Source(), "vendor", "cranelift-codegen-1.0.0", checksumsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +173,7 @@ func TestExtractLeavesOut(t *testing.T) {
 	k.extractAndPatch()
 	for name, want := range map[string]bool{
 		"src/llvm-project": false, "vendor/windows-1.0.0/src/Windows": false, "vendor/windows-1.0.0/src/lib.rs": true,
-		"vendor/windows-1.0.0/Cargo.toml": true, "vendor/codegen-1.0.0/src/lib.rs": true,
+		"vendor/windows-1.0.0/Cargo.toml": true, "vendor/cranelift-codegen-1.0.0/src/lib.rs": true,
 	} {
 		if exists(filepath.Join(k.build.Source(), name)) != want {
 			t.Errorf("%s there: %v", name, !want)
@@ -260,7 +301,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("before: %q", got)
 	}
 	k.whole()
-	if got := k.compiled(); got != "rustc_middle cranelift" {
+	if got := k.compiled(); got != "rustc_middle cranelift std" {
 		t.Errorf("after: %q", got)
 	}
 }
@@ -295,14 +336,14 @@ func TestKilledWhilePatching(t *testing.T) {
 	}
 	// As if it had been killed between the first file and the second.
 	k.extractAndPatch()
-	k.write(filepath.Join(k.build.Source(), "vendor", "codegen-1.0.0", "src", "lib.rs"), fakeSource["vendor/codegen-1.0.0/src/lib.rs"], 0o644)
+	k.write(filepath.Join(k.build.Source(), "vendor", "cranelift-codegen-1.0.0", "src", "lib.rs"), fakeSource["vendor/cranelift-codegen-1.0.0/src/lib.rs"], 0o644)
 	k.patches(backendPatch)
 	k.extractAndPatch()
-	got, err := os.ReadFile(filepath.Join(k.build.Source(), "compiler", "backend.rs"))
+	got, err := os.ReadFile(filepath.Join(k.build.Source(), rustbuildtest.Backend))
 	if err != nil || string(got) != "fn backend() { patched(); }\n" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if got, _ := os.ReadFile(filepath.Join(k.build.Source(), "vendor", "codegen-1.0.0", "src", "lib.rs")); string(got) != "fn codegen() { patched(); }\n" {
+	if got, _ := os.ReadFile(filepath.Join(k.build.Source(), "vendor", "cranelift-codegen-1.0.0", "src", "lib.rs")); string(got) != "fn codegen() { patched(); }\n" {
 		t.Errorf("%q", got)
 	}
 }

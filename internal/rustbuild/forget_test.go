@@ -12,7 +12,7 @@ func TestPatchedVendoredCratesAreForgotten(t *testing.T) {
 	at := func(crate string) string {
 		return filepath.Join(k.build.Source(), "build", "host", "stage1-codegen", "host", "release", ".fingerprint", crate, "lib")
 	}
-	const same, stale, other, longer = "codegen-ffffffffffffffff", "codegen-0123456789abcdef", "backend-0123456789abcdef", "codegen-shared-0123456789abcdef"
+	const same, stale, other, longer = "cranelift-codegen-ffffffffffffffff", "cranelift-codegen-0123456789abcdef", "backend-0123456789abcdef", "cranelift-codegen-shared-0123456789abcdef"
 	for _, crate := range []string{same, stale, other, longer} {
 		k.write(at(crate), "", 0o644)
 	}

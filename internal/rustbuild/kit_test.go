@@ -14,130 +14,50 @@ import (
 
 	"github.com/pannous/redox-clif/internal/patch"
 	"github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/rustbuild/rustbuildtest"
 )
 
-// fakeXPy is a rustc's x.py that "compiles" crates one after the other: each is a file that stays when it is killed, so
-// that it can be seen what a second run does again. A file named "hang" beside it stops it there.
-const fakeXPy = `#!/bin/sh
-set -eu
-echo "Building bootstrap"
-grep -q llvm-config bootstrap.toml
-host=%HOST%
-out=build/$host/stage1
-mkdir -p build/crates $out/bin $out/lib/rustlib/$host/lib $out/lib/rustlib/$host/codegen-backends
-compile() {
-  [ build/crates/$1 -nt $2 ] && return
-  echo "   Compiling $1 v0.1.0"
-  echo $1 >>build/compiled
-  while [ -e hang ] && [ "$1" = "$(cat hang)" ]; do sleep 0.05; touch build/hanging; done
-  touch build/crates/$1
-}
-echo "Building stage1 compiler artifacts (stage0 -> stage1, x)"
-compile rustc_index compiler/a.rs
-compile rustc_middle compiler/a.rs
-echo "Building stage1 codegen backend cranelift (stage0 -> stage1, x)"
-compile cranelift compiler/backend.rs
-grep -q broken compiler/backend.rs && { echo "error[E0308]: mismatched types"; exit 1; }
-printf '#!/bin/sh\necho "release: 1.0.0-nightly"\necho "host: %s"\n' $host >$out/bin/rustc
-chmod +x $out/bin/rustc
-cp compiler/backend.rs $out/lib/rustlib/$host/codegen-backends/librustc_codegen_cranelift.so
-echo std >$out/lib/rustlib/$host/lib/libstd.rlib
-ln -sfn ../../../../.. $out/lib/rustlib/src
-echo "Build completed successfully"
-`
+var (
+	fakeRecipe = strings.NewReplacer("%ARCHIVE%", "https://example.org/rustc.tar.xz", "%SHA256%", strings.Repeat("0", 64)).Replace(rustbuildtest.Recipe)
+	fakeSource = rustbuildtest.Source(HostTriple())
+)
 
-const fakeRecipe = `
-description = "a rustc"
-release = "1.0.0-nightly"
-stage0 = "0.9.0"
-patches = ["backend"]
-[source]
-archive = "https://example.org/rustc.tar.xz"
-sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
-leave-out = ["src/llvm-project"]
-manifests-only = ["vendor/windows-*"]
-[llvm]
-oldest = 21
-newest = 22
-[bootstrap.rust]
-channel = "nightly"
-[needs]
-disk-mib = 100
-memory-mib = 10
-[progress]
-total = 100
-[progress.marks]
-"compiler/rustc_middle" = 50
-`
+const backendPatch = rustbuildtest.Patch
 
-var fakeSource = map[string]string{
-	"src/stage0":                              "compiler_date=2026-04-16\ncompiler_version=0.9.0\n",
-	"src/llvm-project/llvm.cpp":               "int x;",
-	"compiler/a.rs":                           "fn a() {}\n",
-	"compiler/backend.rs":                     "fn backend() {}\n",
-	"library/Cargo.lock":                      "version = 4\n",
-	"library/core/src/lib.rs":                 "#![no_core]\n",
-	"vendor/codegen-1.0.0/src/lib.rs":         "fn codegen() {}\n",
-	"vendor/codegen-1.0.0/Cargo.toml":         "[package]\n",
-	"vendor/codegen-1.0.0/" + checksumsFile:   `{"files":{"src/lib.rs":"old","Cargo.toml":"other"},"package":"p"}`,
-	"vendor/windows-1.0.0/Cargo.toml":         "[package]\n",
-	"vendor/windows-1.0.0/src/Windows/mod.rs": "mod x;",
-	"vendor/windows-1.0.0/src/lib.rs":         "mod x;",
-}
-
-const backendPatch = `
-title = "the backend"
-reason = "a test"
-[[edit]]
-file = "compiler/backend.rs"
-anchor = "fn backend() {}"
-text = "fn backend() { patched(); }"
-where = "replace"
-[[edit]]
-file = "vendor/codegen-1.0.0/src/lib.rs"
-anchor = "fn codegen() {}"
-text = "fn codegen() { patched(); }"
-where = "replace"
-[[file]]
-path = "compiler/new.rs"
-text = "fn new() {}\n"
-`
-
-// kit is a machine with all that a build needs, made up.
+// kit is a build on a machine that is made up.
 type kit struct {
 	t     *testing.T
 	build *Build
-	llvm  string
 	cargo string
 }
 
-func newKit(t *testing.T) *kit {
+func newKit(t *testing.T) *kit { return newKitWith(t, SystemLLVM) }
+
+// newKitWith is a kit with LLVM from somewhere.
+func newKitWith(t *testing.T, llvm string) *kit {
 	t.Helper()
-	dir := t.TempDir()
-	k := &kit{t: t, llvm: filepath.Join(dir, "llvm"), cargo: filepath.Join(dir, "stage0", "bin", "cargo")}
-	for _, name := range append([]string{"lld"}, tools...) {
-		k.write(filepath.Join(k.llvm, "bin", name), "#!/bin/sh\n", 0o755)
-	}
-	k.write(k.cargo, "#!/bin/sh\necho cargo channel=$__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS \"$@\"\n", 0o755)
+	dir, host := t.TempDir(), HostTriple()
+	machine := rustbuildtest.NewMachine(t, dir, host)
+	k := &kit{t: t, cargo: machine.Cargo(host)}
 	k.write(filepath.Join(dir, "toolchain", Folder, "fake.toml"), fakeRecipe, 0o644)
-	r, err := Load(os.DirFS(filepath.Join(dir, "toolchain")), "")
+	r, err := Load(os.DirFS(filepath.Join(dir, "toolchain")), "", llvm)
 	if err != nil {
 		t.Fatal(err)
 	}
-	llvm := &LLVM{Config: filepath.Join(k.llvm, "bin", "llvm-config"), Version: "22.1.8", Tools: map[string]string{"rust-lld": filepath.Join(k.llvm, "bin", "lld")}}
-	for _, name := range tools {
-		llvm.Tools[name] = filepath.Join(k.llvm, "bin", name)
+	k.build = &Build{Store: Store{Dir: filepath.Join(dir, "cache", "rust")}, Recipe: r, Host: host}
+	if !r.OwnLLVM() {
+		k.build.LLVM = &LLVM{Config: filepath.Join(machine.Bin, "llvm-config"), Version: "22.1.8", Tools: map[string]string{"rust-lld": filepath.Join(machine.Bin, "lld")}}
+		for _, name := range tools {
+			k.build.LLVM.Tools[name] = filepath.Join(machine.Bin, name)
+		}
 	}
-	k.build = &Build{Store: Store{Dir: filepath.Join(dir, "cache", "rust")}, Recipe: r, Host: HostTriple(), LLVM: llvm}
 	k.patches(backendPatch)
 	return k
 }
 
 func (k *kit) write(path, text string, mode os.FileMode) {
 	k.t.Helper()
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), mode)); err != nil {
-		k.t.Fatal(err)
-	}
+	rustbuildtest.Write(k.t, path, text, mode)
 }
 
 // patches replaces the series by one of these patches.
@@ -160,25 +80,29 @@ func (k *kit) patches(texts ...string) {
 
 // export writes the source as an extraction would.
 func (k *kit) export(dest string) error {
-	for name, text := range fakeSource {
+	for name, text := range rustbuildtest.Source(k.build.Host) {
 		if k.build.Recipe.Source.Wants(name) {
-			k.write(filepath.Join(dest, name), text, 0o644)
+			k.write(filepath.Join(dest, name), text, 0o755)
 		}
 	}
-	k.write(filepath.Join(dest, "x.py"), strings.ReplaceAll(fakeXPy, "%HOST%", k.build.Host), 0o755)
 	return nil
 }
 
 func (k *kit) extractAndPatch() []string {
 	k.t.Helper()
+	return k.patched().Written
+}
+
+func (k *kit) patched() *Patched {
+	k.t.Helper()
 	if err := k.build.Extract(k.export); err != nil {
 		k.t.Fatal(err)
 	}
-	written, err := k.build.Patch(k.t.Context(), patch.Options{})
+	done, err := k.build.Patch(k.t.Context(), patch.Options{})
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	return written
+	return done
 }
 
 func (k *kit) stage0() Stage0 {
@@ -188,7 +112,12 @@ func (k *kit) stage0() Stage0 {
 // command is the x.py of the kit: a shell script in place of one in Python.
 func (k *kit) command() *Command {
 	k.t.Helper()
-	c, err := k.build.Command(&Programs{Python: "/bin/sh", CC: "/usr/bin/cc", CXX: "/usr/bin/c++"}, k.stage0(), 2)
+	return k.commandKeeping(false)
+}
+
+func (k *kit) commandKeeping(std bool) *Command {
+	k.t.Helper()
+	c, err := k.build.Command(&Programs{Python: "/bin/sh", CC: "/usr/bin/cc", CXX: "/usr/bin/c++"}, k.stage0(), 2, std)
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -198,6 +127,16 @@ func (k *kit) command() *Command {
 func ask(ctx context.Context, argv ...string) (string, error) {
 	out, err := run.Output(ctx, []string{"PATH=/usr/bin:/bin"}, argv...)
 	return string(out), err
+}
+
+// std extracts, patches, and says what is known of the host's std.
+func (k *kit) std() *Std {
+	k.t.Helper()
+	std, err := k.build.Std(k.stage0(), k.patched())
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return std
 }
 
 // compiled are the crates that were compiled since the last call.
@@ -215,8 +154,8 @@ func (k *kit) compiled() string {
 // whole builds everything and returns the toolchain's folder.
 func (k *kit) whole() string {
 	k.t.Helper()
-	k.extractAndPatch()
-	if err := k.command().Run(k.t.Context(), func(string) {}); err != nil {
+	std := k.std()
+	if err := errors.Join(std.Begin(), k.commandKeeping(std.Kept()).Run(k.t.Context(), func(string) {}), std.Done()); err != nil {
 		k.t.Fatal(err)
 	}
 	dir, err := k.build.Assemble(k.t.Context(), k.stage0(), ask)

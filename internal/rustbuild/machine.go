@@ -150,22 +150,30 @@ func (m Machine) tool(bin, name, major string) string {
 	return m.Look(name + "-" + major)
 }
 
-// Programs are what x.py runs, by path.
-type Programs struct{ Python, CC, CXX string }
+// Programs are what x.py runs, by path. The last two are "" where LLVM is not compiled.
+type Programs struct{ Python, CC, CXX, CMake, Ninja string }
 
-// FindPrograms finds them. The errors are *Lacking, all of them at once.
-func FindPrograms(ctx context.Context, m Machine) (*Programs, error) {
+// wantedProgram is a program, the names it may have and those of its packages.
+type wantedProgram struct {
+	path                       *string
+	what, debian, fedora, brew string
+	names                      []string
+}
+
+// FindPrograms finds them, and those that compile LLVM if that is wanted. The errors are *Lacking, all of them at once.
+func FindPrograms(ctx context.Context, m Machine, ownLLVM bool) (*Programs, error) {
 	p := &Programs{}
 	missing := &multierror.Error{ErrorFormat: lines}
-	for _, want := range []struct {
-		path                       *string
-		what, debian, fedora, brew string
-		names                      []string
-	}{
+	wanted := []wantedProgram{
 		{&p.Python, "Python 3 (rustc's x.py is written in it)", "python3", "python3", "python", []string{"python3", "python"}},
 		{&p.CC, "C compiler", "gcc libc6-dev", "gcc", "!xcode-select --install", []string{"cc"}},
 		{&p.CXX, "C++ compiler (rustc's side of LLVM is written in it)", "g++", "gcc-c++", "!xcode-select --install", []string{"c++"}},
-	} {
+	}
+	if ownLLVM {
+		wanted = append(wanted, wantedProgram{&p.CMake, "CMake (LLVM is configured by it)", "cmake", "cmake", "cmake", []string{"cmake"}},
+			wantedProgram{&p.Ninja, "Ninja (LLVM is compiled by it)", "ninja-build", "ninja-build", "ninja", []string{"ninja", "ninja-build"}})
+	}
+	for _, want := range wanted {
 		for _, name := range want.names {
 			if *want.path == "" {
 				*want.path = m.Look(name)
@@ -185,7 +193,24 @@ func FindPrograms(ctx context.Context, m Machine) (*Programs, error) {
 		}
 		p.Python = program // the real one: what PATH has may be a script that goes by the user's settings
 	}
+	if p.CMake != "" {
+		missing = multierror.Append(missing, checkCMake(ctx, m, p.CMake))
+	}
 	return p, missing.ErrorOrNil()
+}
+
+// checkCMake compares CMake's version with what LLVM's CMakeLists.txt asks for.
+func checkCMake(ctx context.Context, m Machine, cmake string) error {
+	const oldestMajor, oldestMinor = 3, 20
+	out, err := m.Run(ctx, cmake, "--version")
+	var major, minor int
+	if _, scanErr := fmt.Sscanf(out, "cmake version %d.%d", &major, &minor); err != nil || scanErr != nil {
+		return &Lacking{What: "CMake that runs", Why: cmake, Fix: m.Hint("cmake", "cmake", "cmake")}
+	}
+	if major < oldestMajor || major == oldestMajor && minor < oldestMinor {
+		return &Lacking{What: fmt.Sprintf("CMake from %d.%d on", oldestMajor, oldestMinor), Why: fmt.Sprintf("%s is %d.%d", cmake, major, minor), Fix: m.Hint("cmake", "cmake", "cmake")}
+	}
+	return nil
 }
 
 // HostTriple is rustc's name of this machine.

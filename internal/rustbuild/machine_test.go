@@ -112,18 +112,18 @@ func TestFindLLVM(t *testing.T) {
 
 func TestFindPrograms(t *testing.T) {
 	f := &fakeMachine{files: []string{"/usr/bin/cc", "/usr/bin/c++", "/usr/bin/python3"}, prints: map[string]string{"/usr/bin/python3 -c": "3 11 /real/python3\n"}}
-	p, err := FindPrograms(t.Context(), f.machine())
+	p, err := FindPrograms(t.Context(), f.machine(), false)
 	if err != nil || p.Python != "/real/python3" || p.CXX != "/usr/bin/c++" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for _, python := range []string{"2 7 /x\n", "3 5 /x\n", ""} {
 		f.prints["/usr/bin/python3 -c"] = python
-		if _, err := FindPrograms(t.Context(), f.machine()); err == nil || !strings.Contains(err.Error(), "no Python 3 that runs: /usr/bin/python3\n  apt install python3") {
+		if _, err := FindPrograms(t.Context(), f.machine(), false); err == nil || !strings.Contains(err.Error(), "no Python 3 that runs: /usr/bin/python3\n  apt install python3") {
 			t.Errorf("%q: %v", python, err)
 		}
 	}
 	f.files = nil
-	_, err = FindPrograms(t.Context(), f.machine())
+	_, err = FindPrograms(t.Context(), f.machine(), false)
 	for _, want := range []string{"apt install python3", "apt install gcc libc6-dev", "apt install g++"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: no %s", err, want)
@@ -133,7 +133,7 @@ func TestFindPrograms(t *testing.T) {
 
 func TestRecipeFaults(t *testing.T) {
 	load := func(text string) error {
-		_, err := Load(fstest.MapFS{Folder + "/fake.toml": {Data: []byte(text)}}, "fake")
+		_, err := Load(fstest.MapFS{Folder + "/fake.toml": {Data: []byte(text)}}, "fake", "")
 		return err
 	}
 	if err := load(fakeRecipe); err != nil {
@@ -142,16 +142,17 @@ func TestRecipeFaults(t *testing.T) {
 	for want, text := range map[string]string{
 		"unknown":                     fakeRecipe + "\n[unknown]\na = 1\n",
 		"64 lower-case":               strings.Replace(fakeRecipe, "sha256 = \"0", "sha256 = \"g", 1),
-		"is no pattern":               strings.Replace(fakeRecipe, "src/llvm-project", "src/[", 1),
+		"is no pattern":               strings.Replace(fakeRecipe, "vendor/windows-*", "src/[", 1),
 		"stage0 is missing":           strings.Replace(fakeRecipe, `stage0 = "0.9.0"`, "", 1),
 		"llvm.oldest and llvm.newest": strings.Replace(fakeRecipe, "newest = 22", "newest = 20", 1),
-		"needs.disk-mib":              strings.Replace(fakeRecipe, "disk-mib = 100", "", 1),
+		"needs.disk-mib":              strings.Replace(fakeRecipe, "disk-mib = 10\n", "", 1),
+		"llvm.from must be":           strings.Replace(fakeRecipe, "oldest = 21", "oldest = 21\nfrom = \"here\"", 1),
 	} {
 		if err := load(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	_, err := Load(fstest.MapFS{Folder + "/a.toml": {}, Folder + "/b.toml": {}}, "")
+	_, err := Load(fstest.MapFS{Folder + "/a.toml": {}, Folder + "/b.toml": {}}, "", "")
 	if err == nil || !strings.Contains(err.Error(), "has a, b") {
 		t.Errorf("%v", err)
 	}

@@ -28,7 +28,7 @@ type Inputs struct {
 	Host      string `toml:"host" json:"host"`
 	Source    string `toml:"source" json:"source"`       // SHA-256 of the archive
 	Stage0    string `toml:"stage0" json:"stage0"`       // version of the compiler and cargo it begins with
-	LLVM      string `toml:"llvm" json:"llvm"`           // full version of the system's LLVM
+	LLVM      string `toml:"llvm" json:"llvm"`           // full version of the system's LLVM; BootstrapLLVM: the source has it
 	Bootstrap string `toml:"bootstrap" json:"bootstrap"` // SHA-256 of the flags, bootstrap.toml without the machine's
 	Patches   string `toml:"patches" json:"patches"`     // SHA-256 over what the series do
 }
@@ -67,12 +67,12 @@ func (in Inputs) Differences(other Inputs) []string {
 // Manifest describes a built toolchain.
 type Manifest struct {
 	Inputs
-	Identity string   `toml:"identity" json:"identity"` // of Inputs
-	Archive  string   `toml:"archive" json:"archive"`   // where the source came from
-	Applied  []string `toml:"applied" json:"applied"`   // "cg_clif/0001-json-targets.toml: title", what the backend has over the released one
-	LLVMFrom string   `toml:"llvm-from" json:"llvm-from"`
-	Tools    []string `toml:"tools" json:"tools"`     // links beside rust-lld to this machine's LLVM; they are not packed
-	Content  string   `toml:"content" json:"content"` // ContentDigest
+	Identity string   `toml:"identity" json:"identity"`   // of Inputs
+	Archive  string   `toml:"archive" json:"archive"`     // where the source came from
+	Applied  []string `toml:"applied" json:"applied"`     // "cg_clif/0001-json-targets.toml: title", what the backend has over the released one
+	LLVMFrom string   `toml:"llvm-from" json:"llvm-from"` // SystemLLVM or BootstrapLLVM
+	Tools    []string `toml:"tools" json:"tools"`         // links in the folder of rust-lld, to this machine's LLVM if that was used; they are not packed
+	Content  string   `toml:"content" json:"content"`     // ContentDigest
 }
 
 // ReadManifest reads the manifest of a toolchain directory and checks it against itself.

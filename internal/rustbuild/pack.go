@@ -150,9 +150,11 @@ func (u *Unpacker) Unpack(ctx context.Context, file, sha256 string) (string, *Ma
 	if err != nil {
 		return "", nil, fmt.Errorf("%s: %w", file, err)
 	}
-	l, err := u.FindLLVM(ctx, LLVMRange{Oldest: major(m.LLVM), Newest: major(m.LLVM)})
-	if err != nil {
-		return "", nil, fmt.Errorf("%s was built with LLVM %s: %w", m.Name, m.LLVM, err)
+	var l *LLVM
+	if m.LLVMFrom != BootstrapLLVM {
+		if l, err = u.FindLLVM(ctx, LLVMRange{Oldest: major(m.LLVM), Newest: major(m.LLVM)}); err != nil {
+			return "", nil, fmt.Errorf("%s was built with LLVM %s: %w", m.Name, m.LLVM, err)
+		}
 	}
 	lock, err := u.Store.Lock(ctx, m.Name, u.Waiting)
 	if err != nil {

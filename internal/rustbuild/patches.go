@@ -153,9 +153,14 @@ func (p *patched) Remove(name string) error {
 	return nil
 }
 
-// ApplyPatches brings the source to the archive's state with the series applied, and returns the
-// slash paths that it had to write. opts is for unified diffs.
-func ApplyPatches(ctx context.Context, source, kept string, series []*patch.Series, opts patch.Options) (written []string, err error) {
+// Patched is what applying patches did.
+type Patched struct {
+	Written  []string // the slash paths that had to be written
+	compiler string   // digest of what is changed outside of the Cranelift backend, written now or before
+}
+
+// ApplyPatches brings the source to the archive's state with the series applied. opts is for unified diffs.
+func ApplyPatches(ctx context.Context, source, kept string, series []*patch.Series, opts patch.Options) (*Patched, error) {
 	tree, err := patch.OpenDir(source)
 	if err != nil {
 		return nil, err
@@ -182,16 +187,17 @@ func ApplyPatches(ctx context.Context, source, kept string, series []*patch.Seri
 		names = append(names, name)
 	}
 	slices.Sort(names)
+	done := &Patched{compiler: want.compilerDigest()}
 	for _, name := range slices.Compact(names) {
 		wrote, err := want.bring(name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if wrote {
-			written = append(written, name)
+			done.Written = append(done.Written, name)
 		}
 	}
-	return written, nil
+	return done, nil
 }
 
 // bring makes one file of the source what it should be.

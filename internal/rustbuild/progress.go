@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,9 +19,10 @@ type Progress struct {
 	now     func() time.Time
 	start   time.Time
 
-	phase string
-	crate string
-	count int // crates that were compiled in this run
+	phase   string
+	crate   string
+	count   int // crates that were compiled in this run
+	objects int // of LLVM, as Ninja counts what this run had to do
 
 	position, first float64 // seconds of the profile: here, and where this run began
 	seen            bool    // a mark of the profile has been seen
@@ -42,17 +44,23 @@ func NewProgress(profile Profile, now func() time.Time) *Progress {
 
 var (
 	// "Building stage1 compiler artifacts (stage0 -> stage1, x86_64-unknown-linux-gnu)"
-	phaseLine = regexp.MustCompile(`^Building (?:stage\d+ )?(bootstrap|compiler|codegen backend|library)\b`)
+	phaseLine = regexp.MustCompile(`^Building (?:stage\d+ )?(bootstrap|LLVM|LLD|compiler|codegen backend|library)\b`)
 	crateLine = regexp.MustCompile(`^\s*Compiling ([^ ]+) v`)
+	// "[17/2811] Building CXX object lib/...": Ninja's
+	objectLine = regexp.MustCompile(`^\[(\d+)/(\d+)\] `)
 )
 
 // phases are the words of x.py and ours.
-var phases = map[string]string{"bootstrap": "bootstrap", "compiler": "compiler", "codegen backend": "backend", "library": "library"}
+var phases = map[string]string{"bootstrap": "bootstrap", "LLVM": "LLVM", "LLD": "LLD", "compiler": "compiler", "codegen backend": "backend", "library": "library"}
 
 // Line takes a line of output and tells whether it said something about the progress.
 func (p *Progress) Line(line string) bool {
 	if m := phaseLine.FindStringSubmatch(line); m != nil {
 		p.phase, p.crate = phases[m[1]], ""
+		return true
+	}
+	if m := objectLine.FindStringSubmatch(line); m != nil && p.phase != "" {
+		p.object(m[1], m[2])
 		return true
 	}
 	m := crateLine.FindStringSubmatch(line)
@@ -63,6 +71,20 @@ func (p *Progress) Line(line string) bool {
 	p.count++
 	p.mark(p.phase + "/" + p.crate)
 	return true
+}
+
+// object is Ninja's progress. Where a build goes on, Ninja counts only what is left: the rest was done before.
+func (p *Progress) object(done, all string) {
+	p.crate = done + " of " + all
+	n, _ := strconv.Atoi(done) // they are digits
+	of, _ := strconv.Atoi(all)
+	if p.phase != "LLVM" || of == 0 {
+		return
+	}
+	whole := max(of, p.profile.Objects)
+	p.objects = max(p.objects, of)
+	percent := (whole - of + n) * 100 / whole
+	p.mark(llvmMark(percent * llvmMarks / 100 * 100 / llvmMarks))
 }
 
 func (p *Progress) mark(key string) {
@@ -156,7 +178,7 @@ func (p *Progress) Profile() (profile Profile, ok bool) {
 	if p.count < fullRun || p.first > 0 {
 		return Profile{}, false
 	}
-	return Profile{Total: int(p.now().Sub(p.start).Seconds()), Marks: p.marks}, true
+	return Profile{Total: int(p.now().Sub(p.start).Seconds()), Objects: p.objects, Marks: p.marks}, true
 }
 
 // historyFile is kept beside the source.

@@ -32,7 +32,7 @@ type Recipe struct {
 	Stage0      string         `toml:"stage0"`  // a released version, for rustup: "1.95.0"
 	Patches     []string       `toml:"patches"` // series
 	Source      Source         `toml:"source"`
-	LLVM        LLVMRange      `toml:"llvm"`
+	LLVM        LLVMSource     `toml:"llvm"`
 	Bootstrap   map[string]any `toml:"bootstrap"` // bootstrap.toml without what depends on the machine
 	Needs       Needs          `toml:"needs"`
 	Progress    Profile        `toml:"progress"`
@@ -47,12 +47,6 @@ type Source struct {
 	ManifestsOnly []string `toml:"manifests-only"` // folders of which only what cargo asks of every crate is
 }
 
-// LLVMRange bounds the major version of the system's LLVM.
-type LLVMRange struct {
-	Oldest int `toml:"oldest"`
-	Newest int `toml:"newest"`
-}
-
 // Needs is what a build takes of the machine.
 type Needs struct {
 	DiskMiB   int64 `toml:"disk-mib"`   // for everything, from nothing
@@ -61,8 +55,9 @@ type Needs struct {
 
 // Profile says where in a build its steps come, in seconds.
 type Profile struct {
-	Total int            `toml:"total" json:"total"`
-	Marks map[string]int `toml:"marks" json:"marks"` // "compiler/rustc_middle": when cargo says that it compiles it
+	Total   int            `toml:"total" json:"total"`
+	Objects int            `toml:"-" json:"objects,omitempty"` // steps of the build of LLVM, as Ninja counts them
+	Marks   map[string]int `toml:"marks" json:"marks"`         // "compiler/rustc_middle": when cargo says that it compiles it
 }
 
 // Folder is where the recipes are, below toolchain/.
@@ -88,8 +83,9 @@ func Names(fsys fs.FS) ([]string, error) {
 	return names, nil
 }
 
-// Load reads a recipe; name may be empty when there is only one. All faults are in the error.
-func Load(fsys fs.FS, name string) (*Recipe, error) {
+// Load reads a recipe; name may be empty when there is only one. llvm is SystemLLVM, BootstrapLLVM or "", which is what the
+// recipe says. All faults are in the error.
+func Load(fsys fs.FS, name, llvm string) (*Recipe, error) {
 	names, err := Names(fsys)
 	if err != nil {
 		return nil, err
@@ -108,11 +104,14 @@ func Load(fsys fs.FS, name string) (*Recipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Recipe{Name: name}
+	r := &Recipe{Name: name, LLVM: LLVMSource{From: SystemLLVM}}
 	if err := tomlfile.Decode("toolchain/"+file, data, r); err != nil {
 		return nil, err
 	}
 	if err := r.validate(); err != nil {
+		return nil, err
+	}
+	if err := r.choose(llvm); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -123,7 +122,7 @@ func (r *Recipe) validate() error {
 	fault := func(format string, args ...any) {
 		all = multierror.Append(all, fmt.Errorf("toolchain/%s/%s.toml: "+format, append([]any{Folder, r.Name}, args...)...))
 	}
-	if !validName.MatchString(r.Name) || strings.Contains(r.Name, "..") {
+	if !validName.MatchString(r.Name) || strings.Contains(r.Name, "..") || strings.HasSuffix(r.Name, ownLLVMSuffix) {
 		fault("the file's name is no name for a toolchain")
 	}
 	for _, text := range []struct{ key, value string }{
@@ -141,8 +140,8 @@ func (r *Recipe) validate() error {
 			fault("%q is no pattern: %v", pattern, err)
 		}
 	}
-	if r.LLVM.Oldest < 1 || r.LLVM.Newest < r.LLVM.Oldest {
-		fault("llvm.oldest and llvm.newest must be major versions, the oldest first")
+	for _, wrong := range r.LLVM.faults() {
+		fault("%s", wrong)
 	}
 	if r.Needs.DiskMiB < 1 || r.Needs.MemoryMiB < 1 {
 		fault("needs.disk-mib and needs.memory-mib must say what a build takes")

@@ -21,7 +21,7 @@ import (
 //
 //	<name>-<identity>/    a toolchain; appears by rename and never changes, but for the time of its manifest: its last use
 //	<name>                a link to the newest toolchain of that name
-//	work/<name>/          the lasting folder it is built in
+//	work/<name>/          the lasting folder it is built in, work/<name>.llvm/ if LLVM is built too
 //	work/<name>.lock      held while something is built there
 //	.partial-*            what a killed run left half-made
 type Store struct{ Dir string }
@@ -41,7 +41,7 @@ func (s Store) Path(name, identity string) string {
 // Link is the path that leads to the newest toolchain of a name.
 func (s Store) Link(name string) string { return filepath.Join(s.Dir, name) }
 
-// Work is the lasting folder in which a name is built.
+// Work is the lasting folder in which a name is built, by the name of that folder.
 func (s Store) Work(name string) string { return filepath.Join(s.Dir, workFolder, name) }
 
 // Resolve is the folder that a name stands for just now: a later build of the same name does not change it.
@@ -185,7 +185,7 @@ func (s Store) Items() ([]Item, error) {
 		if err != nil || !e.IsDir() {
 			continue
 		}
-		items = append(items, Item{Path: filepath.Join(s.Dir, workFolder, e.Name()), Used: info.ModTime(), name: e.Name(), work: true})
+		items = append(items, Item{Path: filepath.Join(s.Dir, workFolder, e.Name()), Used: info.ModTime(), name: strings.TrimSuffix(e.Name(), ownLLVMSuffix), work: true})
 	}
 	all, err := s.List()
 	for _, one := range all {

@@ -1,19 +1,15 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/doctor"
@@ -42,14 +38,15 @@ type toolchainBuild struct {
 	programs *rustbuild.Programs
 	jobs     int
 	stage0   rustbuild.Stage0
+	std      *rustbuild.Std
 	result   string
 	shown    ui.Observer
 }
 
-// ToolchainBuild builds a toolchain with the Cranelift backend from sources; name may be empty when there is only one recipe.
-// What is built already is not built again; what was stopped goes on.
-func (s *Session) ToolchainBuild(ctx context.Context, name string) error {
-	b, err := s.toolchainBuild(ctx, name)
+// ToolchainBuild builds a toolchain with the Cranelift backend from sources; name may be empty when there is only one recipe,
+// llvm when LLVM comes from where that says. What is built already is not built again; what was stopped goes on.
+func (s *Session) ToolchainBuild(ctx context.Context, name, llvm string) error {
+	b, err := s.toolchainBuild(ctx, name, llvm)
 	if err != nil {
 		return err
 	}
@@ -80,8 +77,8 @@ func (s *Session) ToolchainBuild(ctx context.Context, name string) error {
 }
 
 // toolchainBuild finds out what would be built of what, and lists everything that this machine lacks for it.
-func (s *Session) toolchainBuild(ctx context.Context, name string) (*toolchainBuild, error) {
-	r, err := rustbuild.Load(os.DirFS(s.toolchainFolder()), name)
+func (s *Session) toolchainBuild(ctx context.Context, name, llvm string) (*toolchainBuild, error) {
+	r, err := rustbuild.Load(os.DirFS(s.toolchainFolder()), name, llvm)
 	if err != nil {
 		return nil, err
 	}
@@ -96,27 +93,49 @@ func (s *Session) toolchainBuild(ctx context.Context, name string) (*toolchainBu
 	if b.jobs = r.Needs.Jobs(s.Config.Jobs, s.Config.MemoryMiB); b.jobs < 1 {
 		return nil, fmt.Errorf("one job of this build takes %d MiB, and the bound is %d MiB (-memory, REDOX_MEMORY)", r.Needs.MemoryMiB, s.Config.MemoryMiB)
 	}
-	m := s.buildMachine()
-	missing := &multierror.Error{ErrorFormat: errorLines}
-	if b.rust.LLVM, err = rustbuild.FindLLVM(ctx, m, r.LLVM); err != nil {
-		missing = multierror.Append(missing, err)
-	} else if err := rustbuild.CheckHeaders(ctx, m, b.rust.LLVM); err != nil {
-		missing = multierror.Append(missing, err)
-	}
-	if b.programs, err = rustbuild.FindPrograms(ctx, m); err != nil {
-		missing = multierror.Append(missing, err)
-	}
-	if err := ctx.Err(); err != nil {
+	if err := b.findParts(ctx); err != nil {
 		return nil, err
-	}
-	if err := missing.ErrorOrNil(); err != nil {
-		return nil, fmt.Errorf("%s cannot be built on this machine:\n%w", r.Name, err)
 	}
 	if b.inputs, err = b.rust.Inputs(); err != nil {
 		return nil, err
 	}
 	b.dir = b.rust.Store.Path(r.Name, b.inputs.Identity())
 	return b, nil
+}
+
+// findParts finds what the build takes from this machine; the error lists everything that is lacking.
+func (b *toolchainBuild) findParts(ctx context.Context) error {
+	m, r := b.buildMachine(), b.rust.Recipe
+	missing := &multierror.Error{ErrorFormat: errorLines}
+	var err error
+	if !r.OwnLLVM() {
+		if b.rust.LLVM, err = installedLLVM(ctx, m, r); err != nil {
+			missing = multierror.Append(missing, err)
+		}
+	}
+	if b.programs, err = rustbuild.FindPrograms(ctx, m, r.OwnLLVM()); err != nil {
+		missing = multierror.Append(missing, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := missing.ErrorOrNil(); err != nil {
+		hint := ""
+		if !r.OwnLLVM() && b.rust.LLVM == nil {
+			hint = "\n  or have LLVM compiled too: mage toolchain:build " + r.Name + " -llvm=" + rustbuild.BootstrapLLVM
+		}
+		return fmt.Errorf("%s cannot be built on this machine:\n%w%s", r.Name, err, hint)
+	}
+	return nil
+}
+
+// installedLLVM is the system's LLVM with what a compiler is built with.
+func installedLLVM(ctx context.Context, m rustbuild.Machine, r *rustbuild.Recipe) (*rustbuild.LLVM, error) {
+	l, err := rustbuild.FindLLVM(ctx, m, r.LLVM.LLVMRange)
+	if err != nil {
+		return nil, err
+	}
+	return l, rustbuild.CheckHeaders(ctx, m, l)
 }
 
 // errorLines lists errors, each on lines of its own.
@@ -206,7 +225,7 @@ func (b *toolchainBuild) printPlan(ctx context.Context) error {
 		row("built in", "%s, %s", b.rust.Work(), work),
 		row("patches", "%s: %d", strings.Join(r.Patches, ", "), len(rustbuild.Applied(b.rust.Series))),
 		row("stage 0", "%s, %s", r.Stage0, stage0),
-		row("LLVM", "%s (%s)", b.rust.LLVM.Version, b.rust.LLVM.Config),
+		row("LLVM", "%s", b.llvm()),
 		row("jobs", "%d of %d MiB each", b.jobs, r.Needs.MemoryMiB),
 		row("disk", "%s at most, %s free", ui.Bytes(r.Needs.DiskMiB<<20), ui.Bytes(free)),
 		row("time", "about %s", ui.Seconds(b.estimate())),
@@ -214,8 +233,20 @@ func (b *toolchainBuild) printPlan(ctx context.Context) error {
 	return ui.Table(b.Streams.Out, rows)
 }
 
+// llvm says where LLVM comes from.
+func (b *toolchainBuild) llvm() string {
+	if b.rust.LLVM == nil {
+		return "compiled too, from the same archive"
+	}
+	return fmt.Sprintf("%s (%s)", b.rust.LLVM.Version, b.rust.LLVM.Config)
+}
+
 func (b *toolchainBuild) profile() rustbuild.Profile {
-	return rustbuild.LoadProfile(b.rust.Work(), b.rust.Recipe.Progress)
+	p := rustbuild.LoadProfile(b.rust.Work(), b.rust.Recipe.Progress)
+	if b.std != nil && b.std.Kept() {
+		return p.WithoutStd()
+	}
+	return p
 }
 
 func (b *toolchainBuild) estimate() time.Duration {
@@ -239,7 +270,7 @@ func (b *toolchainBuild) archiveFetcher() *source.Fetcher {
 // step is one line of the progress.
 type step struct {
 	id, reason string
-	estimate   time.Duration
+	estimate   func() time.Duration // nil: a moment; asked when the step begins
 	run        func(ctx context.Context, status func(string)) error
 }
 
@@ -249,11 +280,11 @@ func (b *toolchainBuild) perform(ctx context.Context, lock *os.File) error {
 	r := b.rust.Recipe
 	before := childUsage()
 	steps := []step{
-		{"toolchain/stage0", "rustc " + r.Stage0 + " by rustup", 0, b.needStage0},
-		{"toolchain/source", r.Source.Archive, 0, b.needSource},
-		{"toolchain/patches", strings.Join(r.Patches, ", "), 0, b.patch},
-		{"toolchain/rustc", b.reason(), b.estimate(), func(ctx context.Context, status func(string)) error { return b.compile(ctx, status, lock) }},
-		{"toolchain/assemble", b.dir, 0, b.assemble},
+		{"toolchain/stage0", "rustc " + r.Stage0 + " by rustup", nil, b.needStage0},
+		{"toolchain/source", r.Source.Archive, nil, b.needSource},
+		{"toolchain/patches", strings.Join(r.Patches, ", "), nil, b.patch},
+		{"toolchain/rustc", b.reason(), b.estimate, func(ctx context.Context, status func(string)) error { return b.compile(ctx, status, lock) }},
+		{"toolchain/assemble", b.dir, nil, b.assemble},
 	}
 	b.shown = ui.New(b.Streams.Err, b.Config.Verbose)
 	err := b.steps(ctx, steps)
@@ -279,7 +310,11 @@ func (b *toolchainBuild) steps(ctx context.Context, steps []step) error {
 	b.shown.Begin(nodes)
 	for i, st := range steps {
 		n, start := nodes[i], time.Now()
-		b.shown.Started(n, st.reason, st.estimate)
+		var estimate time.Duration
+		if st.estimate != nil {
+			estimate = st.estimate()
+		}
+		b.shown.Started(n, st.reason, estimate)
 		err := st.run(ctx, func(line string) { b.shown.Status(n, line) })
 		outcome := graph.Ran
 		switch {
@@ -301,247 +336,5 @@ func (b *toolchainBuild) steps(ctx context.Context, steps []step) error {
 		}
 		return failure
 	}
-	return nil
-}
-
-func (b *toolchainBuild) findStage0(ctx context.Context) (*toolchain.Toolchain, error) {
-	pin := &toolchain.Pin{Toolchain: toolchain.PinnedChannel{Channel: b.rust.Recipe.Stage0, Profile: "minimal"}}
-	from := toolchain.Sources{Rustup: b.lookPath("rustup"), RustupHome: b.Config.RustupHome}
-	return toolchain.Find(ctx, from, pin, toolchain.Exec(b.toolEnv()))
-}
-
-func (b *toolchainBuild) needStage0(ctx context.Context, status func(string)) error {
-	found, err := b.findStage0(ctx)
-	if errors.Is(err, toolchain.ErrNotInstalled) {
-		if b.Config.Offline {
-			return fmt.Errorf("rustc %s is not installed and this run is offline: rustup toolchain install %s --profile minimal", b.rust.Recipe.Stage0, b.rust.Recipe.Stage0)
-		}
-		pin := &toolchain.Pin{Toolchain: toolchain.PinnedChannel{Channel: b.rust.Recipe.Stage0, Profile: "minimal"}}
-		env := append(b.toolEnv(), b.Config.NetworkEnv...)
-		if err := toolchain.Install(ctx, b.lookPath("rustup"), pin, false, toolchain.ExecLines(env), status); err != nil {
-			return err
-		}
-		found, err = b.findStage0(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	b.stage0 = rustbuild.Stage0{Rustc: found.Rustc, Cargo: found.Cargo}
-	return nil
-}
-
-func (b *toolchainBuild) needSource(ctx context.Context, status func(string)) error {
-	if b.rust.Extracted() {
-		return nil
-	}
-	f, archive := b.archiveFetcher(), b.archive()
-	stop := every(time.Second, func() {
-		status(fmt.Sprintf("%s of %s here", ui.Bytes(f.Arrived(archive)), ui.Bytes(b.rust.Recipe.Source.Size)))
-	})
-	err := f.Fetch(ctx, &source.Resolved{Name: b.rust.Recipe.Name, Source: archive, FetchURL: b.overrides.Mirror(archive.URL)})
-	stop()
-	if errors.As(err, new(*source.OfflineError)) {
-		return fmt.Errorf("%s is not here yet and this run is offline", archive.URL)
-	}
-	if err != nil {
-		return err
-	}
-	status("extracting")
-	return b.rust.Extract(func(dest string) error {
-		return f.ExportPart(ctx, archive, b.rust.Recipe.Source.Wants, dest)
-	})
-}
-
-func (b *toolchainBuild) patch(ctx context.Context, status func(string)) error {
-	written, err := b.rust.Patch(ctx, patch.Options{})
-	if err == nil {
-		status(fmt.Sprintf("%d files written", len(written)))
-	}
-	return err
-}
-
-func (b *toolchainBuild) logPath() string {
-	return filepath.Join(b.Config.Logs(), "toolchain-"+b.rust.Recipe.Name+".log")
-}
-
-// quietInterval is how often a build says how far it is where there is no terminal.
-const quietInterval = 2 * time.Minute
-
-// compile runs x.py.
-func (b *toolchainBuild) compile(ctx context.Context, status func(string), lock *os.File) (err error) {
-	cmd, err := b.rust.Command(b.programs, b.stage0, b.jobs)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(b.Config.Logs(), 0o755); err != nil {
-		return err
-	}
-	script := strings.TrimSuffix(b.logPath(), ".log") + ".sh"
-	if err := renameio.WriteFile(script, []byte(cmd.Script()), 0o755); err != nil {
-		return err
-	}
-	log, err := os.Create(b.logPath())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
-	out := &compileOutput{log: log, progress: rustbuild.NewProgress(b.profile(), time.Now), start: time.Now()}
-	if b.Config.Verbose {
-		out.each = status
-	}
-	stopLive := every(time.Second, func() { out.show(status) })
-	stopQuiet := every(quietInterval, func() { b.shown.Notice("toolchain/rustc: " + out.status()) })
-	err = cmd.Run(ctx, out.line, lock)
-	stopLive()
-	stopQuiet()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err != nil {
-		return &execroot.CommandError{Args: cmd.Args, First: out.first, Script: script, Err: err}
-	}
-	if profile, whole := out.progress.Profile(); whole {
-		return rustbuild.SaveProfile(b.rust.Work(), profile)
-	}
-	return nil
-}
-
-// compileOutput is what x.py prints.
-type compileOutput struct {
-	mu       sync.Mutex
-	log      io.Writer
-	start    time.Time
-	progress *rustbuild.Progress
-	first    string       // the first line that looks like an error
-	each     func(string) // gets every line; nil: none
-}
-
-func (o *compileOutput) line(text string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	fmt.Fprintf(o.log, "%7.1f %s\n", time.Since(o.start).Seconds(), text) // a log that cannot be written is no reason to stop
-	o.progress.Line(text)
-	trimmed := strings.TrimSpace(text)
-	// "error: could not compile" comes after the error that says why.
-	if o.first == "" && (strings.HasPrefix(trimmed, "error:") || strings.HasPrefix(trimmed, "error[") || strings.HasPrefix(trimmed, "ERROR:")) {
-		o.first = trimmed
-	}
-	if o.each != nil {
-		o.each(text)
-	}
-}
-
-func (o *compileOutput) status() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.progress.Status()
-}
-
-func (o *compileOutput) show(status func(string)) {
-	if text := o.status(); o.each == nil && text != "" {
-		status(text)
-	}
-}
-
-// every calls f at an interval until the returned function is called.
-func every(d time.Duration, f func()) (stop func()) {
-	tick := time.NewTicker(d)
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-tick.C:
-				f()
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() { tick.Stop(); close(done); <-ended }
-}
-
-func (b *toolchainBuild) assemble(ctx context.Context, status func(string)) (err error) {
-	b.result, err = b.rust.Assemble(ctx, b.stage0, b.ask)
-	return err
-}
-
-// usage is what the children of this process have taken.
-type usage struct {
-	cpu     time.Duration
-	largest int64 // bytes of the largest process
-}
-
-// ToolchainPack packs a built toolchain into a file; out may be empty for a file in the working folder.
-func (s *Session) ToolchainPack(ctx context.Context, name, out string) error {
-	r := name
-	if r == "" {
-		loaded, err := rustbuild.Load(os.DirFS(s.toolchainFolder()), "")
-		if err != nil {
-			return err
-		}
-		r = loaded.Name
-	}
-	store := s.builtToolchains()
-	dir, err := store.Resolve(r)
-	if err != nil {
-		return err
-	}
-	used, err := store.Use(dir)
-	if err != nil {
-		return err
-	}
-	defer used.Close()
-	if out == "" {
-		out = filepath.Base(dir) + ".tar.xz"
-	}
-	start := time.Now()
-	s.say("packing %s, which takes a minute or two", dir)
-	sum, err := rustbuild.Pack(ctx, dir, out)
-	if err != nil {
-		return err
-	}
-	beside := fmt.Sprintf("%s  %s\n", sum, filepath.Base(out))
-	if err := renameio.WriteFile(out+".sha256", []byte(beside), 0o644); err != nil {
-		return err
-	}
-	fmt.Fprintf(s.Streams.Out, "%s  %s\n", sum, out)
-	info, err := os.Stat(out)
-	if err != nil {
-		return err
-	}
-	s.say("%s in %s; there: mage toolchain:unpack %s -sha256=%s", ui.Bytes(info.Size()), ui.Seconds(time.Since(start)), filepath.Base(out), sum)
-	return nil
-}
-
-// ToolchainUnpack takes a packed toolchain into the cache. sha256 is what the file must have; "" takes what a file
-// of that name with .sha256 says, if there is one.
-func (s *Session) ToolchainUnpack(ctx context.Context, file, sha256 string) error {
-	if sha256 == "" {
-		text, err := os.ReadFile(file + ".sha256")
-		if err == nil {
-			fields := bytes.Fields(text)
-			if len(fields) == 0 {
-				return fmt.Errorf("%s.sha256 has no digest", file)
-			}
-			sha256 = string(fields[0])
-		} else {
-			s.say("no -sha256 and no %s.sha256: damage will be noticed, a forgery will not", file)
-		}
-	}
-	m := s.buildMachine()
-	u := rustbuild.Unpacker{
-		Store: s.builtToolchains(), Host: rustbuild.HostTriple(), Ask: s.ask,
-		FindLLVM: func(ctx context.Context, major rustbuild.LLVMRange) (*rustbuild.LLVM, error) {
-			return rustbuild.FindLLVM(ctx, m, major)
-		},
-		Waiting: func() { s.say("another run works on this toolchain; waiting for it to end") },
-	}
-	dir, manifest, err := u.Unpack(ctx, file, sha256)
-	if err != nil {
-		return err
-	}
-	s.say("%s is in %s", manifest.Name, dir)
-	s.say("  use it here:    export REDOX_TOOLCHAIN=%s", manifest.Name)
 	return nil
 }

@@ -1,143 +1,78 @@
 package session
 
 import (
-	"archive/tar"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/ulikunitz/xz"
-
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/rustbuild"
+	"github.com/pannous/redox-clif/internal/rustbuild/rustbuildtest"
 	"github.com/pannous/redox-clif/internal/source"
 )
-
-// xPy stands for rustc's own: it leaves the same files.
-const xPy = `set -eu
-echo "Building stage1 compiler artifacts (stage0 -> stage1, x)"
-echo "   Compiling rustc_middle v0.0.0 (/x)"
-out=build/%HOST%/stage1
-mkdir -p $out/bin $out/lib/rustlib/%HOST%/lib
-if [ -e fail ]; then echo "error: linking with cc failed"; exit 1; fi
-printf '#!/bin/sh\necho "release: 1.0.0-nightly"\necho "host: %HOST%"\n' >$out/bin/rustc
-chmod +x $out/bin/rustc
-echo run >>build/runs
-cat compiler/backend.rs >$out/lib/rustlib/%HOST%/lib/libstd.rlib
-`
 
 // buildKit is a checkout and a machine on which a toolchain can be built in no time.
 type buildKit struct {
 	*Session
+	*rustbuildtest.Machine
 	t       *testing.T
 	out     *bytes.Buffer
 	stderr  string // of the last call
-	bin     string
-	include string
 	archive string
+	llvm    string // -llvm
 }
 
 func newBuildKit(t *testing.T) *buildKit {
 	t.Helper()
 	s, out := newSession(t)
 	dir := t.TempDir()
-	k := &buildKit{Session: s, t: t, out: out, bin: filepath.Join(dir, "bin"), include: filepath.Join(dir, "include"), archive: filepath.Join(dir, "rustc.tar.xz")}
+	k := &buildKit{Session: s, Machine: rustbuildtest.NewMachine(t, dir, rustbuild.HostTriple()), t: t, out: out, archive: filepath.Join(dir, "rustc.tar.xz")}
 	overrides, err := source.LoadOverrides("overrides.toml", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.overrides = overrides
-	host := rustbuild.HostTriple()
-	s.Config.Path, s.Config.RustupHome, s.Config.Home = k.bin+":/usr/bin:/bin", filepath.Join(dir, "rustup"), dir
+	s.Config.Path, s.Config.RustupHome, s.Config.Home = k.Bin+":/usr/bin:/bin", k.Rustup, dir
 	s.Config.Jobs, s.Config.MemoryMiB = 2, 8000
-	k.program("llvm-config-22", `case $1 in --version) echo 22.1.8;; --bindir) echo `+k.bin+`;; --includedir) echo `+k.include+`;; esac`)
-	k.file(filepath.Join(k.include, "llvm", "Config", "llvm-config.h"), "", 0o644)
-	k.program("python3", `if [ "$1" = -c ]; then echo 3 11 "$0"; else exec /bin/sh "$@"; fi`)
-	for _, name := range []string{"cc", "c++", "rustup", "lld", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-objdump", "llvm-readelf", "llvm-readobj", "llvm-strip"} {
-		k.program(name, "exit 0")
-	}
-	stage0 := filepath.Join(s.Config.RustupHome, "toolchains", "0.9.0-"+host)
-	for _, name := range []string{"rustc", "cargo"} {
-		k.file(filepath.Join(stage0, "bin", name), "#!/bin/sh\n", 0o755)
-	}
-	k.file(filepath.Join(stage0, "lib", "rustlib", host, "lib", "libstd.rlib"), "", 0o644)
-	k.file(filepath.Join(s.Config.Root, "patches", "backend", "0001-patch.toml"), `title = "the backend"
-reason = "a test"
-[[edit]]
-file = "compiler/backend.rs"
-anchor = "fn backend() {}"
-text = "fn backend() { patched(); }"
-where = "replace"
-`, 0o644)
+	k.file(k.patchFile(), rustbuildtest.Patch, 0o644)
 	k.recipe(k.pack(), "")
 	return k
 }
 
 func (k *buildKit) file(path, text string, mode os.FileMode) {
 	k.t.Helper()
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), mode)); err != nil {
-		k.t.Fatal(err)
-	}
+	rustbuildtest.Write(k.t, path, text, mode)
 }
 
-func (k *buildKit) program(name, script string) {
-	k.file(filepath.Join(k.bin, name), "#!/bin/sh\n"+script+"\n", 0o755)
+func (k *buildKit) patchFile() string {
+	return filepath.Join(k.Config.Root, "patches", "backend", "0001-patch.toml")
+}
+
+// changePatch replaces a part of the patch.
+func (k *buildKit) changePatch(old, now string) {
+	k.t.Helper()
+	text, err := os.ReadFile(k.patchFile())
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.file(k.patchFile(), strings.Replace(string(text), old, now, 1), 0o644)
 }
 
 // pack makes the archive of the source and returns its digest.
 func (k *buildKit) pack() string {
 	k.t.Helper()
-	var packed bytes.Buffer
-	c, err := xz.NewWriter(&packed)
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	w := tar.NewWriter(c)
-	for _, f := range [][2]string{
-		{"src/stage0", "compiler_version=0.9.0\n"}, {"x.py", strings.ReplaceAll(xPy, "%HOST%", rustbuild.HostTriple())},
-		{"compiler/backend.rs", "fn backend() {}\n"}, {"library/core/lib.rs", "\n"}, {"src/llvm-project/big", "x"},
-	} {
-		err = errors.Join(err, w.WriteHeader(&tar.Header{Name: "rustc-src/" + f[0], Typeflag: tar.TypeReg, Size: int64(len(f[1])), Mode: 0o644}))
-		_, writeErr := io.WriteString(w, f[1])
-		err = errors.Join(err, writeErr)
-	}
-	if err := errors.Join(err, w.Close(), c.Close()); err != nil {
-		k.t.Fatal(err)
-	}
-	k.file(k.archive, packed.String(), 0o644)
-	sum := sha256.Sum256(packed.Bytes())
-	return hex.EncodeToString(sum[:])
+	return rustbuildtest.Archive(k.t, k.archive, rustbuild.HostTriple())
 }
 
 // recipe writes toolchain/builds/fake.toml; replace is "old=>new" in it.
 func (k *buildKit) recipe(sum, replace string) {
 	k.t.Helper()
-	text := fmt.Sprintf(`description = "a rustc"
-release = "1.0.0-nightly"
-stage0 = "0.9.0"
-patches = ["backend"]
-[source]
-archive = %q
-sha256 = %q
-leave-out = ["src/llvm-project"]
-[llvm]
-oldest = 21
-newest = 22
-[bootstrap.rust]
-channel = "nightly"
-[needs]
-disk-mib = 10
-memory-mib = 100
-`, k.archive, sum)
+	text := strings.NewReplacer("%ARCHIVE%", k.archive, "%SHA256%", sum).Replace(rustbuildtest.Recipe)
 	if old, now, ok := strings.Cut(replace, "=>"); ok {
 		text = strings.Replace(text, old, now, 1)
 	}
@@ -153,7 +88,7 @@ func (k *buildKit) build() error {
 	}
 	defer f.Close()
 	k.Streams.Err = f
-	err = k.ToolchainBuild(k.t.Context(), "")
+	err = k.ToolchainBuild(k.t.Context(), "", k.llvm)
 	text, _ := os.ReadFile(f.Name())
 	k.stderr = string(text)
 	return err
@@ -193,9 +128,9 @@ func TestToolchainBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	std, err := os.ReadFile(filepath.Join(dir, "lib", "rustlib", rustbuild.HostTriple(), "lib", "libstd.rlib"))
-	if err != nil || string(std) != "fn backend() { patched(); }\n" {
-		t.Errorf("the patch did not get in: %q, %v", std, err)
+	backend, err := os.ReadFile(filepath.Join(dir, "lib", "rustlib", rustbuild.HostTriple(), "codegen-backends", "librustc_codegen_cranelift.so"))
+	if err != nil || string(backend) != "fn backend() { patched(); }\n" {
+		t.Errorf("the patch did not get in: %q, %v", backend, err)
 	}
 	start := time.Now()
 	if err := k.build(); err != nil || k.runs() != 1 || !strings.Contains(k.stderr, "is built already") {
@@ -211,10 +146,14 @@ func TestToolchainBuildFails(t *testing.T) {
 		spoil func(k *buildKit)
 		want  []string
 	}{
-		"bad digest":   {func(k *buildKit) { k.recipe(strings.Repeat("0", 64), "") }, []string{"toolchain/source failed", "wrong digest"}},
-		"no LLVM":      {func(k *buildKit) { k.recipe(k.pack(), "oldest = 21\nnewest = 22=>oldest = 98\nnewest = 99") }, []string{"cannot be built on this machine", "no LLVM of version 98 to 99", "llvm-99-dev"}},
-		"no headers":   {func(k *buildKit) { _ = os.RemoveAll(k.include) }, []string{"no headers of LLVM 22.1.8", "llvm-22-dev"}},
-		"no disk":      {func(k *buildKit) { k.recipe(k.pack(), "disk-mib = 10=>disk-mib = 1000000000") }, []string{"GiB free", "REDOX_CACHE=DIR"}},
+		"bad digest":       {func(k *buildKit) { k.recipe(strings.Repeat("0", 64), "") }, []string{"toolchain/source failed", "wrong digest"}},
+		"no LLVM":          {func(k *buildKit) { k.recipe(k.pack(), "oldest = 21\nnewest = 22=>oldest = 98\nnewest = 99") }, []string{"cannot be built on this machine", "no LLVM of version 98 to 99", "llvm-99-dev", "mage toolchain:build fake -llvm=bootstrap"}},
+		"no such LLVM":     {func(k *buildKit) { k.llvm = "here" }, []string{`not from "here"`}},
+		"no CMake":         {func(k *buildKit) { k.llvm = "bootstrap"; k.Program("cmake", "exit 1") }, []string{"cannot be built on this machine", "no CMake that runs"}},
+		"no disk for LLVM": {func(k *buildKit) { k.llvm = "bootstrap"; k.recipe(k.pack(), "disk-mib = 30=>disk-mib = 1000000000") }, []string{"GiB free"}},
+
+		"no headers":   {func(k *buildKit) { _ = os.RemoveAll(k.Include) }, []string{"no headers of LLVM 22.1.8", "llvm-22-dev"}},
+		"no disk":      {func(k *buildKit) { k.recipe(k.pack(), "disk-mib = 10\n=>disk-mib = 1000000000\n") }, []string{"GiB free", "REDOX_CACHE=DIR"}},
 		"no memory":    {func(k *buildKit) { k.Config.MemoryMiB = 50 }, []string{"100 MiB", "REDOX_MEMORY"}},
 		"no recipe":    {func(k *buildKit) { _ = os.Remove(filepath.Join(k.Config.Root, "toolchain", "builds", "fake.toml")) }, []string{"which one?"}},
 		"wrong result": {func(k *buildKit) { k.recipe(k.pack(), "1.0.0-nightly=>1.1.0-nightly") }, []string{"toolchain/assemble failed", "not of release 1.1.0-nightly"}},
@@ -229,11 +168,9 @@ func TestToolchainBuildFails(t *testing.T) {
 			_ = os.RemoveAll(filepath.Join(k.Config.RustupHome, "toolchains"))
 		}, []string{"rustc 0.9.0 is not installed", "rustup toolchain install 0.9.0"}},
 		"patch does not fit": {func(k *buildKit) {
-			path := filepath.Join(k.Config.Root, "patches", "backend", "0001-patch.toml")
-			text, _ := os.ReadFile(path)
-			k.file(path, strings.Replace(string(text), "fn backend() {}", "fn backend_of_another_rustc() {}", 1), 0o644)
+			k.changePatch("fn backend() {}", "fn backend_of_another_rustc() {}")
 		}, []string{"toolchain/patches failed", "conflict"}},
-		"python": {func(k *buildKit) { k.program("python3", "echo 2 7 x") }, []string{"no Python 3"}},
+		"python": {func(k *buildKit) { k.Program("python3", "echo 2 7 x") }, []string{"no Python 3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := newBuildKit(t)
@@ -251,15 +188,47 @@ func TestToolchainBuildFails(t *testing.T) {
 	}
 }
 
+// With LLVM compiled too the system's is not asked for, and both toolchains have the name in turn.
+func TestToolchainBuildOwnLLVM(t *testing.T) {
+	k := newBuildKit(t)
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	_ = os.Remove(filepath.Join(k.Bin, "llvm-config-22"))
+	k.llvm, k.Config.DryRun = "bootstrap", true
+	k.out.Reset()
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"other LLVM, flags than fake-", "compiled too", "fake.llvm, not extracted", "40.0 MiB at most", "about 3m00s"} {
+		if !strings.Contains(k.out.String(), want) {
+			t.Errorf("no %q in\n%s", want, k.out)
+		}
+	}
+	k.Config.DryRun = false
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := k.builtToolchains().Resolve("fake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := rustbuild.ReadManifest(dir)
+	if err != nil || m.LLVMFrom != "bootstrap" || llvmOf(m) != "rustc's own, compiled with it" {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if err := k.build(); err != nil || !strings.Contains(k.stderr, "is built already") {
+		t.Errorf("again: %v, %s", err, k.stderr)
+	}
+}
+
 // A compiler's error names the first error line, the log and the script, and the next run goes on.
 func TestToolchainBuildGoesOn(t *testing.T) {
 	k := newBuildKit(t)
 	if err := k.build(); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(k.Config.Root, "patches", "backend", "0001-patch.toml")
-	text, _ := os.ReadFile(path)
-	k.file(path, strings.Replace(string(text), "patched()", "otherwise()", 1), 0o644)
+	k.changePatch("patched()", "otherwise()")
 	fail := filepath.Join(k.builtToolchains().Work("fake"), "src", "fail")
 	k.file(fail, "", 0o644)
 	err := k.build()

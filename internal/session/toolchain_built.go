@@ -54,12 +54,20 @@ func manifestOf(t *toolchain.Toolchain) *rustbuild.Manifest {
 	return m
 }
 
+// llvmOf says which LLVM a toolchain has.
+func llvmOf(m *rustbuild.Manifest) string {
+	if m.LLVMFrom == rustbuild.BootstrapLLVM {
+		return "rustc's own, compiled with it"
+	}
+	return m.LLVM + ", the system's"
+}
+
 // showBuilt prints what the toolchain in use was made of, and the toolchains that were built here.
 func (s *Session) showBuilt(m *rustbuild.Manifest, all []rustbuild.Installed) error {
 	var rows [][]string
 	if m != nil {
 		rows = append(rows, []string{"built from", m.Archive}, []string{"  sha256", m.Source}, []string{"  identity", m.Identity[:16]},
-			[]string{"  stage 0", m.Stage0}, []string{"  LLVM", m.LLVM + ", the system's"}, []string{"  flags", m.Bootstrap[:16]}, []string{"  patches", m.Patches[:16]})
+			[]string{"  stage 0", m.Stage0}, []string{"  LLVM", llvmOf(m)}, []string{"  flags", m.Bootstrap[:16]}, []string{"  patches", m.Patches[:16]})
 		for _, p := range m.Applied {
 			rows = append(rows, []string{"", p})
 		}
@@ -115,7 +123,7 @@ func (s *Session) buildParts(ctx context.Context) []doctor.Part {
 	if err != nil || len(names) == 0 {
 		return nil
 	}
-	r, err := rustbuild.Load(os.DirFS(s.toolchainFolder()), names[len(names)-1])
+	r, err := rustbuild.Load(os.DirFS(s.toolchainFolder()), names[len(names)-1], "")
 	if err != nil {
 		return []doctor.Part{{What: "toolchain/builds", Detail: firstLine(err.Error()), Fix: "mend the file"}}
 	}
@@ -129,16 +137,14 @@ func (s *Session) buildParts(ctx context.Context) []doctor.Part {
 		}
 	}
 	m := s.buildMachine()
-	llvm, err := rustbuild.FindLLVM(ctx, m, r.LLVM)
-	if err == nil {
-		err = rustbuild.CheckHeaders(ctx, m, llvm)
+	if !r.OwnLLVM() {
+		if llvm, err := installedLLVM(ctx, m, r); err != nil {
+			lacking(err)
+		} else {
+			parts = append(parts, doctor.Part{What: "LLVM with headers", Detail: llvm.Version + " (" + llvm.Config + ")"})
+		}
 	}
-	if err != nil {
-		lacking(err)
-	} else {
-		parts = append(parts, doctor.Part{What: "LLVM with headers", Detail: llvm.Version + " (" + llvm.Config + ")"})
-	}
-	if p, err := rustbuild.FindPrograms(ctx, m); err != nil {
+	if p, err := rustbuild.FindPrograms(ctx, m, r.OwnLLVM()); err != nil {
 		lacking(err)
 	} else {
 		parts = append(parts, doctor.Part{What: "Python 3, C++ compiler", Detail: p.Python + ", " + p.CXX})

@@ -7,6 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// usage is what the children of this process have taken.
+type usage struct {
+	cpu     time.Duration
+	largest int64 // bytes of the largest process
+}
+
 // childUsage asks the kernel what the children that have ended took, with their children.
 func childUsage() usage {
 	var ru unix.Rusage

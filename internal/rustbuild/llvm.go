@@ -1,0 +1,127 @@
+package rustbuild
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Where the LLVM of a toolchain comes from.
+const (
+	// SystemLLVM is one that is installed. The toolchain is linked with it and has links to its tools.
+	SystemLLVM = "system"
+	// BootstrapLLVM is compiled by rustc's bootstrap from the sources in the archive and becomes a part of the toolchain.
+	BootstrapLLVM = "bootstrap"
+)
+
+// LLVMSource says where LLVM comes from.
+type LLVMSource struct {
+	From string `toml:"from"` // SystemLLVM or BootstrapLLVM; -llvm of `mage toolchain:build` comes before it
+	LLVMRange
+	LeaveOut  []string `toml:"leave-out"` // as Source.LeaveOut, with the system's LLVM
+	Bootstrap OwnLLVM  `toml:"bootstrap"`
+}
+
+// LLVMRange bounds the major version of the system's LLVM.
+type LLVMRange struct {
+	Oldest int `toml:"oldest"`
+	Newest int `toml:"newest"`
+}
+
+// OwnLLVM is what it takes to compile LLVM too.
+type OwnLLVM struct {
+	LeaveOut []string       `toml:"leave-out"` // as Source.LeaveOut
+	DiskMiB  int64          `toml:"disk-mib"`  // in addition to Needs
+	Seconds  int            `toml:"seconds"`   // in addition to Progress, on two processors
+	Objects  int            `toml:"objects"`   // steps of the build of LLVM, as Ninja counts them
+	Settings map[string]any `toml:"settings"`  // bootstrap.toml, over Recipe.Bootstrap
+}
+
+func (s *LLVMSource) faults() []string {
+	var faults []string
+	if s.Oldest < 1 || s.Newest < s.Oldest {
+		faults = append(faults, "llvm.oldest and llvm.newest must be major versions, the oldest first")
+	}
+	if s.From != SystemLLVM && s.From != BootstrapLLVM {
+		faults = append(faults, fmt.Sprintf("llvm.from must be %q or %q", SystemLLVM, BootstrapLLVM))
+	}
+	return faults
+}
+
+// OwnLLVM tells whether LLVM is compiled too.
+func (r *Recipe) OwnLLVM() bool { return r.LLVM.From == BootstrapLLVM }
+
+// ownLLVMSuffix is behind the name of the folder in which a toolchain is built together with LLVM: rustc is
+// linked with one LLVM or the other, so the two ways share nothing that is compiled.
+const ownLLVMSuffix = ".llvm"
+
+func (r *Recipe) workName() string {
+	if r.OwnLLVM() {
+		return r.Name + ownLLVMSuffix
+	}
+	return r.Name
+}
+
+// choose makes the recipe one for LLVM from somewhere; "" leaves it as the file says. The flags, what is extracted,
+// the disk and the estimate follow.
+func (r *Recipe) choose(from string) error {
+	if from != "" {
+		r.LLVM.From = from
+	}
+	switch r.LLVM.From {
+	case SystemLLVM:
+		r.Source.LeaveOut = slices.Concat(r.LLVM.LeaveOut, r.Source.LeaveOut)
+		return nil
+	case BootstrapLLVM:
+	default:
+		return fmt.Errorf("LLVM comes from %q or from rustc's %q, not from %q", SystemLLVM, BootstrapLLVM, from)
+	}
+	own := r.LLVM.Bootstrap
+	if len(own.Settings) == 0 || own.DiskMiB < 1 {
+		return fmt.Errorf("toolchain/%s/%s.toml does not say how to build LLVM: llvm.bootstrap needs settings and disk-mib", Folder, r.Name)
+	}
+	r.Source.LeaveOut = slices.Concat(own.LeaveOut, r.Source.LeaveOut)
+	r.Needs.DiskMiB += own.DiskMiB
+	r.Bootstrap = merge(r.Bootstrap, own.Settings)
+	r.Progress = r.Progress.withLLVM(own.Seconds, own.Objects)
+	return nil
+}
+
+// merge is settings with others over them.
+func merge(settings, over map[string]any) map[string]any {
+	all := maps.Clone(settings)
+	for key, value := range over {
+		below, ok := value.(map[string]any)
+		here, both := all[key].(map[string]any)
+		if ok && both {
+			value = merge(here, below)
+		}
+		all[key] = value
+	}
+	return all
+}
+
+// llvmMarks is in how many parts the profile has the compilation of LLVM: it says in per cent how far it is.
+const llvmMarks = 20
+
+// withLLVM is the profile of a build that compiles LLVM as well, between bootstrap and the compiler.
+func (p Profile) withLLVM(seconds, objects int) Profile {
+	all := Profile{Total: p.Total + seconds, Objects: objects, Marks: map[string]int{}}
+	begin := 0
+	for key, at := range p.Marks {
+		if strings.HasPrefix(key, "bootstrap/") {
+			begin = max(begin, at)
+			all.Marks[key] = at
+		} else {
+			all.Marks[key] = at + seconds
+		}
+	}
+	for i := range llvmMarks {
+		all.Marks[llvmMark(i*100/llvmMarks)] = begin + i*seconds/llvmMarks
+	}
+	return all
+}
+
+func llvmMark(percent int) string { return "LLVM/" + strconv.Itoa(percent) + "%" }
