@@ -19,7 +19,7 @@ func orDefault(value *string, otherwise string) string {
 	return *value
 }
 
-// Plan says what a build would run and why, with the times of the last one; -recipe=NAME (initfs).
+// Plan says what a build would run and why, with the times of the last one; -recipe=NAME (initfs), or just the name.
 func Plan(ctx context.Context, recipe, profile, backend, std *string) error {
 	s, err := open(config.Flags{Profile: profile, Backend: backend, Std: std})
 	if err != nil {
@@ -37,7 +37,7 @@ func Why(ctx context.Context, name string, profile, backend, std *string) error 
 	return s.Why(ctx, name)
 }
 
-// Graph writes the graph of -recipe=NAME (initfs) as -format=text, dot or json, or with svg the last build's timeline.
+// Graph writes the graph of -recipe=NAME (initfs), or just the name, as -format=text, dot or json, or with svg the last build's timeline.
 func Graph(ctx context.Context, recipe, format, profile, backend, std *string) error {
 	s, err := open(config.Flags{Profile: profile, Backend: backend, Std: std})
 	if err != nil {
@@ -46,11 +46,14 @@ func Graph(ctx context.Context, recipe, format, profile, backend, std *string) e
 	return s.Graph(ctx, orDefault(recipe, defaultRecipe), orDefault(format, "text"))
 }
 
-// Repro builds -recipe=NAME (demo) twice, in other folders, with other -j, user and clock, and shows the first different byte.
-func Repro(ctx context.Context, recipe, backend, std *string) error {
-	s, err := open(config.Flags{Backend: backend, Std: std})
+// Repro builds -recipe=NAME (demo), or just the name, or -image=NAME twice, in other folders, with other -j, user and clock, and shows the first different byte.
+func Repro(ctx context.Context, recipe, image, profile, backend, std *string) error {
+	s, err := open(config.Flags{Profile: profile, Backend: backend, Std: std})
 	if err != nil {
 		return err
+	}
+	if image != nil {
+		return s.ReproImage(ctx, *image)
 	}
 	return s.Repro(ctx, orDefault(recipe, "demo"))
 }

@@ -29,6 +29,8 @@ type Config struct {
 	Root string
 	// Cache is the folder of the content store, the action cache and the tools' own state.
 	Cache string
+	// OutDir is the folder of a target's results; "" means below out/ in the checkout.
+	OutDir string
 	// Target is the user-space target's name.
 	Target string
 	// Profile names the set of sources; "" is the default one.
@@ -59,8 +61,8 @@ type Config struct {
 	SourceDirs map[string]string
 	// GitHub asks for GitHub's workflow annotations.
 	GitHub bool
-	// NoColor forbids colour.
-	NoColor bool
+	// DumbTerminal says that the terminal cannot move its cursor.
+	DumbTerminal bool
 	// Home is the user's home folder, CargoHome and RustupHome the user's own folders of
 	// these tools: read for registry settings and installed toolchains, never written.
 	Home, CargoHome, RustupHome string
@@ -241,7 +243,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.Jobs = int(jobs)
 	c.MemoryMiB, err = number(env, "REDOX_MEMORY", machineMemoryMiB()*3/4)
 	fail(err)
-	c.NoColor = env["NO_COLOR"] != ""
+	c.DumbTerminal = env["TERM"] == "dumb"
 	c.GitHub = env["GITHUB_ACTIONS"] == "true"
 	c.NetworkEnv = given(env, networkVariables)
 	c.DisplayEnv = given(env, displayVariables)
@@ -375,7 +377,12 @@ func builtName(value string) string {
 func (c *Config) BuiltToolchains() string { return filepath.Join(c.Cache, "rust") }
 
 // Out is the folder of a target's results.
-func (c *Config) Out() string { return filepath.Join(c.Root, "out", c.Target) }
+func (c *Config) Out() string {
+	if c.OutDir != "" {
+		return c.OutDir
+	}
+	return filepath.Join(c.Root, "out", c.Target)
+}
 
 // State is the folder of what is remembered of the last builds, per target and profile.
 func (c *Config) State() string {

@@ -1,12 +1,14 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,19 +35,51 @@ var cacheFolders = []struct{ name, holds string }{
 	{"toolchains", "what is known of toolchains"},
 	{"pkg", "keys and lists of package repositories, and unfinished downloads"},
 	{"rust", "toolchains built from sources, and the folders they were built in"},
+	{"upstream", "what drift:upstream looked at"},
+	{"locks", "locks of steps"},
+	{reproPrefix + "*", "pairs of builds that repro compares or keeps for a look"},
 }
+
+// cacheFolder is the row of cacheFolders for what lies in the cache under a name.
+func cacheFolder(name string) (row int, ok bool) {
+	for i, f := range cacheFolders {
+		if match, _ := filepath.Match(f.name, name); match {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// shownFolders is how many of the work folders cache:stats lists.
+const shownFolders = 20
 
 // CacheStats prints what is in the cache and how much of it.
 func (s *Session) CacheStats(ctx context.Context) error {
-	rows := [][]string{{"FOLDER", "FILES", "SIZE", "HOLDS"}}
+	entries, err := os.ReadDir(s.Config.Cache)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	files, sizes := make([]int, len(cacheFolders)+1), make([]int64, len(cacheFolders)+1)
 	var total int64
-	for _, f := range cacheFolders {
-		n, size, err := sizeOf(ctx, filepath.Join(s.Config.Cache, f.name))
+	for _, e := range entries {
+		n, size, err := sizeOf(ctx, filepath.Join(s.Config.Cache, e.Name()))
 		if err != nil {
 			return err
 		}
+		row, ok := cacheFolder(e.Name())
+		if !ok {
+			row = len(cacheFolders)
+		}
+		files[row] += n
+		sizes[row] += size
 		total += size
-		rows = append(rows, []string{f.name, fmt.Sprint(n), ui.Bytes(size), f.holds})
+	}
+	rows := [][]string{{"FOLDER", "FILES", "SIZE", "HOLDS"}}
+	for i, f := range cacheFolders {
+		rows = append(rows, []string{f.name, fmt.Sprint(files[i]), ui.Bytes(sizes[i]), f.holds})
+	}
+	if other := len(cacheFolders); files[other] > 0 {
+		rows = append(rows, []string{"other", fmt.Sprint(files[other]), ui.Bytes(sizes[other]), "what is not ours, or not any more"})
 	}
 	rows = append(rows, []string{"total", "", ui.Bytes(total), s.Config.Cache})
 	if err := errors.Join(ui.Table(s.Streams.Out, rows), s.archiveStats()); err != nil {
@@ -54,22 +88,33 @@ func (s *Session) CacheStats(ctx context.Context) error {
 	return s.workStats(ctx)
 }
 
-// workStats lists the lasting folders: they are most of what a cache weighs.
+// workStats lists the largest of the lasting folders: they are most of what a cache weighs.
 func (s *Session) workStats(ctx context.Context) error {
 	folders, err := s.roots().Folders()
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"WORK FOLDER", "SIZE", "LAST USED"}}
+	sizes := map[string]int64{}
 	for _, f := range folders {
-		_, size, err := sizeOf(ctx, f.Path)
-		if err != nil {
+		if _, sizes[f.Path], err = sizeOf(ctx, f.Path); err != nil {
 			return err
 		}
-		rows = append(rows, []string{s.inWork(f.Path), ui.Bytes(size), ui.Seconds(time.Since(f.Used)) + " ago"})
+	}
+	slices.SortStableFunc(folders, func(a, b execroot.Lasting) int { return cmp.Compare(sizes[b.Path], sizes[a.Path]) })
+	rows := [][]string{{"WORK FOLDER", "SIZE", "LAST USED"}}
+	var rest int64
+	for i, f := range folders {
+		if i >= shownFolders {
+			rest += sizes[f.Path]
+			continue
+		}
+		rows = append(rows, []string{s.inWork(f.Path), ui.Bytes(sizes[f.Path]), ui.Seconds(time.Since(f.Used)) + " ago"})
 	}
 	if len(rows) == 1 {
 		return nil
+	}
+	if n := len(folders) - shownFolders; n > 0 {
+		rows = append(rows, []string{fmt.Sprintf("and %d smaller ones", n), ui.Bytes(rest), ""})
 	}
 	fmt.Fprintln(s.Streams.Out)
 	return ui.Table(s.Streams.Out, rows)

@@ -76,11 +76,10 @@ func TestPlanTable(t *testing.T) {
 	if err := s.writePlan(diamond()); err != nil {
 		t.Fatal(err)
 	}
-	want := `STEP   STATE       LAST TIME  REASON
-std    up to date             
-lib    run         1m30s      argument: added -v
-app    depends     2.0s       on the outputs of lib
-image  depends                on the outputs of app, lib
+	want := `STEP   STATE    LAST TIME  REASON
+lib    run      1m30s      argument: added -v
+app    depends  2.0s       on the outputs of lib
+image  depends             on the outputs of app, lib
 1 of 4 steps would run (1m30s of work the last time), and up to 2 more (2.0s of work the last time) if outputs change
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
@@ -107,5 +106,25 @@ func TestWhyTellsWhatWasNewAndWhatIs(t *testing.T) {
 	s.whyStep(verdicts[3], verdicts)
 	if !strings.Contains(out.String(), "image: depends") || !strings.Contains(out.String(), "argument: added -g") || strings.Contains(out.String(), "-O1") {
 		t.Errorf("depends:\n%s", out)
+	}
+}
+
+func TestWhyOfARecipeCountsWhatMayFollow(t *testing.T) {
+	s, out := newSession(t)
+	if err := s.whyRecipe("image", diamond()); err != nil || !strings.Contains(out.String(), "2 more steps run if outputs") || !strings.Contains(out.String(), "mage plan -recipe=image") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestUnknownStepNamesItsLikes(t *testing.T) {
+	all := []string{"base", "base/programs", "base/strip/bin/init", "demo/programs", "std/vendor"}
+	for id, want := range map[string]string{
+		"programs": `did you mean base/programs, demo/programs?`,
+		"bin/init": `did you mean base/strip/bin/init?`,
+		"nonsense": `steps begin with base, demo, std, and`,
+	} {
+		if err := noStep(id, all); !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", id, err)
+		}
 	}
 }

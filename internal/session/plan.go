@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -82,6 +83,9 @@ func (s *Session) writePlan(verdicts []graph.Verdict) error {
 	var run, perhaps int
 	var certain, possible time.Duration
 	for _, v := range verdicts {
+		if v.State == "up to date" && v.Reason == "" {
+			continue // `mage graph` has them
+		}
 		last := ""
 		if v.Estimate > 0 {
 			last = ui.Seconds(v.Estimate)
@@ -96,8 +100,10 @@ func (s *Session) writePlan(verdicts []graph.Verdict) error {
 		}
 		rows = append(rows, []string{v.Node.ID, v.State, last, v.Reason})
 	}
-	if err := ui.Table(s.Streams.Out, rows); err != nil {
-		return err
+	if len(rows) > 1 {
+		if err := ui.Table(s.Streams.Out, rows); err != nil {
+			return err
+		}
 	}
 	out := s.Streams.Out
 	if run+perhaps == 0 {
@@ -146,7 +152,26 @@ func (s *Session) Why(ctx context.Context, id string) error {
 		return failed
 	}
 	slices.Sort(all)
-	return fmt.Errorf("there is no step %q; steps are %s", id, strings.Join(slices.Compact(all), ", "))
+	return noStep(id, slices.Compact(all))
+}
+
+// noStep names the steps that have most to do with a word; a real system has too many to list.
+func noStep(id string, all []string) error {
+	var alike []string
+	for _, step := range all {
+		if strings.Contains(step, id) || slices.Contains(strings.Split(step, "/"), filepath.Base(id)) {
+			alike = append(alike, step)
+		}
+	}
+	if len(alike) == 0 {
+		var first []string
+		for _, step := range all {
+			top, _, _ := strings.Cut(step, "/")
+			first = append(first, top)
+		}
+		return fmt.Errorf("there is no step %q; steps begin with %s, and `mage graph` lists them", id, strings.Join(slices.Compact(first), ", "))
+	}
+	return fmt.Errorf("there is no step %q; did you mean %s? `mage graph` lists all", id, strings.Join(alike, ", "))
 }
 
 // recipesFor are the recipes in whose graph a step can be, the likeliest first.
@@ -159,15 +184,20 @@ func (s *Session) recipesFor(id string) []string {
 }
 
 func (s *Session) whyRecipe(name string, verdicts []graph.Verdict) error {
-	n := 0
+	run, perhaps := 0, 0
 	for _, v := range verdicts {
-		if v.State == "run" {
+		switch v.State {
+		case "run":
 			s.why(s.Streams.Out, v)
-			n++
+			run++
+		case "depends":
+			perhaps++
 		}
 	}
-	if n == 0 {
+	if run+perhaps == 0 {
 		fmt.Fprintf(s.Streams.Out, "%s: all %d steps are up to date; `mage why STEP` tells why one ran the last time\n", name, len(verdicts))
+	} else if perhaps > 0 {
+		fmt.Fprintf(s.Streams.Out, "%d more steps run if outputs of these change: `mage plan -recipe=%s` lists them\n", perhaps, name)
 	}
 	return nil
 }

@@ -4,19 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
-	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/bytediff"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/lockfile"
-	"github.com/pannous/redox-clif/internal/run"
-	"github.com/pannous/redox-clif/internal/ui"
 )
 
 // twins are the two builds that Repro compares. Their folders differ in length, so that a path that gets
@@ -44,20 +42,43 @@ func (s *Session) Repro(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	tools, err := s.tools(ctx)
+	return s.twice(ctx, name, func(ctx context.Context, own *Session) (string, error) {
+		_, err := own.Build(ctx, fallBack, want)
+		return "", err
+	})
+}
+
+// ReproImage does the same with a disk image, all its recipes, and the image's own bytes.
+func (s *Session) ReproImage(ctx context.Context, name string) error {
+	flags := ImageFlags{Name: name}
+	d, err := s.description(flags)
 	if err != nil {
 		return err
 	}
+	return s.twice(ctx, "image "+d.Name, func(ctx context.Context, own *Session) (string, error) {
+		return own.imagePath(d.Name), own.ImageBuild(ctx, flags)
+	})
+}
+
+// construct builds something in a session and returns the file it made besides the outputs of its steps; "" is none.
+type construct func(ctx context.Context, own *Session) (file string, err error)
+
+// twice does something in two sessions and compares what came out.
+func (s *Session) twice(ctx context.Context, what string, do construct) error {
+	tools, err := s.tools(ctx)
+	if err != nil {
+		return hinted(err)
+	}
 	if err := os.MkdirAll(s.Config.Cache, 0o755); err != nil {
-		return err
+		return hinted(err)
 	}
 	dir, err := os.MkdirTemp(s.Config.Cache, reproPrefix+"*")
 	if err != nil {
-		return err
+		return hinted(err)
 	}
 	lock, err := lockfile.Try(filepath.Join(dir, ".lock"))
 	if err != nil {
-		return err
+		return hinted(err)
 	}
 	defer lock.Release()
 	other := s.elsewhere(ctx, tools, dir)
@@ -67,83 +88,152 @@ func (s *Session) Repro(ctx context.Context, name string) error {
 		if as.elsewhere {
 			here = other
 		}
-		if i > 0 {
-			// In another year no certificate is valid: what was downloaded is there for both.
-			if err := copyCargoHome(filepath.Join(dir, twins[0].folder), filepath.Join(dir, as.folder)); err != nil {
-				return err
-			}
+		t := &twin{dir: filepath.Join(dir, as.folder), jobs: as.jobs, here: here, outputs: map[string]cas.Digest{}}
+		first := filepath.Join(dir, twins[0].folder)
+		s.say("build %d of 2: with %d jobs%s in %s", i+1, t.jobs, here, t.dir)
+		if err := s.prepareTwin(t.dir, first); err != nil {
+			return hinted(err)
 		}
-		s.say("build %d of 2: with %d jobs%s in %s", i+1, as.jobs, here, filepath.Join(dir, as.folder))
-		if built[i], err = s.twin(ctx, tools, filepath.Join(dir, as.folder), as.jobs, here, want, fallBack); err != nil {
-			return errors.Join(s.explain(err), os.RemoveAll(dir))
+		if err := s.buildTwin(ctx, t, do); err != nil {
+			return reproFailed(ctx, dir, i, err)
 		}
+		built[i] = t
 	}
-	compared := 0
-	for _, n := range built[0].order {
-		a, b := built[0].outputs[n], built[1].outputs[n]
-		if a != b {
-			return fmt.Errorf("%s is not reproducible: %s gave other bytes the second time\n%w\nboth builds are kept in %s", name, n, s.difference(built, a, b), dir)
-		}
-		compared++
+	if err := s.compare(built); err != nil {
+		return fmt.Errorf("%s is not reproducible: %w\nboth builds are kept in %s until the next `mage cache:gc`", what, err, dir)
 	}
-	fmt.Fprintf(s.Streams.Out, "%s: all %d outputs are the same bytes, in folders of %d and %d letters, with %d and %d jobs%s\n", name, compared,
-		len(filepath.Join(dir, twins[0].folder)), len(filepath.Join(dir, twins[1].folder)), twins[0].jobs, twins[1].jobs, other)
+	fmt.Fprintf(s.Streams.Out, "%s: all %d outputs are the same bytes, in folders of %d and %d letters, with %d and %d jobs%s\n", what, built[0].compared(),
+		len(built[0].dir), len(built[1].dir), built[0].jobs, built[1].jobs, other)
 	return os.RemoveAll(dir)
+}
+
+// reproFailed keeps what a failure's logs lie in, and nothing of a build that was stopped.
+func reproFailed(ctx context.Context, dir string, which int, err error) error {
+	if ctx.Err() != nil {
+		return errors.Join(fmt.Errorf("stopped (%w): nothing was compared, nothing is kept", ctx.Err()), os.RemoveAll(dir))
+	}
+	if which > 0 {
+		err = fmt.Errorf("the first build was well, the second failed in its surroundings\n%w", err)
+	}
+	return fmt.Errorf("%w\nkept in %s until the next `mage cache:gc`", err, dir)
 }
 
 // twin is one of the two builds.
 type twin struct {
+	dir     string
+	jobs    int
+	here    surroundings
 	store   *cas.Store
 	order   []string // of the steps, each after what it needs
 	outputs map[string]cas.Digest
+	file    string // made besides; "" is none
 }
 
-func copyCargoHome(from, to string) error {
-	if err := os.MkdirAll(to, 0o755); err != nil {
+// compared is how many results there are.
+func (t *twin) compared() int {
+	n := len(t.order)
+	if t.file != "" {
+		n++
+	}
+	return n
+}
+
+// prepareTwin copies what is not built: what is known of the toolchain, and what the first build downloaded, for in
+// another year no certificate is valid.
+func (s *Session) prepareTwin(dir, first string) error {
+	copies := []struct{ from, to string }{{filepath.Join(s.Config.Cache, "toolchains"), filepath.Join(dir, "toolchains")}}
+	if dir != first {
+		copies = append(copies, struct{ from, to string }{filepath.Join(first, "cargo-home"), filepath.Join(dir, "cargo-home")})
+	}
+	for _, c := range copies {
+		if err := os.MkdirAll(c.to, 0o755); err != nil {
+			return err
+		}
+		if err := os.CopyFS(c.to, os.DirFS(c.from)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildTwin builds with a cache and an out/ of its own.
+func (s *Session) buildTwin(ctx context.Context, t *twin, do construct) error {
+	own, err := s.withCache(t.dir, t.jobs)
+	if err != nil {
 		return err
 	}
-	return os.CopyFS(filepath.Join(to, "cargo-home"), os.DirFS(filepath.Join(from, "cargo-home")))
+	own.Config.OutDir = filepath.Join(t.dir, "out")
+	own.around = t.here
+	var all []*Built
+	own.built = func(b *Built) { all = append(all, b) }
+	if t.file, err = do(ctx, own); err != nil {
+		return err
+	}
+	t.store = own.Store
+	for _, b := range all {
+		order, err := graph.Order(b.Roots)
+		if err != nil {
+			return err
+		}
+		for _, n := range order {
+			if _, seen := t.outputs[n.ID]; !seen {
+				t.order = append(t.order, n.ID)
+			}
+			t.outputs[n.ID] = b.Summary.Outputs[n]
+		}
+	}
+	return nil
 }
 
-// twin builds with a cache of its own. Nothing in out/ is touched.
-func (s *Session) twin(ctx context.Context, tools build.Tools, cache string, jobs int, here surroundings, want Want, fallBack bool) (*twin, error) {
-	own, err := s.withCache(cache, jobs)
+// compare returns the first difference of two builds as an error.
+func (s *Session) compare(built [2]*twin) error {
+	for _, n := range built[0].order {
+		a, b := built[0].outputs[n], built[1].outputs[n]
+		if a != b {
+			return fmt.Errorf("%s gave other bytes the second time\n%w", n, s.difference(built, a, b))
+		}
+	}
+	if built[0].file == "" {
+		return nil
+	}
+	d, differ, err := firstInFiles(built[0].file, built[1].file)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	server, err := run.NewJobserver(jobs)
-	if err != nil {
-		return nil, err
+	if differ {
+		return fmt.Errorf("what it is made of is the same, its own bytes are not\n  %s: %s\n  files in it: `mage image:diff -img=%s -against=%s`", filepath.Base(built[0].file), d,
+			built[0].file, built[1].file)
 	}
-	defer server.Close()
-	builder, err := own.builder(tools, server, fallBack)
-	if err != nil {
-		return nil, err
+	return nil
+}
+
+// firstInFiles compares files that may be too large for the memory.
+func firstInFiles(a, b string) (d bytediff.Difference, differ bool, err error) {
+	var files [2]*os.File
+	for i, name := range []string{a, b} {
+		if files[i], err = os.Open(name); err != nil {
+			return d, false, err
+		}
+		defer files[i].Close()
 	}
-	defer builder.Roots.Close()
-	builder.Roots.User, builder.Roots.ExtraEnv = here.user, here.env
-	roots, err := want(builder)
-	if err != nil {
-		return nil, err
+	const piece = 1 << 20
+	x, y := make([]byte, piece), make([]byte, piece)
+	for at := int64(0); ; at += piece {
+		n, errX := io.ReadFull(files[0], x)
+		m, errY := io.ReadFull(files[1], y)
+		for _, err := range []error{errX, errY} {
+			if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+				return d, false, err
+			}
+		}
+		if d, differ = bytediff.First(x[:n], y[:m]); differ {
+			d.Offset += at
+			return d, true, nil
+		}
+		if n < piece {
+			return d, false, nil
+		}
 	}
-	shown := ui.New(s.Streams.Err, s.Config.Verbose)
-	engine := own.engine(shown)
-	engine.LogDir = filepath.Join(cache, "log")
-	sum, err := engine.Build(ctx, roots)
-	shown.Close()
-	if err != nil {
-		return nil, err
-	}
-	t := &twin{store: own.Store, outputs: map[string]cas.Digest{}}
-	order, err := graph.Order(roots)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range order {
-		t.order = append(t.order, n.ID)
-		t.outputs[n.ID] = sum.Outputs[n]
-	}
-	return t, nil
 }
 
 // withCache is this session on another cache and with a memory of its own.

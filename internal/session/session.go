@@ -50,6 +50,9 @@ type Session struct {
 	// aside is set while something is built that the user did not ask for (a host tool): it is worth
 	// a word only when it takes time.
 	aside bool
+	// around is what the tools find around them besides; built is told of every finished build. See Repro.
+	around surroundings
+	built  func(*Built)
 	// usedToolchain keeps a toolchain of the cache from being collected, see toolchainSources.
 	usedToolchain *os.File
 }
@@ -174,7 +177,7 @@ func (s *Session) builder(tools build.Tools, jobs *run.Jobserver, fallBack bool)
 	return build.New(build.Options{
 		Recipes: s.Recipes, Profile: s.Config.Profile, Target: s.Config.Target, Tools: tools, Store: s.Store,
 		Roots: &execroot.Runner{Store: s.Store, Dir: s.workDir(), Expand: build.Placeholders(tools, cargoHome),
-			Jobs: jobs, Notice: func(line string) { s.say("%s", line) }},
+			User: s.around.user, ExtraEnv: s.around.env, Jobs: jobs, Notice: func(line string) { s.say("%s", line) }},
 		Specs: os.DirFS(filepath.Join(s.Config.Root, "targets")), Patches: os.DirFS(filepath.Join(s.Config.Root, "patches")),
 		Sources: s.fetcher(tools, cargoHome), Overrides: s.overrides, Backends: backends, Std: build.StdMode(s.Config.Std), Stats: s.Stats, CargoHome: cargoHome,
 		Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, MayFallBack: fallBack,
@@ -248,7 +251,7 @@ func (s *Session) Build(ctx context.Context, fallBack bool, want Want) (*Built, 
 }
 
 func (s *Session) perform(ctx context.Context, builder *build.Builder, roots []*graph.Node) (*Built, error) {
-	shown := ui.New(s.Streams.Err, s.Config.Verbose)
+	shown := ui.New(s.Streams.Err, s.Config.Verbose, s.Config.DumbTerminal)
 	trace := ui.NewTrace(shown, time.Now)
 	start := time.Now()
 	summary, err := s.engine(trace).Build(ctx, roots)
@@ -271,14 +274,18 @@ func (s *Session) perform(ctx context.Context, builder *build.Builder, roots []*
 		}
 		return nil, s.explain(err)
 	}
+	done := &Built{builder, roots, summary}
+	if s.built != nil {
+		s.built(done)
+	}
 	ran, fresh := summary.Count(graph.Ran), summary.Count(graph.UpToDate)
 	if ran == 0 && s.aside {
-		return &Built{builder, roots, summary}, nil
+		return done, nil
 	}
 	if ran == 0 {
 		s.say("nothing to do: all %d steps are up to date, no compiler ran", fresh)
 	} else {
 		s.say("%d steps ran, %d were up to date, in %s", ran, fresh, ui.Seconds(time.Since(start)))
 	}
-	return &Built{builder, roots, summary}, nil
+	return done, nil
 }

@@ -286,7 +286,7 @@ func (b *toolchainBuild) perform(ctx context.Context, lock *os.File) error {
 		{"toolchain/rustc", b.reason(), b.estimate, func(ctx context.Context, status func(string)) error { return b.compile(ctx, status, lock) }},
 		{"toolchain/assemble", b.dir, nil, b.assemble},
 	}
-	b.shown = ui.New(b.Streams.Err, b.Config.Verbose)
+	b.shown = ui.New(b.Streams.Err, b.Config.Verbose, b.Config.DumbTerminal)
 	err := b.steps(ctx, steps)
 	b.shown.Close()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {

@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,7 +104,7 @@ func (l *live) Status(n *graph.Node, line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.steps[n]; s != nil {
-		s.status = line
+		s.status = withoutFolder(line)
 	}
 }
 
@@ -160,6 +161,15 @@ func (l *live) Close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
+}
+
+// withoutFolder takes the folder off what cargo says of a crate: "Compiling x v1.0 (/long/path)".
+func withoutFolder(line string) string {
+	short, folder, ok := strings.Cut(line, " (/")
+	if ok && strings.HasSuffix(folder, ")") {
+		return short
+	}
+	return line
 }
 
 func clip(s string, width int) string {

@@ -48,7 +48,7 @@ func WriteTimeline(w io.Writer, trace []byte) error {
 		at := end * int64(i) / ticks
 		x := timelineEdge + float64(at)*scale
 		fmt.Fprintf(&b, `<line x1="%.1f" y1="22" x2="%.1f" y2="%d" stroke="#dddddd"/>`+"\n", x, x, height-timelineEdge)
-		fmt.Fprintf(&b, `<text x="%.1f" y="16" text-anchor="%s" fill="#555555">%s</text>`+"\n", x, anchor(i), Seconds(time.Duration(at)*time.Microsecond))
+		fmt.Fprintf(&b, `<text x="%.1f" y="16" text-anchor="%s" fill="#555555">%s</text>`+"\n", x, anchor(i), mark(at, end))
 	}
 	for _, s := range spans {
 		writeBar(&b, s, scale)
@@ -56,6 +56,14 @@ func WriteTimeline(w io.Writer, trace []byte) error {
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// mark is the text at a time of the axis, in microseconds; that of a short build would be 0.0s, 0.0s, 0.1s.
+func mark(at, end int64) string {
+	if end < (2 * time.Second).Microseconds() {
+		return fmt.Sprintf("%dms", at/1000)
+	}
+	return Seconds(time.Duration(at) * time.Microsecond)
 }
 
 // anchor keeps the first and the last mark inside the picture.

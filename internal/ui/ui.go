@@ -24,9 +24,9 @@ type Observer interface {
 	Close()
 }
 
-// New returns the observer that fits w: live on a terminal, else plain lines.
-func New(w *os.File, verbose bool) Observer {
-	if !verbose && term.IsTerminal(int(w.Fd())) {
+// New returns the observer that fits w: live on a terminal that can move its cursor (not dumb), else plain lines.
+func New(w *os.File, verbose, dumb bool) Observer {
+	if !verbose && !dumb && term.IsTerminal(int(w.Fd())) {
 		return newLive(w)
 	}
 	return NewPlain(w, verbose)
@@ -114,9 +114,14 @@ func about(d time.Duration) string {
 	return fmt.Sprintf(" (about %s)", Seconds(d))
 }
 
-// Seconds writes a duration for people: 0.3s, 42s, 3m07s.
+// Seconds writes a duration for people: 0.3s, 42s, 3m07s, 5h02m, 3 days.
 func Seconds(d time.Duration) string {
+	const day = 24 * time.Hour
 	switch {
+	case d >= 2*day:
+		return fmt.Sprintf("%d days", d/day)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	case d < time.Minute:

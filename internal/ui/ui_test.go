@@ -135,6 +135,38 @@ func TestLiveIsSilentWhenNothingRuns(t *testing.T) {
 	}
 }
 
+func TestSeconds(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		300 * time.Millisecond: "0.3s", 42 * time.Second: "42s", 187 * time.Second: "3m07s",
+		250 * time.Minute: "4h10m", 47 * time.Hour: "47h00m", 75 * time.Hour: "3 days",
+	} {
+		if got := Seconds(d); got != want {
+			t.Errorf("%d: %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestStatusLeavesTheFolderOut(t *testing.T) {
+	for line, want := range map[string]string{
+		"Compiling demo-hello v0.1.0 (/home/me/x/src/hello)": "Compiling demo-hello v0.1.0",
+		"Compiling libc v0.2.177":                            "Compiling libc v0.2.177",
+		"file a (/b changed":                                 "file a (/b changed",
+	} {
+		if got := withoutFolder(line); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestMarksOfAShortBuildDiffer(t *testing.T) {
+	if a, b := mark(25_000, 200_000), mark(50_000, 200_000); a != "25ms" || b != "50ms" {
+		t.Error(a, b)
+	}
+	if got := mark(1_000_000, 8_000_000); got != "1.0s" {
+		t.Error(got)
+	}
+}
+
 func TestTrace(t *testing.T) {
 	now := time.Unix(100, 0)
 	tr := NewTrace(NewPlain(&bytes.Buffer{}, false), func() time.Time { now = now.Add(time.Second); return now })

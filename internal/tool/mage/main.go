@@ -2,8 +2,7 @@
 //
 //   - Several runs in one checkout: Mage writes, compiles and removes magefiles/mage_output_file.go at every
 //     call, and two calls at once break each other. Here that happens under a lock.
-//   - Signals: Mage runs the compiled targets as a child and forwards some signals to it. Here they take
-//     this process's place.
+//   - Signals: a Ctrl-C reaches the targets once, see runChild.
 //   - Optional words: Mage has only optional flags (see optionalNames).
 //   - Quick starts and subfolders: targets are compiled only when a file they are made of has changed,
 //     and the checkout is looked for upwards.
@@ -47,7 +46,7 @@ func run(args []string) int {
 	if code != 0 {
 		return code
 	}
-	return fail(syscall.Exec(bin, targetArgs(bin, inv), os.Environ()))
+	return runChild(targetArgs(bin, inv))
 }
 
 func fail(err error) int {
@@ -132,7 +131,10 @@ func targetArgs(bin string, inv mage.Invocation) []string {
 
 // optionalNames are the targets whose one word is optional, with the flag that takes it: to Mage a parameter that
 // may be left out is a flag, and a word behind such a target is the next target.
-var optionalNames = map[string]string{"toolchain:build": "-name=", "toolchain:pack": "-name=", "purity": "-of="}
+var optionalNames = map[string]string{
+	"toolchain:build": "-name=", "toolchain:pack": "-name=", "purity": "-of=",
+	"plan": "-recipe=", "graph": "-recipe=", "repro": "-recipe=",
+}
 
 // namesAsFlags lets `toolchain:build NAME` be written like that.
 func namesAsFlags(args []string) []string {

@@ -14,6 +14,7 @@ func TestNamesAsFlags(t *testing.T) {
 		{{"toolchain:build", "-dryrun", "demo"}, {"toolchain:build", "-dryrun", "demo"}},
 		{{"toolchain:build", "toolchain:show"}, {"toolchain:build", "toolchain:show"}},
 		{{"toolchain:unpack", "file"}, {"toolchain:unpack", "file"}},
+		{{"plan", "demo", "-std=shared"}, {"plan", "-recipe=demo", "-std=shared"}},
 	} {
 		if got := namesAsFlags(test[0]); !slices.Equal(got, test[1]) {
 			t.Errorf("%q: %q, want %q", test[0], got, test[1])
