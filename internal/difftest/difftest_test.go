@@ -83,26 +83,26 @@ cases = ["c/d"]
 name = "x"
 refused = "("
 note = "n.md"
+[[object]]
+patch = "p"
+name = "y"
+note = "n.md"
 `))
-	for _, want := range []string{`"a/b" is there twice`, "cases, reason and note", "missing closing"} {
+	for _, want := range []string{`"a/b" is there twice`, "cases, reason and note", "missing closing", `object "y": patch, name, note and refused or has-not`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}
 	}
-	text, err := os.ReadFile("../../recipes/difftest/expected.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := ReadExpected("expected.toml", text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := realExpected(t)
 	notes := map[string]bool{}
 	for _, k := range e.Known {
 		notes[k.Note] = true
 	}
 	for _, d := range e.Defects {
 		notes[d.Note] = true
+	}
+	for _, o := range e.Objects {
+		notes[o.Note] = true
 	}
 	for note := range notes {
 		if _, err := os.Stat("../../notes/" + note); err != nil {

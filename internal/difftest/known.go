@@ -11,6 +11,7 @@ import (
 
 // Known is a difference that is understood and not ours to mend. A toolchain may be without it.
 type Known struct {
+	Patch  string   `toml:"patch"` // of cg_clif that mends it, without .toml: "0012-switch-on-u128"
 	Cases  []string `toml:"cases"`
 	Reason string   `toml:"reason"`
 	Note   string   `toml:"note"` // file below notes/
@@ -20,7 +21,8 @@ type Known struct {
 // the way described; one with the fix has to compile it, and it has to print what LLVM's prints. Which of the
 // two a toolchain is comes from trying.
 type Defect struct {
-	Name string `toml:"name"` // of the program
+	Patch string `toml:"patch"` // of cg_clif that mends it
+	Name  string `toml:"name"`  // of the program
 	// Refused is what the compiler or linker says without the fix: a regular expression over the log.
 	Refused string `toml:"refused"`
 	Issue   string `toml:"issue"` // upstream's, or "" when none is known
@@ -31,6 +33,7 @@ type Defect struct {
 type Expected struct {
 	Known   []Known  `toml:"known"`
 	Defects []Defect `toml:"defect"`
+	Objects []Object `toml:"object"`
 }
 
 // ReadExpected decodes the file; everything that is wrong with it comes back at once.
@@ -42,8 +45,8 @@ func ReadExpected(path string, text []byte) (*Expected, error) {
 	var all *multierror.Error
 	seen := map[string]bool{}
 	for _, k := range e.Known {
-		if len(k.Cases) == 0 || k.Reason == "" || k.Note == "" {
-			all = multierror.Append(all, fmt.Errorf("%s: known difference %q: cases, reason and note have to be there", path, k.Reason))
+		if len(k.Cases) == 0 || k.Reason == "" || k.Note == "" || k.Patch == "" {
+			all = multierror.Append(all, fmt.Errorf("%s: known difference %q: patch, cases, reason and note have to be there", path, k.Reason))
 		}
 		for _, name := range k.Cases {
 			if seen["case "+name] {
@@ -53,8 +56,8 @@ func ReadExpected(path string, text []byte) (*Expected, error) {
 		}
 	}
 	for _, d := range e.Defects {
-		if d.Name == "" || d.Refused == "" || d.Note == "" {
-			all = multierror.Append(all, fmt.Errorf("%s: defect %q: name, refused and note have to be there", path, d.Name))
+		if d.Name == "" || d.Refused == "" || d.Note == "" || d.Patch == "" {
+			all = multierror.Append(all, fmt.Errorf("%s: defect %q: patch, name, refused and note have to be there", path, d.Name))
 		}
 		if _, err := regexp.Compile(d.Refused); err != nil {
 			all = multierror.Append(all, fmt.Errorf("%s: defect %q: %w", path, d.Name, err))
@@ -63,6 +66,16 @@ func ReadExpected(path string, text []byte) (*Expected, error) {
 			all = multierror.Append(all, fmt.Errorf("%s: defect %q is there twice", path, d.Name))
 		}
 		seen["defect "+d.Name] = true
+	}
+	for i := range e.Objects {
+		o := &e.Objects[i]
+		if err := o.check(); err != nil {
+			all = multierror.Append(all, fmt.Errorf("%s: object %q: %w", path, o.Name, err))
+		}
+		if seen["object "+o.Name] {
+			all = multierror.Append(all, fmt.Errorf("%s: object %q is there twice", path, o.Name))
+		}
+		seen["object "+o.Name] = true
 	}
 	return e, all.ErrorOrNil()
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,12 +17,8 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/build"
-	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/difftest"
-	"github.com/pannous/redox-clif/internal/graph"
-	"github.com/pannous/redox-clif/internal/initfs"
 	"github.com/pannous/redox-clif/internal/qemu"
-	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -45,9 +40,12 @@ const maxTraced = 8
 type diffTests struct {
 	*Session
 	expected *difftest.Expected
+	tool     *Toolchain
+	applied  map[string]bool   // patches that the toolchain says it has
 	refused  map[string]string // defects that the toolchain has: name -> what it said
-	dir      string            // holds programs/, the image and the kernel
-	programs []string          // below bin/
+	objects  []objectResult
+	dir      string   // holds programs/, the image and the kernel
+	programs []string // below bin/
 	image    build.ImageRecord
 	run      *difftest.Run
 	took     time.Duration
@@ -68,6 +66,13 @@ func (s *Session) TestDiff(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(t.dir)
+	if t.tool, err = s.Toolchain(ctx); err != nil {
+		return err
+	}
+	t.applied = appliedPatches(t.tool.Toolchain)
+	if err := t.compileObjects(ctx); err != nil {
+		return err
+	}
 	built, err := t.build(ctx)
 	if err != nil || built == nil {
 		return err
@@ -111,219 +116,6 @@ func (s *Session) expectedDifferences() (*difftest.Expected, error) {
 		return nil, fmt.Errorf("%s lists the defects %v, step %s of %s builds %v", s.relative(file), names, tested, r.Path, step.Bins)
 	}
 	return expected, nil
-}
-
-// build tries every defect by itself, and builds all that the toolchain can.
-func (t *diffTests) build(ctx context.Context) (*Built, error) {
-	// The reference and everything else first: what fails here is no defect of Cranelift's.
-	others := t.withDefects(nil)
-	built, err := t.buildStages(ctx, others)
-	if err != nil || built == nil {
-		return nil, err
-	}
-	var compiled []string
-	for _, d := range t.expected.Defects {
-		said, err := t.try(ctx, d)
-		if err != nil {
-			return nil, err
-		}
-		if said == "" {
-			compiled = append(compiled, d.Name)
-			continue
-		}
-		t.refused[d.Name] = said
-	}
-	if len(compiled) == 0 {
-		return built, nil
-	}
-	return t.buildStages(ctx, t.withDefects(compiled))
-}
-
-// withDefects are the recipes with only some of the defects' programs by Cranelift.
-func (t *diffTests) withDefects(names []string) recipe.Set {
-	set := maps.Clone(t.Recipes)
-	r := *set[defectsRecipe]
-	r.Steps = slices.Clone(r.Steps)
-	for i := range r.Steps {
-		if r.Steps[i].Name == tested {
-			r.Steps[i].Bins = names
-		}
-	}
-	r.Files = slices.DeleteFunc(slices.Clone(r.Files), func(f recipe.File) bool {
-		from, name, _ := strings.Cut(f.From, "/")
-		return from == tested && !slices.Contains(names, name)
-	})
-	set[defectsRecipe] = &r
-	return set
-}
-
-func (t *diffTests) buildStages(ctx context.Context, recipes recipe.Set) (*Built, error) {
-	return t.with(recipes).Build(ctx, false, func(b *build.Builder) ([]*graph.Node, error) {
-		tests, err := b.Stage(diffRecipe)
-		if err != nil {
-			return nil, err
-		}
-		defects, err := b.Stage(defectsRecipe)
-		if err != nil {
-			return nil, err
-		}
-		// The demo's image lends its bootstrap.
-		demo, err := b.Initfs("demo")
-		if err != nil {
-			return nil, err
-		}
-		kernel, _, err := b.Kernel("demo")
-		return []*graph.Node{tests, defects, demo, kernel}, err
-	})
-}
-
-// with is the session with other recipes.
-func (t *diffTests) with(recipes recipe.Set) *Session {
-	s := *t.Session
-	s.Recipes = recipes
-	return &s
-}
-
-// try compiles the program of one defect by Cranelift. It returns what the toolchain said if it refused it in the way
-// that is described, and an error if in another way.
-func (t *diffTests) try(ctx context.Context, d difftest.Defect) (string, error) {
-	_, err := t.with(t.withDefects([]string{d.Name})).Build(ctx, false, func(b *build.Builder) ([]*graph.Node, error) {
-		n, err := b.Stage(defectsRecipe)
-		return []*graph.Node{n}, err
-	})
-	if err == nil || ctx.Err() != nil {
-		return "", err
-	}
-	log, readErr := os.ReadFile(filepath.Join(t.Config.Logs(), defectsRecipe+"."+tested+".log"))
-	if readErr != nil {
-		return "", err
-	}
-	refused, compileErr := regexp.Compile(d.Refused)
-	if compileErr != nil {
-		return "", compileErr
-	}
-	said := refused.FindString(string(log))
-	if said == "" {
-		return "", fmt.Errorf("%s is refused, and not in the way that is known (%s): %w", d.Name, d.Refused, err)
-	}
-	return said, nil
-}
-
-// pack makes an image of both stages and the demo's bootstrap.
-func (t *diffTests) pack(ctx context.Context, built *Built) error {
-	root := filepath.Join(t.dir, "programs")
-	for i, name := range []string{diffRecipe, defectsRecipe} {
-		stage, err := t.Store.LoadTree(built.Output(i))
-		if err != nil {
-			return err
-		}
-		for _, p := range stage.Paths() {
-			e, below := stage.Entries[p], strings.TrimPrefix(p, "root/")
-			if e.Dir || below == p {
-				continue
-			}
-			if err := t.place(ctx, e, filepath.Join(root, filepath.FromSlash(below))); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			program := strings.TrimPrefix(below, "bin/")
-			if _, refused := t.refused[path.Base(program)]; strings.Contains(program, "/") && !refused {
-				t.programs = append(t.programs, program)
-			}
-		}
-	}
-	slices.SortFunc(t.programs, byReferenceFirst)
-	demo, err := t.output(built, 2, build.ImageName)
-	if err != nil {
-		return err
-	}
-	if err := t.place(ctx, demo, filepath.Join(t.dir, "demo.img")); err != nil {
-		return err
-	}
-	r, err := t.recipe("demo")
-	if err != nil {
-		return err
-	}
-	ref, err := recipe.ParseRef(r.Boot.Kernel)
-	if err != nil {
-		return err
-	}
-	kernel, err := t.output(built, 3, ref.Path)
-	if err != nil {
-		return err
-	}
-	if err := t.place(ctx, kernel, filepath.Join(t.dir, kernelName)); err != nil {
-		return err
-	}
-	return t.writeImage(ctx, root)
-}
-
-// byReferenceFirst puts the reference before the tested, and in both the programs that may end badly last.
-func byReferenceFirst(a, b string) int {
-	rank := func(program string) int {
-		backend, name, _ := strings.Cut(program, "/")
-		n := 0
-		if backend == tested {
-			n = 10
-		}
-		switch name {
-		case "simd":
-			n++
-		case "panics":
-			n += 2
-		}
-		return n
-	}
-	if d := rank(a) - rank(b); d != 0 {
-		return d
-	}
-	return strings.Compare(a, b)
-}
-
-func (t *diffTests) output(built *Built, i int, file string) (cas.Entry, error) {
-	e, ok, err := t.Store.Lookup(built.Output(i), file)
-	if err == nil && !ok {
-		err = fmt.Errorf("%s did not make %s", built.Roots[i].ID, file)
-	}
-	return e, err
-}
-
-func (t *diffTests) place(ctx context.Context, e cas.Entry, file string) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	mode := fs.FileMode(0o644)
-	if e.Executable {
-		mode = 0o755
-	}
-	return t.Store.PlaceFile(ctx, e.Digest, file, mode)
-}
-
-func (t *diffTests) writeImage(ctx context.Context, root string) error {
-	demo, err := initfs.OpenFile(filepath.Join(t.dir, "demo.img"))
-	if err != nil {
-		return err
-	}
-	defer demo.Close()
-	tree, err := initfs.FromDir(root, initfs.DirOptions{KeepPerm: true})
-	if err != nil {
-		return err
-	}
-	image := filepath.Join(t.dir, build.ImageName)
-	if _, err := initfs.WriteFile(ctx, image, initfs.Spec{Version: initfs.V1, Root: tree,
-		Bootstrap: initfs.Bootstrap{Content: demo.Bootstrap, Entry: demo.Entry}}); err != nil {
-		return err
-	}
-	whole, err := cas.DigestFile(image)
-	if err != nil {
-		return err
-	}
-	boot, err := contentBytes(demo.Bootstrap)
-	if err != nil {
-		return err
-	}
-	own := cas.DigestBytes(boot)
-	t.image = build.ImageRecord{Size: whole.Size, SHA256: whole.Hash, BootstrapSize: own.Size, BootstrapSHA256: own.Hash}
-	return nil
 }
 
 // boot runs all programs and reads what they print. A trace names one case to be printed item by item.
@@ -386,7 +178,7 @@ func (t *diffTests) trace(ctx context.Context, results []difftest.Result) error 
 	traced := 0
 	for i := range results {
 		r := &results[i]
-		if !r.Differs() || r.Known != nil || traced == maxTraced || !strings.Contains(r.Reference+r.Tested, " items, hash ") {
+		if !t.fails(*r) || traced == maxTraced || !strings.Contains(r.Reference+r.Tested, " items, hash ") {
 			continue
 		}
 		traced++
@@ -406,6 +198,8 @@ func (t *diffTests) conclude(results []difftest.Result) error {
 	allowedCases := 0
 	for _, r := range results {
 		switch {
+		case t.fails(r) && r.Known != nil:
+			failed = append(failed, fmt.Sprintf("%s (mended by %s/%s, which the toolchain was built with)", r, seriesOfBackend, r.Known.Patch))
 		case r.Differs() && r.Known != nil:
 			allowed[r.Known] = append(allowed[r.Known], r.Name)
 			allowedCases++
@@ -426,6 +220,15 @@ func (t *diffTests) conclude(results []difftest.Result) error {
 			t.say("refused as known: %s: %q%s (notes/%s)", d.Name, said, aboutIssue(d), d.Note)
 		}
 	}
+	for _, o := range t.objects {
+		switch {
+		case o.shows == "":
+		case t.applied[o.Patch]:
+			failed = append(failed, fmt.Sprintf("object %s: %s (mended by %s/%s, which the toolchain was built with)", o.Name, o.shows, seriesOfBackend, o.Patch))
+		default:
+			t.say("defect as known: object %s: %q (notes/%s)", o.Name, o.shows, o.Note)
+		}
+	}
 	if err := t.writeReport(results); err != nil {
 		return err
 	}
@@ -433,11 +236,27 @@ func (t *diffTests) conclude(results []difftest.Result) error {
 		return errors.New("no case was printed")
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d cases differ between the backends:\n%s", len(failed), len(results), strings.Join(failed, "\n"))
+		return fmt.Errorf("%d of %d cases differ between the backends:\n%s", len(failed), len(results)+len(t.objects), strings.Join(failed, "\n"))
 	}
-	t.say("%d cases the same by both backends, %d known differences, %d of %d defects refused by the toolchain; booted in %s (report: %s)",
-		len(results)-allowedCases, allowedCases, len(t.refused), len(t.expected.Defects), ui.Seconds(t.took), t.relative(t.report()))
+	t.say("%d cases the same by both backends, %d known differences, %d of %d defects refused by the toolchain, %d of %d seen in objects; booted in %s (report: %s)",
+		len(results)-allowedCases, allowedCases, len(t.refused), len(t.expected.Defects), t.defectObjects(), len(t.objects), ui.Seconds(t.took), t.relative(t.report()))
 	return nil
+}
+
+// fails tells whether a difference is none that this toolchain may have.
+func (t *diffTests) fails(r difftest.Result) bool {
+	return r.Differs() && (r.Known == nil || t.applied[r.Known.Patch])
+}
+
+// defectObjects counts the objects that show their defect.
+func (t *diffTests) defectObjects() int {
+	n := 0
+	for _, o := range t.objects {
+		if o.shows != "" {
+			n++
+		}
+	}
+	return n
 }
 
 func aboutIssue(d difftest.Defect) string {
@@ -449,13 +268,13 @@ func aboutIssue(d difftest.Defect) string {
 
 func (t *diffTests) report() string { return filepath.Join(t.Config.Out(), "test", "diff.xml") }
 
-// writeReport writes JUnit's XML: a case for each case, and one for each defect that was refused.
+// writeReport writes JUnit's XML: a case for each case and object, and one for each defect that was refused.
 func (t *diffTests) writeReport(results []difftest.Result) error {
 	suite := junitSuite{Name: "diff", Time: fmt.Sprintf("%.1f", t.took.Seconds())}
 	for _, r := range results {
 		c := junitCase{Name: r.Name, Class: "diff"}
 		switch {
-		case r.Differs() && r.Known == nil:
+		case t.fails(r):
 			c.Failure = &junitFailure{Message: "the backends differ", Text: r.String()}
 			suite.Failures++
 		case r.Differs():
@@ -465,6 +284,17 @@ func (t *diffTests) writeReport(results []difftest.Result) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.refused)) {
 		suite.Cases = append(suite.Cases, junitCase{Name: "defect " + name, Class: "diff", Skipped: &struct{}{}})
+	}
+	for _, o := range t.objects {
+		c := junitCase{Name: "object " + o.Name, Class: "diff"}
+		switch {
+		case o.shows != "" && t.applied[o.Patch]:
+			c.Failure = &junitFailure{Message: "the object shows a defect that is mended", Text: o.shows}
+			suite.Failures++
+		case o.shows != "":
+			c.Skipped = &struct{}{}
+		}
+		suite.Cases = append(suite.Cases, c)
 	}
 	suite.Tests = len(suite.Cases)
 	text, err := xml.MarshalIndent(suite, "", "  ")
