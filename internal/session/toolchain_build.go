@@ -180,9 +180,17 @@ func (b *toolchainBuild) sayHowToUse() {
 	if err != nil {
 		return // toolchain:lock will say so
 	}
-	if locked, ok := lock.Built[name][b.rust.Host]; ok && locked.Identity != b.inputs.Identity() {
-		b.say("  the lock describes another one, %s: REDOX_TOOLCHAIN=%s mage toolchain:lock", locked.Identity[:min(16, len(locked.Identity))], name)
+	locked, ok := lock.Built[name][b.rust.Host]
+	if !ok {
+		b.say("  write it down:  REDOX_TOOLCHAIN=%s mage toolchain:lock", name)
+	} else if locked.Identity != b.inputs.Identity() {
+		b.say("  the lock describes one of other %s: REDOX_TOOLCHAIN=%s mage toolchain:lock", strings.Join(b.inputs.Differences(lockedInputs(name, b.rust.Host, locked)), ", "), name)
 	}
+}
+
+// lockedInputs are the inputs of a toolchain as the lock has them.
+func lockedInputs(name, host string, l toolchain.BuiltFrom) rustbuild.Inputs {
+	return rustbuild.Inputs{Name: name, Release: l.Release, Host: host, Source: l.Source, Stage0: l.Stage0, LLVM: l.LLVM, Bootstrap: l.Flags, Patches: l.Patches}
 }
 
 // reason says why it is built.
