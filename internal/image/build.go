@@ -35,7 +35,7 @@ var ErrUnchanged = errors.New("the image is unchanged")
 // that is there stays until then; it must not be in use (see BusyError).
 func (b *Build) Make(ctx context.Context, path string) (redoxfs.Report, error) {
 	var report redoxfs.Report
-	e, err := Open(ctx, b.Tool, path)
+	e, err := open(b.Tool, path)
 	if err != nil {
 		return report, err
 	}

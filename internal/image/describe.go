@@ -134,7 +134,9 @@ var validUser = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 func (d *Description) check() error {
 	var all *multierror.Error
 	fail := func(format string, args ...any) { all = multierror.Append(all, fmt.Errorf(format, args...)) }
-	if err := d.layout().check(); err != nil {
+	if d.Size > maxMiB || d.EFI > maxMiB {
+		fail("an image has at most %d MiB", int64(maxMiB))
+	} else if err := d.layout().check(); err != nil {
 		fail("%w", err)
 	}
 	if d.Time < 0 {

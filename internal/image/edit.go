@@ -34,8 +34,17 @@ type Editor struct {
 	lock *lockfile.Lock
 }
 
-// Open locks the image and removes what killed runs have left beside it. A *BusyError says that another run, a QEMU or a mount has it.
+// Open locks an image that is there and removes what killed runs have left beside it. A *BusyError says that another run, a QEMU or
+// a mount has it.
 func Open(_ context.Context, tool, path string) (*Editor, error) {
+	if err := regular(path); err != nil {
+		return nil, err
+	}
+	return open(tool, path)
+}
+
+// open is Open for an image that need not be there; its folder is made.
+func open(tool, path string) (*Editor, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		real, err = path, os.MkdirAll(filepath.Dir(path), 0o755)
@@ -146,13 +155,19 @@ func (e *Editor) replace(ctx context.Context, make func(tmp string) error) error
 }
 
 // Edit applies operations: all of them or none. The image before is kept as a snapshot. What was written is read back and
-// compared before the new image takes the old one's place.
+// compared before the new image takes the old one's place. Without operations nothing happens.
 func (e *Editor) Edit(ctx context.Context, ops []redoxfs.Op) error {
+	if len(ops) == 0 {
+		return nil
+	}
 	info, err := os.Stat(e.Path)
 	if err != nil {
 		return err
 	}
-	if err := e.checkSpace(ctx, ops, info); err != nil {
+	if err := checkFiles(ops); err != nil {
+		return err
+	}
+	if err := e.checkSpace(info); err != nil {
 		return err
 	}
 	return e.replace(ctx, func(tmp string) error {
@@ -164,7 +179,7 @@ func (e *Editor) Edit(ctx context.Context, ops []redoxfs.Op) error {
 			return err
 		}
 		if _, err := v.Apply(ctx, ops, redoxfs.ApplyOptions{Parents: true, NoSync: true, FlushMiB: flushMiB}); err != nil {
-			return err
+			return e.whenFull(ctx, ops, err)
 		}
 		if err := compare(ctx, v, ops); err != nil {
 			return fmt.Errorf("reading back: %w", err)
@@ -176,9 +191,21 @@ func (e *Editor) Edit(ctx context.Context, ops []redoxfs.Op) error {
 	})
 }
 
-// checkSpace refuses early, with numbers, what would fail late: the file system of the host has to hold a copy, and that of the
-// image the new content. The old content's blocks are free again only when the change is complete.
-func (e *Editor) checkSpace(ctx context.Context, ops []redoxfs.Op, info os.FileInfo) error {
+// checkFiles refuses what cannot be read to an end: a device, or a pipe that nobody writes to.
+func checkFiles(ops []redoxfs.Op) error {
+	for _, op := range ops {
+		if op.From == "" {
+			continue
+		}
+		if err := regular(op.From); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSpace refuses early, with numbers, what would fail late: the file system of the host has to hold a copy.
+func (e *Editor) checkSpace(info os.FileInfo) error {
 	free, err := freeBytes(filepath.Dir(e.Path))
 	if err != nil {
 		return err
@@ -186,30 +213,31 @@ func (e *Editor) checkSpace(ctx context.Context, ops []redoxfs.Op, info os.FileI
 	if need := allocated(info); free < need {
 		return fmt.Errorf("%s: a copy of the image takes %d MiB and %d MiB are free", filepath.Dir(e.Path), need/mib+1, free/mib)
 	}
-	v, err := volume(e.Tool, e.Path)
-	if err != nil {
+	return nil
+}
+
+// whenFull adds numbers to an error that says that the image is full. That cannot be told before: RedoxFS compresses, and
+// stores no holes. The old content's blocks are free again only when the change is complete.
+func (e *Editor) whenFull(ctx context.Context, ops []redoxfs.Op, err error) error {
+	if redoxfs.KindOf(err) != redoxfs.Full {
 		return err
 	}
-	space, err := v.Df(ctx)
-	if err != nil {
+	v, openErr := volume(e.Tool, e.Path)
+	if openErr != nil {
+		return err
+	}
+	space, dfErr := v.Df(ctx)
+	if dfErr != nil {
 		return err
 	}
 	var need int64
 	for _, op := range ops {
-		if op.From == "" {
-			continue
+		if from, statErr := os.Stat(op.From); op.From != "" && statErr == nil {
+			need += from.Size()
 		}
-		from, err := os.Stat(op.From)
-		if err != nil {
-			return err
-		}
-		need += (from.Size() + 4095) / 4096 * 4096
 	}
-	if need > space.Free {
-		return &redoxfs.Error{Kind: redoxfs.Full, Message: fmt.Sprintf(
-			"the new files take up to %d KiB and the image has %d KiB free; build a larger one (size-mib) or remove something first", need/1024, space.Free/1024)}
-	}
-	return nil
+	return fmt.Errorf("%w: the new files have %d KiB and the image had %d KiB free; `mage image:grow` makes it larger, or remove something first",
+		err, need/1024, space.Free/1024)
 }
 
 // Copy makes a changed copy of an image at to, where nothing may be yet. The image is only read.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/diskfs/go-diskfs/partition/gpt"
-
 	"github.com/pannous/redox-clif/internal/redoxfs"
 )
 
@@ -15,6 +13,9 @@ func (e *Editor) Grow(ctx context.Context, sizeMiB int64) error {
 	info, err := os.Stat(e.Path)
 	if err != nil {
 		return err
+	}
+	if sizeMiB > maxMiB {
+		return fmt.Errorf("%d MiB are more than the %d of the largest file", sizeMiB, int64(maxMiB))
 	}
 	size := sizeMiB * mib
 	if size <= info.Size() {
@@ -48,32 +49,36 @@ func growTable(path string, old, size int64) error {
 		return err
 	}
 	defer f.Close()
-	if err := f.Truncate(size); err != nil {
-		return err
-	}
 	if has(f, redoxfsMagic, 0) {
-		return nil // no table
+		return f.Truncate(size) // no table
 	}
-	table, err := gpt.Read(f, sector, sector)
+	table, err := readTable(f) // perhaps from the end
+	if err == nil {
+		err = f.Truncate(size)
+	}
 	if err != nil {
 		return fmt.Errorf("partition table: %w", err)
 	}
-	last := table.Partitions[0]
+	root := rootPartition(f, table)
+	if root == nil {
+		return ErrNoRoot
+	}
 	for _, p := range table.Partitions {
-		if p.Start > last.Start {
-			last = p
+		if p.Start > root.Start {
+			return &redoxfs.Error{Kind: redoxfs.Full, Message: fmt.Sprintf("the last partition is %q, so %q cannot grow", p.Name, root.Name)}
 		}
 	}
-	if last.Name != rootName {
-		return &redoxfs.Error{Kind: redoxfs.Full, Message: fmt.Sprintf("the last partition is %q, so %s cannot grow", last.Name, rootName)}
-	}
-	end := (size - reserved*sector) / mib * mib
-	last.Size = uint64(end) - last.Start*sector
-	last.End = uint64(end)/sector - 1
+	before := partOf(table, root)
+	unit := int64(table.LogicalSectorSize)
+	end := (size - reserved*unit) / mib * mib
+	root.Size = uint64(end - before.Offset)
+	root.End = uint64(end/unit) - 1
 	table.Resize(uint64(size))
 	// The old second copy lies inside of the partition now.
-	if _, err := f.WriteAt(make([]byte, 33*sector), old-33*sector); err != nil {
-		return err
+	if from := max(old-reserved*unit, before.Offset+before.Length); from < old {
+		if _, err := f.WriteAt(make([]byte, old-from), from); err != nil {
+			return err
+		}
 	}
 	return table.Write(f, size)
 }

@@ -16,6 +16,8 @@ import (
 const (
 	sector = 512
 	mib    = 1 << 20
+	// maxMiB is the size of the largest image, 16 TiB: what ext4 takes as one file.
+	maxMiB = 16 << 20
 
 	// Where things start, in sectors. With a boot partition of 1 MiB RedoxFS begins at exactly 2 MiB, where the
 	// boot loader looks also on a disk whose table it cannot read.
@@ -139,7 +141,11 @@ func SetLoader(path, name, loader string, at time.Time) error {
 		return err
 	}
 	defer disk.Close()
-	boot, err := findBoot(disk)
+	sys, err := disk.Sys()
+	if err != nil {
+		return err
+	}
+	boot, err := findBoot(sys)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -164,14 +170,14 @@ func (nothing) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func findBoot(disk backend.Storage) (Part, error) {
-	table, err := gpt.Read(disk, sector, sector)
+func findBoot(f *os.File) (Part, error) {
+	table, err := readTable(f)
 	if err != nil {
 		return Part{}, fmt.Errorf("partition table: %w", err)
 	}
 	for _, p := range table.Partitions {
 		if p.Type == gpt.EFISystemPartition {
-			return Part{int64(p.Start) * sector, int64(p.End-p.Start+1) * sector}, nil
+			return partOf(table, p), nil
 		}
 	}
 	return Part{}, errors.New("no boot partition")
@@ -183,47 +189,6 @@ func fits(loader *os.File, length int64) error {
 		return fmt.Errorf("the boot loader has %d bytes, too many for a boot partition of %d MiB; raise efi-mib", info.Size(), length/mib)
 	}
 	return nil
-}
-
-// ErrNoRoot says that a file has no place for a RedoxFS that we know.
-var ErrNoRoot = errors.New("no partition named REDOX")
-
-// FindRoot says where RedoxFS lies in an image: the partition REDOX of its table, or for an image without one the whole file.
-func FindRoot(path string) (Part, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Part{}, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return Part{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return Part{}, fmt.Errorf("%s is no regular file", path)
-	}
-	var magic [8]byte
-	if _, err := f.ReadAt(magic[:], sector); err != nil || string(magic[:]) != "EFI PART" {
-		if has(f, redoxfsMagic, 0) {
-			return Part{0, info.Size()}, nil
-		}
-		return Part{}, fmt.Errorf("%s: neither a partition table nor RedoxFS: %w", path, ErrNoRoot)
-	}
-	table, err := gpt.Read(f, sector, sector)
-	if err != nil {
-		return Part{}, fmt.Errorf("%s: partition table: %w", path, err)
-	}
-	for _, p := range table.Partitions {
-		if p.Name != rootName && !has(f, redoxfsMagic, int64(p.Start)*sector) {
-			continue
-		}
-		part := Part{int64(p.Start) * sector, int64(p.End-p.Start+1) * sector}
-		if part.Offset+part.Length > info.Size() {
-			return Part{}, fmt.Errorf("%s is truncated: %d bytes, its table says at least %d", path, info.Size(), part.Offset+part.Length)
-		}
-		return part, nil
-	}
-	return Part{}, fmt.Errorf("%s: %w", path, ErrNoRoot)
 }
 
 func has(f io.ReaderAt, text string, at int64) bool {

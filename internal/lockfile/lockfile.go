@@ -1,8 +1,8 @@
 // Package lockfile is locks between processes: flock(2) on a file whose descriptor can be handed to
 // child processes and whose file can be removed together with the lock.
 //
-// It owns the rules that make these two things safe. It must not know what is locked. (The flock library
-// of the module, which package pkgrepo uses, does not hand out its descriptor.)
+// It owns the rules that make these two things safe. It must not know what is locked. (The usual flock library
+// does not hand out its descriptor.)
 //
 // The kernel gives up an flock when the last process that has the descriptor ends. So what a
 // build killed by kill -9 leaves running keeps its folder locked, and the next build waits instead

@@ -53,12 +53,18 @@ func Open(r io.ReaderAt, size int64, opt Options) (*Archive, error) {
 
 // OpenFile opens the archive at path. The caller closes it.
 func OpenFile(path string, opt Options) (*Archive, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for who writes to it
+		return nil, errors.New("not a regular file")
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err != nil {
+	if info, err = f.Stat(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	a, err := Open(f, info.Size(), opt)

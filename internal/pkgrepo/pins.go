@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/BurntSushi/toml"
-	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2"
 
+	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
 
@@ -82,14 +81,11 @@ func (f pinFile) get(repo string) (pkgar.PublicKey, time.Time, bool, error) {
 
 // check pins the key if the repository has none, and refuses another one than the pinned.
 func (f pinFile) check(ctx context.Context, repo string, key pkgar.PublicKey, now time.Time) error {
-	if err := os.MkdirAll(filepath.Dir(string(f)), 0o755); err != nil {
-		return err
-	}
-	lock := flock.New(string(f) + ".lock")
-	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+	lock, err := lockfile.Wait(ctx, string(f)+".lock", func() {})
+	if err != nil {
 		return fmt.Errorf("lock the pinned keys: %w", err)
 	}
-	defer lock.Close()
+	defer lock.Release()
 	pinned, since, ok, err := f.get(repo)
 	if err != nil {
 		return err

@@ -8,11 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2"
 
+	"github.com/pannous/redox-clif/internal/globdir"
+	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
 
@@ -49,11 +49,11 @@ func Publish(ctx context.Context, dir, target string, key pkgar.SecretKey, packa
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, err
 	}
-	lock := flock.New(filepath.Join(dir, ".lock"))
-	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {
+	lock, err := lockfile.Wait(ctx, filepath.Join(dir, ".lock"), func() {})
+	if err != nil {
 		return nil, fmt.Errorf("lock the repository: %w", err)
 	}
-	defer lock.Close()
+	defer lock.Release()
 	if err := sweepPublished(folder); err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func Publish(ctx context.Context, dir, target string, key pkgar.SecretKey, packa
 // sweepPublished removes what a killed run left half-written; the repository is locked.
 func sweepPublished(folder string) error {
 	for _, pattern := range []string{"*.pkgar" + newSuffix, ".*.pkgar" + newSuffix + "-*", ".*.toml[0-9]*"} {
-		left, err := filepath.Glob(filepath.Join(folder, pattern))
+		left, err := globdir.In(folder, pattern)
 		if err != nil {
 			return err
 		}

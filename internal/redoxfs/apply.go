@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // The operations.
@@ -33,6 +36,19 @@ type Op struct {
 	// Recursive removes trees; MayLack accepts that there is nothing to remove.
 	Recursive bool `json:"recursive,omitempty"`
 	MayLack   bool `json:"may_lack,omitempty"`
+}
+
+// check refuses what JSON would silently change.
+func (op *Op) check() error {
+	for what, s := range map[string]string{"the path": op.Path, "the link's target": op.Target, "the host's file": op.From} {
+		if !utf8.ValidString(s) {
+			return &Error{Kind: Name, Path: strings.ToValidUTF8(op.Path, "�"), Message: fmt.Sprintf("%s %q is not UTF-8", what, s)}
+		}
+	}
+	if op.Text != nil && !utf8.ValidString(*op.Text) {
+		return &Error{Kind: Name, Path: op.Path, Message: "the text is not UTF-8"}
+	}
+	return nil
 }
 
 // Applied counts what was done.
@@ -73,6 +89,9 @@ func (v Volume) Apply(ctx context.Context, ops []Op, o ApplyOptions) (Applied, e
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	for i := range ops {
+		if err := ops[i].check(); err != nil {
+			return Applied{}, err
+		}
 		if err := e.Encode(&ops[i]); err != nil {
 			return Applied{}, err
 		}

@@ -166,7 +166,7 @@ func (v Volume) Cat(ctx context.Context, path string, to io.Writer) error {
 }
 
 // Get copies a file or tree to the host, where it must not be yet, and returns its nodes. Modes and times
-// are set on the host, owners are not.
+// are set on the host, owners are not; what our user needs to read and remove the copy is added to the modes.
 func (v Volume) Get(ctx context.Context, path, to string) ([]Node, error) {
 	var out struct{ Nodes []Node }
 	return out.Nodes, v.run(ctx, nil, &out, nil, "get", []string{path, to})

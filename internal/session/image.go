@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
 	disk "github.com/pannous/redox-clif/internal/image"
 	"github.com/pannous/redox-clif/internal/initfs"
@@ -65,6 +66,11 @@ func (s *Session) ImageBuild(ctx context.Context, f ImageFlags) error {
 				return err
 			}
 		}
+		if op.Path == "/boot/kernel" {
+			if err := s.checkKernel(op.From); err != nil {
+				return err
+			}
+		}
 	}
 	out := f.Out
 	if out == "" {
@@ -77,7 +83,7 @@ func (s *Session) ImageBuild(ctx context.Context, f ImageFlags) error {
 func bootable(file string) error {
 	img, err := initfs.OpenFile(file)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return err
 	}
 	defer img.Close()
 	if err := errors.Join(img.Verify(), img.Bootable()); err != nil {
@@ -166,7 +172,7 @@ func (s *Session) description(f ImageFlags) (*disk.Description, error) {
 }
 
 func (s *Session) imageNames(dir string) []string {
-	files, _ := filepath.Glob(filepath.Join(s.Config.Root, dir, "*.toml"))
+	files, _ := globdir.In(filepath.Join(s.Config.Root, dir), "*.toml")
 	var names []string
 	for _, f := range files {
 		names = append(names, strings.TrimSuffix(filepath.Base(f), ".toml"))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/build"
@@ -32,6 +33,11 @@ func (s *Session) ImageInject(ctx context.Context, f InjectFlags) error {
 	}
 	if f.Initfs != "" {
 		if err := bootable(f.Initfs); err != nil {
+			return err
+		}
+	}
+	if f.Kernel != "" {
+		if err := s.checkKernel(f.Kernel); err != nil {
 			return err
 		}
 	}
@@ -88,7 +94,7 @@ func (f InjectFlags) ops() ([]redoxfs.Op, error) {
 	for _, spec := range strings.FieldsFunc(f.Files, func(r rune) bool { return r == ',' }) {
 		host, rest, ok := strings.Cut(spec, ":")
 		to, modeText, _ := strings.Cut(rest, ":")
-		if !ok || !strings.HasPrefix(to, "/") {
+		if !ok || host == "" || !strings.HasPrefix(to, "/") {
 			return nil, fmt.Errorf("-files=%s: want HOST:/PATH or HOST:/PATH:MODE", spec)
 		}
 		mode := uint16(0o644)
@@ -96,8 +102,8 @@ func (f InjectFlags) ops() ([]redoxfs.Op, error) {
 			mode = uint16(info.Mode().Perm())
 		}
 		if modeText != "" {
-			var n uint32
-			if _, err := fmt.Sscanf(modeText, "%o", &n); err != nil || n > 0o7777 {
+			n, err := strconv.ParseUint(modeText, 8, 16)
+			if err != nil || n > 0o7777 {
 				return nil, fmt.Errorf("-files=%s: %q is no octal mode", spec, modeText)
 			}
 			mode = uint16(n)
@@ -182,6 +188,12 @@ func (s *Session) ImageRestore(ctx context.Context, path, snapshot string, paths
 
 // ImageRm removes files and trees.
 func (s *Session) ImageRm(ctx context.Context, path string, paths []string) error {
+	if len(paths) == 0 {
+		return errors.New("no path to remove: image:rm /a,/b")
+	}
+	if err := words(paths...); err != nil {
+		return err
+	}
 	var ops []redoxfs.Op
 	for _, p := range paths {
 		ops = append(ops, redoxfs.Op{Op: redoxfs.OpRemove, Path: p, Recursive: true})
@@ -221,7 +233,7 @@ func (s *Session) ImageDiff(ctx context.Context, path, against string) error {
 		return err
 	}
 	for _, d := range diffs {
-		fmt.Fprintf(s.Streams.Out, "%-9s %s%s\n", mark(d), d.Path, detail(d))
+		fmt.Fprintf(s.Streams.Out, "%-9s %s%s\n", mark(d), printable(d.Path), detail(d))
 	}
 	s.say("%d differences between %s and %s", len(diffs), s.relative(against), s.relative(path))
 	return nil
@@ -251,12 +263,15 @@ func detail(d disk.Difference) string {
 // ImageSnapshots lists the snapshots of an image, and first removes all but the newest ones if told so.
 func (s *Session) ImageSnapshots(ctx context.Context, path string, keep *int) error {
 	path = s.orDefaultImage(path)
+	if keep != nil && *keep < 0 {
+		return fmt.Errorf("-keep=%d: want 0 or more", *keep)
+	}
 	if keep != nil {
 		e, err := disk.Open(ctx, "", path)
 		if err != nil {
 			return err
 		}
-		gone, err := e.Prune(max(*keep, 0))
+		gone, err := e.Prune(*keep)
 		e.Close()
 		if err != nil {
 			return err
@@ -276,6 +291,9 @@ func (s *Session) ImageSnapshots(ctx context.Context, path string, keep *int) er
 
 // ImageLs lists a directory of an image, or all of it below a path.
 func (s *Session) ImageLs(ctx context.Context, path, below string, recursive bool) error {
+	if err := words(below); err != nil {
+		return err
+	}
 	v, err := s.volume(ctx, path)
 	if err != nil || v == nil {
 		return err
@@ -291,15 +309,18 @@ func (s *Session) ImageLs(ctx context.Context, path, below string, recursive boo
 	for _, n := range nodes {
 		target := ""
 		if n.Target != "" {
-			target = " -> " + n.Target
+			target = " -> " + printable(n.Target)
 		}
-		fmt.Fprintf(s.Streams.Out, "%-4s %04o %5d %5d %10d %s%s\n", n.Type, n.Mode, n.UID, n.GID, n.Size, n.Path, target)
+		fmt.Fprintf(s.Streams.Out, "%-4s %04o %5d %5d %10d %s%s\n", n.Type, n.Mode, n.UID, n.GID, n.Size, printable(n.Path), target)
 	}
 	return nil
 }
 
 // ImageCat prints a file of an image.
 func (s *Session) ImageCat(ctx context.Context, path, file string) error {
+	if err := words(file); err != nil {
+		return err
+	}
 	v, err := s.volume(ctx, path)
 	if err != nil || v == nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/build"
@@ -23,6 +24,9 @@ import (
 // InitfsList lists an image. Where a manifest that fits the image lies beside it, long listings show
 // what made each file; without one they show what the ELF files say of their compilers.
 func (s *Session) InitfsList(image string, long bool) error {
+	if err := words(image); err != nil {
+		return err
+	}
 	img, err := initfs.OpenFile(image)
 	if err != nil {
 		return err
@@ -44,6 +48,7 @@ func (s *Session) InitfsList(image string, long bool) error {
 		if n.Kind == initfs.Link {
 			shown += " -> " + n.Target
 		}
+		shown = printable(shown)
 		mode := modeText(n)
 		if !long {
 			rows = append(rows, []string{mode, fmt.Sprint(n.Size()), shown})
@@ -158,11 +163,18 @@ func contentBytes(c initfs.Content) ([]byte, error) {
 
 // InitfsExtract writes an image's files into a new folder.
 func (s *Session) InitfsExtract(ctx context.Context, image, dir string) error {
+	if err := words(image, dir); err != nil {
+		return err
+	}
 	img, err := initfs.OpenFile(image)
 	if err != nil {
 		return err
 	}
 	defer img.Close()
+	path := filepath.Clean(dir) + ".bootstrap"
+	if _, err := os.Lstat(path); err == nil && img.Bootstrap != nil {
+		return fmt.Errorf("%s is there already, where the image's bootstrap would go", path)
+	}
 	if err := img.Extract(ctx, dir); err != nil {
 		return fmt.Errorf("%s: %w", image, err)
 	}
@@ -174,8 +186,7 @@ func (s *Session) InitfsExtract(ctx context.Context, image, dir string) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Clean(dir) + ".bootstrap"
-	if err := os.WriteFile(path, b, 0o755); err != nil {
+	if err := renameio.WriteFile(path, b, 0o755); err != nil {
 		return err
 	}
 	s.say("its bootstrap is %s: `mage initfs:pack %s %s IMG` makes the image again", path, dir, path)
@@ -184,6 +195,9 @@ func (s *Session) InitfsExtract(ctx context.Context, image, dir string) error {
 
 // InitfsPack makes an image of a folder. Every program is checked before anything is written.
 func (s *Session) InitfsPack(ctx context.Context, dir, bootstrap, image string, layout *int) error {
+	if err := words(dir, bootstrap, image); err != nil {
+		return err
+	}
 	version := initfs.V1
 	if layout != nil {
 		version = initfs.Version(*layout)
@@ -249,6 +263,9 @@ func checkProgram(machine elf.Machine, path string, c initfs.Content) error {
 
 // InitfsReplace puts one file into an image: same layout, everything checked before the image changes.
 func (s *Session) InitfsReplace(ctx context.Context, image, path, file string) error {
+	if err := words(image, path, file); err != nil {
+		return err
+	}
 	machine, err := s.machine()
 	if err != nil {
 		return err
@@ -264,6 +281,9 @@ func (s *Session) InitfsReplace(ctx context.Context, image, path, file string) e
 
 // InitfsVerify reports everything that is wrong with an image.
 func (s *Session) InitfsVerify(image string) error {
+	if err := words(image); err != nil {
+		return err
+	}
 	img, err := initfs.OpenFile(image)
 	if err != nil {
 		return err

@@ -23,6 +23,9 @@ type PkgKey struct {
 
 // PkgLs lists an archive: mode, stored bytes, path. With a key the signature is checked first.
 func (s *Session) PkgLs(ctx context.Context, file, key string) error {
+	if err := words(file); err != nil {
+		return err
+	}
 	a, err := openArchive(file, key, key == "")
 	if err != nil {
 		return err
@@ -41,15 +44,18 @@ func (s *Session) PkgLs(ctx context.Context, file, key string) error {
 			if err != nil {
 				return wayOut(fmt.Errorf("%s: %w", file, err))
 			}
-			target = " -> " + to
+			target = " -> " + printable(to)
 		}
-		fmt.Fprintf(s.Streams.Out, "%04o %10d %s%s\n", e.Mode&0o7777, e.Size, e.Path, target)
+		fmt.Fprintf(s.Streams.Out, "%04o %10d %s%s\n", e.Mode&0o7777, e.Size, printable(e.Path), target)
 	}
 	return nil
 }
 
 // PkgVerify checks an archive's signature and all of its data.
 func (s *Session) PkgVerify(ctx context.Context, file, key string) error {
+	if err := words(file); err != nil {
+		return err
+	}
 	a, err := openArchive(file, key, false)
 	if err != nil {
 		return err
@@ -66,6 +72,9 @@ func (s *Session) PkgVerify(ctx context.Context, file, key string) error {
 // PkgExtract unpacks an archive into a folder, all of it or nothing. Without a key only insecure helps, and then the
 // folder has to be new or empty.
 func (s *Session) PkgExtract(ctx context.Context, file, dir, key string, insecure bool) error {
+	if err := words(file, dir); err != nil {
+		return err
+	}
 	if key != "" && insecure {
 		return errors.New("-key checks the signature and -insecure does not: give one of them")
 	}
@@ -84,7 +93,7 @@ func (s *Session) PkgExtract(ctx context.Context, file, dir, key string, insecur
 	}
 	s.say("%s: %d files, %d links, %s in %s", file, r.Files, r.Links, ui.Bytes(r.Bytes), dir)
 	if len(r.Replaced) > 0 {
-		s.say("  replaced: %s", strings.Join(r.Replaced, ", "))
+		s.say("  replaced: %s", someOf(r.Replaced))
 	}
 	return nil
 }
@@ -99,11 +108,17 @@ type PkgCreateFlags struct {
 
 // PkgCreate packs the staged tree of a recipe, or any folder, as a signed archive.
 func (s *Session) PkgCreate(ctx context.Context, name string, f PkgCreateFlags) error {
+	if err := words(name); err != nil {
+		return err
+	}
 	if f.Out == "" && name != filepath.Base(name) {
 		return fmt.Errorf("package %q: the name has a slash; -out=FILE says where the archive goes", name)
 	}
-	key, err := secretKey(f.PkgKey)
+	key, err := s.signingKey(f.PkgKey)
 	if err != nil {
+		return err
+	}
+	if err := keyOutside(f.PkgKey, f.Dir); err != nil {
 		return err
 	}
 	tree := f.Dir
@@ -145,7 +160,7 @@ func frugal() (done func()) {
 
 func (s *Session) sayEmptyDirs(name string, dirs []string) {
 	if len(dirs) > 0 {
-		s.say("%s: empty folders are not in the package, the format cannot hold them: %s", name, strings.Join(dirs, ", "))
+		s.say("%s: empty folders are not in the package, the format cannot hold them: %s", name, someOf(dirs))
 	}
 }
 

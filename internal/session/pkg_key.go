@@ -24,6 +24,9 @@ const secretKeyFile = "id_ed25519.toml"
 
 // PkgKeygen makes a pair of keys in a folder: the secret one for its owner's eyes only, encrypted if a passphrase is asked for.
 func (s *Session) PkgKeygen(dir string, passphrase bool, in *os.File) error {
+	if err := words(dir); err != nil {
+		return err
+	}
 	var phrase []byte
 	if passphrase {
 		var err error
@@ -89,13 +92,42 @@ func readPassphrase(in *os.File, prompt string) ([]byte, error) {
 	return bytes.TrimRight(line, "\r\n"), nil
 }
 
+// signingKey reads the key to sign with, and says so if others can read it too.
+func (s *Session) signingKey(k PkgKey) (pkgar.SecretKey, error) {
+	key, err := secretKey(k)
+	if err != nil {
+		return key, err
+	}
+	file := inFolder(k.Key, secretKeyFile)
+	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		s.say("%s: others can read this secret key (mode %04o): chmod 600 it, or make a new one if they may have", file, info.Mode().Perm())
+	}
+	return key, nil
+}
+
+// maxKeyFile is more than any key file has, in bytes.
+const maxKeyFile = 64 << 10
+
+func readKeyFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err == nil && len(data) > maxKeyFile {
+		err = fmt.Errorf("%s is too long for a key file", name)
+	}
+	return data, err
+}
+
 // secretKey reads the key to sign with.
 func secretKey(k PkgKey) (pkgar.SecretKey, error) {
 	if k.Key == "" {
 		return pkgar.SecretKey{}, errors.New("no key to sign with: `mage pkg:keygen DIR` makes one, -key=DIR uses it")
 	}
 	file := inFolder(k.Key, secretKeyFile)
-	data, err := os.ReadFile(file)
+	data, err := readKeyFile(file)
 	if err != nil {
 		return pkgar.SecretKey{}, fmt.Errorf("%w; `mage pkg:keygen DIR` makes a key", err)
 	}
@@ -109,13 +141,37 @@ func secretKey(k PkgKey) (pkgar.SecretKey, error) {
 	return key, nil
 }
 
+// keyOutside refuses to hand out a folder with the secret key in it.
+func keyOutside(k PkgKey, dir string) error {
+	if dir == "" {
+		return nil
+	}
+	file, err := filepath.EvalSymlinks(inFolder(k.Key, secretKeyFile))
+	if err != nil {
+		return err
+	}
+	file, err1 := filepath.Abs(file)
+	top, err2 := filepath.EvalSymlinks(dir)
+	if err2 != nil {
+		return nil // whoever packs it says so
+	}
+	top, err2 = filepath.Abs(top)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	if rel, err := filepath.Rel(top, file); err == nil && filepath.IsLocal(rel) {
+		return fmt.Errorf("%s is the secret key, and lies in the folder that others get, %s", file, dir)
+	}
+	return nil
+}
+
 // publicKey reads the key that has to have signed something.
 func publicKey(key string) (pkgar.PublicKey, error) {
 	if raw, err := hex.DecodeString(key); err == nil && len(raw) == len(pkgar.PublicKey{}) {
 		return pkgar.PublicKey(raw), nil
 	}
 	file := inFolder(key, pkgrepo.KeyFile)
-	data, err := os.ReadFile(file)
+	data, err := readKeyFile(file)
 	if err != nil {
 		return pkgar.PublicKey{}, fmt.Errorf("-key: %w (want a public key file, a folder with %s, or 64 hex digits)", err, pkgrepo.KeyFile)
 	}

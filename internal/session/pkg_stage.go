@@ -214,8 +214,14 @@ type PkgPublishFlags struct {
 
 // PkgPublish adds packages to the signed repository in a folder, in the upstream layout; any server of static files can offer it.
 func (s *Session) PkgPublish(ctx context.Context, dir string, f PkgPublishFlags) error {
-	key, err := secretKey(f.PkgKey)
+	if err := words(dir); err != nil {
+		return err
+	}
+	key, err := s.signingKey(f.PkgKey)
 	if err != nil {
+		return err
+	}
+	if err := errors.Join(keyOutside(f.PkgKey, f.Dir), keyOutside(f.PkgKey, dir)); err != nil {
 		return err
 	}
 	var packages []pkgrepo.Publishing

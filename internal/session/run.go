@@ -112,8 +112,12 @@ func (s *Session) guest(f RunFlags) (*guestMachine, error) {
 		return nil, fmt.Errorf("there is no machine %q; there are %s", name, profileNames())
 	}
 	image := s.orDefaultImage(f.Image)
-	if _, err := os.Stat(image); err != nil {
+	info, err := os.Stat(image)
+	if err != nil {
 		return nil, fmt.Errorf("no image to run, `mage image` builds one: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", image)
 	}
 	arch, _, _ := strings.Cut(s.Config.Target, "-")
 	binary, err := qemu.Find(arch, s.look)
@@ -136,6 +140,9 @@ func (s *Session) guest(f RunFlags) (*guestMachine, error) {
 		m.CPU = "host"
 	}
 	m.Memory, m.CPUs, m.Firmware, m.Extra = p.memory, p.cpus, &firmware, p.extra
+	if f.Memory < 0 {
+		return nil, fmt.Errorf("-memory=%d: want MiB", f.Memory)
+	}
 	if f.Memory > 0 {
 		m.Memory = f.Memory
 	}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use redoxfs::{Disk, BLOCK_SIZE, HEADER_RING};
 use syscall::error::{Error as SysError, Result as SysResult, EIO, EROFS};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, HOST};
 
 /// Where a file system lies in an image file, in bytes.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ fn short(image: &Path, size: u64, want: u64) -> Error {
 }
 
 fn failed(err: std::io::Error) -> SysError {
-    log::error!("{err}");
+    log::error!(target: HOST, "{err}");
     SysError::new(EIO)
 }
 

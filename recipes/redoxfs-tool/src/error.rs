@@ -72,8 +72,9 @@ impl Error {
     /// From the file system crate, which knows error numbers only.
     pub fn fs(path: &str, err: syscall::Error) -> Error {
         use syscall::error::{EEXIST, EIO, EISDIR, EKEYREJECTED, ENOENT, ENOKEY, ENOSPC, ENOTDIR, ENOTEMPTY, EROFS};
-        let detail = LAST.lock().map(|mut l| std::mem::take(&mut *l)).unwrap_or_default();
+        let Logged { host, text: detail } = LAST.lock().map(|mut l| std::mem::take(&mut *l)).unwrap_or_default();
         let (kind, text) = match err.errno {
+            _ if host => (Kind::Io, format!("the image's file: {detail}")),
             ENOSPC => (Kind::Full, "no space left in the file system".into()),
             EEXIST => (Kind::Exists, "exists already".into()),
             ENOENT if detail.is_empty() => (Kind::NotFound, "does not exist".into()),
@@ -100,8 +101,18 @@ impl fmt::Display for Error {
     }
 }
 
-/// LAST is the last error that the file system crate logged.
-static LAST: Mutex<String> = Mutex::new(String::new());
+/// The target of what we log about the file that the image is, as opposed to what is in it.
+pub const HOST: &str = "host";
+
+#[derive(Default)]
+struct Logged {
+    host: bool,
+    text: String,
+}
+
+/// LAST is the last error that was logged by the file system crate, or for it. One of the host is not replaced by what
+/// the crate makes of it.
+static LAST: Mutex<Logged> = Mutex::new(Logged { host: false, text: String::new() });
 
 struct Logger;
 
@@ -112,7 +123,10 @@ impl log::Log for Logger {
     fn log(&self, r: &log::Record) {
         if self.enabled(r.metadata()) {
             if let Ok(mut last) = LAST.lock() {
-                *last = r.args().to_string();
+                let host = r.target() == HOST;
+                if host || !last.host {
+                    *last = Logged { host, text: r.args().to_string() };
+                }
             }
         }
     }

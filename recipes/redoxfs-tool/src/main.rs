@@ -14,7 +14,7 @@ mod verify;
 mod volume;
 
 use std::io::{self, BufWriter, Write};
-use std::panic;
+use std::{panic, thread};
 
 use serde_json::json;
 
@@ -23,10 +23,15 @@ use error::{Error, Kind, Result};
 use ops::{How, Op};
 use volume::Volume;
 
+/// Directories are walked by recursion; this is enough for read::DEPTH. The system gives the memory when it is used.
+const STACK: usize = 256 << 20;
+
 fn main() {
     error::keep_log();
     panic::set_hook(Box::new(|_| {}));
-    let result = panic::catch_unwind(run).unwrap_or_else(|cause| {
+    // Where so large a stack cannot be had, what is there does for all but deep trees.
+    let thread = thread::Builder::new().stack_size(STACK).spawn(run);
+    let result = thread.map_or_else(|_| panic::catch_unwind(run), |t| t.join()).unwrap_or_else(|cause| {
         let text =
             cause.downcast_ref::<String>().cloned().or_else(|| cause.downcast_ref::<&str>().map(|s| s.to_string()));
         let text = text.unwrap_or_else(|| "unknown cause".into());

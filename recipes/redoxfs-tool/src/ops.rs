@@ -10,7 +10,7 @@ use redoxfs::{Node, TreeData, TreePtr, RECORD_SIZE};
 use serde_json::{json, Value};
 
 use crate::error::{Error, Kind, Result};
-use crate::read::children;
+use crate::read::{children, DEPTH};
 use crate::volume::{find, find_parent, join, parts, Tx, Volume};
 
 /// Mode, owner and times of a node. What is None stays, or becomes the default for a new node.
@@ -96,7 +96,8 @@ fn one(tx: &mut Tx, op: &Op, how: How, done: &mut Done) -> Result<()> {
 
 /// The directory a path ends in, made when it may be.
 fn parent<'p>(tx: &mut Tx, path: &'p str, how: How) -> Result<(TreeData<Node>, &'p str)> {
-    if how.parents {
+    let there = find_parent(tx, path);
+    if how.parents && matches!(&there, Err(e) if e.kind == Kind::NotFound) {
         let names = parts(path)?;
         for i in 1..names.len() {
             let at = join(&names[..i]);
@@ -109,8 +110,9 @@ fn parent<'p>(tx: &mut Tx, path: &'p str, how: How) -> Result<(TreeData<Node>, &
                 Ok(_) => {}
             }
         }
+        return find_parent(tx, path);
     }
-    find_parent(tx, path)
+    there
 }
 
 fn lookup(tx: &mut Tx, path: &str, dir: &TreeData<Node>, name: &str) -> Result<Option<TreeData<Node>>> {
@@ -299,8 +301,8 @@ fn remove_node(
     recursive: bool,
     depth: usize,
 ) -> Result<()> {
-    if depth > 128 {
-        return Err(Error::new(Kind::Corrupt, path, "directories nested more than 128 deep"));
+    if depth > DEPTH {
+        return Err(Error::new(Kind::Corrupt, path, format!("directories nested more than {DEPTH} deep")));
     }
     if node.data().is_dir() {
         let below = children(tx, path, node.ptr())?;

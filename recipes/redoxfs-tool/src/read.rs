@@ -1,8 +1,9 @@
 //! Commands that look: ls, stat, cat, get, df.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{symlink, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{symlink, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -16,8 +17,8 @@ use crate::volume::{find, Tx, Volume};
 /// Data is read in pieces of whole records.
 const PIECE: usize = 1 << 20;
 
-/// Deeper trees are refused: a damaged image could hold a directory that contains itself.
-const DEPTH: usize = 128;
+/// Deeper trees are refused. A path of 4096 bytes, the most that host and guest take, has fewer parts.
+pub const DEPTH: usize = 2048;
 
 /// What ls and stat tell of a node.
 pub fn describe(tx: &mut Tx, path: &str, node: &TreeData<Node>, digest: bool) -> Result<Value> {
@@ -100,20 +101,35 @@ pub fn children(tx: &mut Tx, path: &str, dir: TreePtr<Node>) -> Result<Vec<(Stri
 pub type Visitor<'a> = dyn FnMut(&mut Tx, &str, &TreeData<Node>) -> Result<()> + 'a;
 
 /// Visits a node and everything below it, parents first.
-pub fn visit(tx: &mut Tx, path: &str, node: &TreeData<Node>, depth: usize, f: &mut Visitor) -> Result<()> {
-    f(tx, path, node)?;
-    if !node.data().is_dir() {
-        return Ok(());
+pub fn visit(tx: &mut Tx, path: &str, node: &TreeData<Node>, f: &mut Visitor) -> Result<()> {
+    Walk { f, seen: BTreeSet::new() }.node(tx, path, node, 0)
+}
+
+struct Walk<'a, 'b> {
+    f: &'a mut Visitor<'b>,
+    /// Directories. A damaged image can hold one that contains itself, even twice.
+    seen: BTreeSet<u32>,
+}
+
+impl Walk<'_, '_> {
+    fn node(&mut self, tx: &mut Tx, path: &str, node: &TreeData<Node>, depth: usize) -> Result<()> {
+        (self.f)(tx, path, node)?;
+        if !node.data().is_dir() {
+            return Ok(());
+        }
+        if !self.seen.insert(node.id()) {
+            return Err(Error::new(Kind::Corrupt, path, "a second name of what is no file"));
+        }
+        if depth == DEPTH {
+            return Err(Error::new(Kind::Corrupt, path, format!("directories nested more than {DEPTH} deep")));
+        }
+        for (name, ptr) in children(tx, path, node.ptr())? {
+            let below = format!("{}/{name}", path.trim_end_matches('/'));
+            let child = tx.read_tree(ptr).map_err(|e| Error::fs(&below, e))?;
+            self.node(tx, &below, &child, depth + 1)?;
+        }
+        Ok(())
     }
-    if depth == DEPTH {
-        return Err(Error::new(Kind::Corrupt, path, format!("directories nested more than {DEPTH} deep")));
-    }
-    for (name, ptr) in children(tx, path, node.ptr())? {
-        let below = format!("{}/{name}", path.trim_end_matches('/'));
-        let child = tx.read_tree(ptr).map_err(|e| Error::fs(&below, e))?;
-        visit(tx, &below, &child, depth + 1, f)?;
-    }
-    Ok(())
 }
 
 pub fn clean(path: &str) -> String {
@@ -126,7 +142,7 @@ pub fn ls(v: &mut Volume, path: &str, recursive: bool, digest: bool) -> Result<V
         let top = clean(path);
         let mut nodes = Vec::new();
         if recursive {
-            visit(tx, &top, &node, 0, &mut |tx, p, n| {
+            visit(tx, &top, &node, &mut |tx, p, n| {
                 nodes.push(describe(tx, p, n, digest)?);
                 Ok(())
             })?;
@@ -171,7 +187,7 @@ pub fn get(v: &mut Volume, path: &str, to: &Path) -> Result<Value> {
         let top = clean(path);
         let mut nodes = Vec::new();
         let mut dirs = Vec::new();
-        visit(tx, &top, &node, 0, &mut |tx, p, n| {
+        visit(tx, &top, &node, &mut |tx, p, n| {
             let below = p.strip_prefix(top.as_str()).unwrap_or("").trim_start_matches('/');
             let host = if below.is_empty() { to.to_path_buf() } else { to.join(below) };
             get_one(tx, p, n, &host)?;
@@ -183,7 +199,7 @@ pub fn get(v: &mut Volume, path: &str, to: &Path) -> Result<Value> {
         })?;
         // Last, for a directory may be read-only and gets a new time with every entry.
         for (host, mode, mtime) in dirs.iter().rev() {
-            set_meta(host, *mode, *mtime)?;
+            set_meta(host, *mode | 0o700, *mtime)?;
         }
         Ok(json!({ "nodes": nodes }))
     })
@@ -201,13 +217,31 @@ fn get_one(tx: &mut Tx, path: &str, node: &TreeData<Node>, host: &Path) -> Resul
     if !n.is_file() {
         return Ok(()); // sockets live as long as the guest
     }
-    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(host).map_err(fail)?;
-    read_all(tx, path, node, |b| out.write_all(b).map_err(|e| Error::host(host, e)))?;
+    let out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(host).map_err(fail)?;
+    let mut at = 0;
+    read_all(tx, path, node, |b| {
+        write_sparse(&out, b, at).map_err(|e| Error::host(host, e))?;
+        at += b.len() as u64;
+        Ok(())
+    })?;
+    out.set_len(n.size()).map_err(fail)?;
     drop(out);
-    set_meta(host, n.mode(), n.mtime())
+    set_meta(host, n.mode() | 0o600, n.mtime())
 }
 
-/// Owners are not set: they are the guest's, and setting them takes root.
+/// Writes what is not zero: a file of the guest may be larger than the host's disk and hold little.
+fn write_sparse(out: &fs::File, b: &[u8], at: u64) -> std::io::Result<()> {
+    const STEP: usize = 64 << 10;
+    for (i, step) in b.chunks(STEP).enumerate() {
+        if step.iter().any(|b| *b != 0) {
+            out.write_all_at(step, at + (i * STEP) as u64)?;
+        }
+    }
+    Ok(())
+}
+
+/// Owners are not set: they are the guest's, and setting them takes root. Callers add what our user needs to read and remove
+/// the copy.
 fn set_meta(host: &Path, mode: u16, (sec, nsec): (u64, u32)) -> Result<()> {
     let fail = |e| Error::host(host, e);
     let file = fs::File::open(host).map_err(fail)?;

@@ -8,7 +8,7 @@ use redoxfs::{BlockAddr, BlockList, BlockPtr, BlockTrait, DirList, Node, RecordR
 use serde_json::{json, Value};
 
 use crate::error::{Error, Kind, Result};
-use crate::read::{children, read_all};
+use crate::read::{children, read_all, DEPTH};
 use crate::volume::{damaged_slot, Ring, Tx, Volume};
 
 /// Findings listed; more are counted.
@@ -214,8 +214,8 @@ impl Check {
 
     /// Follows the names, reads every file as a program would and counts the links of each node.
     fn directory(&mut self, tx: &mut Tx, path: &str, dir: TreePtr<Node>, depth: usize) -> Result<()> {
-        if depth > 128 {
-            self.find(format!("{path}: directories nested more than 128 deep"));
+        if depth > DEPTH {
+            self.find(format!("{path}: directories nested more than {DEPTH} deep"));
             return Ok(());
         }
         let entries = match children(tx, path, dir) {

@@ -1,0 +1,23 @@
+package session
+
+import (
+	"debug/elf"
+	"fmt"
+)
+
+// checkKernel refuses a file that no boot loader of the target starts.
+func (s *Session) checkKernel(file string) error {
+	want, err := s.machine()
+	if err != nil {
+		return err
+	}
+	f, err := elf.Open(file)
+	if err != nil {
+		return fmt.Errorf("kernel %s: %w", file, err)
+	}
+	defer f.Close()
+	if f.Machine != want {
+		return fmt.Errorf("kernel %s: is for %v, not %v", file, f.Machine, want)
+	}
+	return nil
+}
