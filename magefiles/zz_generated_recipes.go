@@ -179,6 +179,16 @@ func (Recipe) RelibcHeaders(ctx context.Context, dryRun, k, offline *bool, j *in
 	return buildRecipe(ctx, "relibc-headers", dryRun, k, offline, j, profile, backend, std)
 }
 
+// RelibcTests builds relibc-tests: relibc's own tests: its C programs, what they read, and what upstream expects of them.
+func (Recipe) RelibcTests(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "relibc-tests", dryRun, k, offline, j, profile, backend, std)
+}
+
+// RelibcTestsRunner builds relibc-tests-runner: what `mage test:relibc` runs in the guest: starts relibc's tests one by one and prints how they ended.
+func (Recipe) RelibcTestsRunner(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "relibc-tests-runner", dryRun, k, offline, j, profile, backend, std)
+}
+
 // Synctest builds synctest: what images/boot/sync.toml runs in the guest: writes a file and calls sync().
 func (Recipe) Synctest(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "synctest", dryRun, k, offline, j, profile, backend, std)

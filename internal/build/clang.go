@@ -25,7 +25,7 @@ func (e *NoClangError) Error() string {
 
 // clangFor checks that there is a C compiler for a step that wants one.
 func (b *Builder) clangFor(r *recipe.Recipe, s *recipe.Step) error {
-	if s.CC && b.Tools.Clang.Path == "" {
+	if (s.CC || s.Kind == "c-programs") && b.Tools.Clang.Path == "" {
 		return &NoClangError{Component: r.Name + "/" + s.Name}
 	}
 	return nil
@@ -35,6 +35,21 @@ func (b *Builder) clangFor(r *recipe.Recipe, s *recipe.Step) error {
 // target by clang, with the headers of the sysroot and none of this machine. What they compile for the
 // host goes to the host's own cc: these variables do not name it.
 func (b *Builder) clangEnv(triple string) (map[string]string, error) {
+	flags, err := b.clangFlags(triple, "%{root}/sysroot/include")
+	if err != nil {
+		return nil, err
+	}
+	flags = append(flags, "-ffile-prefix-map=%{root}=/build", "-ffile-prefix-map="+cargoHome+"=/cargo")
+	suffix := "_" + strings.NewReplacer("-", "_", ".", "_").Replace(triple)
+	return map[string]string{
+		"CC" + suffix:     clangPath,
+		"AR" + suffix:     arPath,
+		"CFLAGS" + suffix: strings.Join(flags, " "),
+	}, nil
+}
+
+// clangFlags make clang compile for Redox with the headers of a folder.
+func (b *Builder) clangFlags(triple, headers string) ([]string, error) {
 	spec, err := target.Load(b.Specs, triple)
 	if err != nil {
 		return nil, err
@@ -42,18 +57,11 @@ func (b *Builder) clangEnv(triple string) (map[string]string, error) {
 	if spec.LLVMTarget == nil {
 		return nil, fmt.Errorf("target %s has no llvm-target for clang", triple)
 	}
-	flags := []string{
+	return []string{
 		"--target=" + *spec.LLVMTarget,
 		// Mainline clang has no word for Redox; its headers ask for this one.
 		"-D__redox__",
 		// Clang's own stdarg.h and the like stay, the machine's /usr/include does not.
-		"-nostdlibinc", "-isystem", "%{root}/sysroot/include",
-		"-ffile-prefix-map=%{root}=/build", "-ffile-prefix-map=" + cargoHome + "=/cargo",
-	}
-	suffix := "_" + strings.NewReplacer("-", "_", ".", "_").Replace(triple)
-	return map[string]string{
-		"CC" + suffix:     clangPath,
-		"AR" + suffix:     arPath,
-		"CFLAGS" + suffix: strings.Join(flags, " "),
+		"-nostdlibinc", "-isystem", headers,
 	}, nil
 }

@@ -18,7 +18,11 @@ func (b *Builder) step(r *recipe.Recipe, s *recipe.Step) ([]*graph.Node, error) 
 	if s.Kind == "cargo" {
 		return b.cargoStep(r, s)
 	}
-	n, err := b.toolStep(r, s)
+	makeNode := b.toolStep
+	if s.Kind == "c-programs" {
+		makeNode = b.programsStep
+	}
+	n, err := makeNode(r, s)
 	return []*graph.Node{n}, err
 }
 

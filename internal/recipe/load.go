@@ -238,7 +238,7 @@ func (s *Step) check() []fault {
 		faults = append(faults, at("name")("the step's name %q is missing or has other characters than a-z, 0-9 and ._+-", s.Name))
 	}
 	for _, w := range []words{
-		{"kind", s.Kind, []string{"cargo", "rustc", "link", "archive", "rename-symbols", "c-headers"}},
+		{"kind", s.Kind, []string{"cargo", "rustc", "link", "archive", "rename-symbols", "c-headers", "c-programs"}},
 		{"target", s.Target, []string{"", "user", "kernel", "uefi", "host"}},
 		{"artifact", s.Artifact, []string{"", "bin", "staticlib", "object"}},
 		{"std", s.Std, []string{"", "std", "core", "none"}},
@@ -268,6 +268,9 @@ func (s *Step) check() []fault {
 	}
 	if s.Kind == "c-headers" && len(s.Inputs) != 1 {
 		faults = append(faults, at("kind")("a c-headers step has one input: cbindgen"))
+	}
+	if s.Kind == "c-programs" && (s.Dir == "" || s.Sysroot == "") {
+		faults = append(faults, at("kind")("a c-programs step needs dir, the folder of C files in the source, and sysroot"))
 	}
 	if s.CC && (s.Kind != "cargo" || s.Sysroot == "") {
 		faults = append(faults, at("cc")("cc is for the C in crates of a cargo step: it takes its headers from the sysroot"))

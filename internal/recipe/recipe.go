@@ -119,7 +119,8 @@ type Profile struct {
 // Step is one action of a recipe, told apart by Kind.
 type Step struct {
 	Name string `toml:"name"`
-	// Kind is "cargo", "rustc", "link", "archive", "rename-symbols" or "c-headers".
+	// Kind is "cargo", "rustc", "link", "archive", "rename-symbols", "c-headers" or
+	// "c-programs", which makes a program of every C file of a folder.
 	Kind string `toml:"kind"`
 
 	// Target is "user" (the default), "kernel", "uefi" or "host".
@@ -131,7 +132,7 @@ type Step struct {
 	// why: where the toolchain's Cranelift passes these probes, the step is not tied to LLVM.
 	Needs []string `toml:"needs"`
 
-	// For cargo. Dir is the manifest's folder in the source.
+	// For cargo. Dir is the manifest's folder in the source; for c-programs that of the C files.
 	Dir             string   `toml:"dir"`
 	Packages        []string `toml:"packages"`
 	Bins            []string `toml:"bins"`     // default: the packages
@@ -143,7 +144,7 @@ type Step struct {
 	Std string `toml:"std"`
 	// BuildStd has cargo build these crates itself by -Zbuild-std, in place of those prepared once.
 	BuildStd bool `toml:"build-std"`
-	// Sysroot is the recipe whose stage has lib/crt0.o and the C libraries.
+	// Sysroot is the recipe whose stage has lib/crt0.o and the C libraries; for c-programs as well.
 	Sysroot   string            `toml:"sysroot"`
 	RustFlags []string          `toml:"rustflags"`
 	Env       map[string]string `toml:"env"`
@@ -155,7 +156,7 @@ type Step struct {
 	Inputs []string `toml:"inputs"`
 	Output string   `toml:"output"`
 	Script string   `toml:"script"` // linker script, a reference; for cargo steps as well
-	Args   []string `toml:"args"`
+	Args   []string `toml:"args"`   // for c-programs those of the C compiler
 
 	// Rules are the checks of the linked file: "bootstrap", "kernel" or "program" (the default for bins).
 	Rules string `toml:"rules"`
