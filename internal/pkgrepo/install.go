@@ -1,11 +1,13 @@
 package pkgrepo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -91,6 +93,9 @@ func (i *installer) apply(ctx context.Context, change Change) (*Applied, error) 
 		applied.Installed = append(applied.Installed, change.Install[n].Name)
 	}
 	for _, name := range removed {
+		if err := i.checkFolders(HeadDir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 		if err := os.Remove(i.path(HeadFile(name))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
@@ -112,7 +117,7 @@ func (i *installer) write(rel string, data []byte) error {
 }
 
 func (i *installer) readState() error {
-	data, err := os.ReadFile(i.path(StateFile))
+	data, err := i.read(StateFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -158,20 +163,15 @@ func (i *installer) readHeads(removed []Name, install []Fetched) error {
 
 // readHead is the entries of an installed package; a metapackage, or one that is not installed, has none.
 func (i *installer) readHead(name Name) ([]pkgar.Entry, error) {
-	f, err := os.Open(i.path(HeadFile(name)))
+	data, err := i.read(HeadFile(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
 	// The signature was checked when the package was installed; the file is as trustworthy as the rest of the system.
-	head, err := pkgar.ReadHead(f, info.Size(), pkgar.Options{Insecure: true})
+	head, err := pkgar.ReadHead(bytes.NewReader(data), int64(len(data)), pkgar.Options{Insecure: true})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", HeadFile(name), err)
 	}
@@ -231,6 +231,9 @@ func (i *installer) planFile(name Name, e pkgar.Entry) error {
 
 // hash is the hash of a file or of a link's target, as an entry states it.
 func (i *installer) hash(rel string) (pkgar.Hash, fs.FileMode, error) {
+	if err := i.checkFolders(path.Dir(rel)); err != nil {
+		return pkgar.Hash{}, 0, err
+	}
 	name := i.path(rel)
 	info, err := os.Lstat(name)
 	if err != nil {
@@ -260,7 +263,8 @@ func (i *installer) hash(rel string) (pkgar.Hash, fs.FileMode, error) {
 func (i *installer) removeOld() error {
 	for _, p := range sortedKeys(i.old) {
 		hash, _, err := i.hash(p)
-		if errors.Is(err, fs.ErrNotExist) {
+		var link *LinkError
+		if errors.Is(err, fs.ErrNotExist) || errors.As(err, &link) { // not there any more, whatever the link leads to
 			continue
 		}
 		if err != nil {
@@ -320,26 +324,75 @@ func (i *installer) install(ctx context.Context, f *Fetched, n int) error {
 	return i.write(HeadFile(f.Name), a.Head.Marshal())
 }
 
-// makeFolders makes the folder rel and those above it. A link in its place is refused: what is behind it is not known to be
-// inside the root.
+// makeFolders makes the folder rel and those above it. A link in the place of any of them is refused, see LinkError.
 func (i *installer) makeFolders(rel string) error {
-	if rel == "." {
-		return nil
+	if err := i.checkFolders(rel); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for folder := range above(rel) {
+		err := os.Mkdir(i.path(folder), 0o755)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err == nil {
+			err = os.Chmod(i.path(folder), 0o755) // not left to the umask
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LinkError: a path of a package or of the system's state leads through something that is no folder. A system may come from somebody
+// else, and where a link leads is decided by the host, not by the system.
+type LinkError struct{ Path, Through string }
+
+func (e *LinkError) Error() string {
+	return fmt.Sprintf("%s: %s is not a folder", e.Path, e.Through)
+}
+
+// checkFolders makes sure that rel and all above it are folders; fs.ErrNotExist when one is missing.
+func (i *installer) checkFolders(rel string) error {
+	for folder := range above(rel) {
+		info, err := os.Lstat(i.path(folder))
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			return &LinkError{Path: rel, Through: folder}
+		}
+	}
+	return nil
+}
+
+// above yields the folders on the way to rel, the topmost first, and rel itself.
+func above(rel string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for at := 0; at < len(rel) && rel != "."; {
+			next := strings.IndexByte(rel[at:], '/')
+			if next < 0 {
+				next = len(rel) - at
+			}
+			if !yield(rel[:at+next]) {
+				return
+			}
+			at += next + 1
+		}
+	}
+}
+
+// read reads a file of the package manager's state; fs.ErrNotExist when there is none.
+func (i *installer) read(rel string) ([]byte, error) {
+	if err := i.checkFolders(path.Dir(rel)); err != nil {
+		return nil, err
 	}
 	info, err := os.Lstat(i.path(rel))
-	switch {
-	case err == nil && info.IsDir():
-		return nil
-	case err == nil:
-		return fmt.Errorf("%s is not a folder", rel)
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
+	if err == nil && !info.Mode().IsRegular() {
+		err = &LinkError{Path: rel, Through: rel}
 	}
-	if err := i.makeFolders(path.Dir(rel)); err != nil {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	if err := os.Mkdir(i.path(rel), 0o755); err != nil {
-		return err
-	}
-	return os.Chmod(i.path(rel), 0o755) // not left to the umask
+	return os.ReadFile(i.path(rel))
 }
