@@ -59,7 +59,7 @@ func Repro(ctx context.Context, recipe, image, profile, backend, std *string) er
 }
 
 // Bench measures ratios that another machine can repeat and writes them to notes/; settings as for a build.
-// -only=nochange,oneline,clean,packages prints some of them.
+// -only=nochange,oneline,clean,packages prints some of them; -only=backends compiles base by both backends, which takes long, and writes a note of its own.
 func Bench(ctx context.Context, only *string) error {
 	s, err := open(config.Flags{})
 	if err != nil {

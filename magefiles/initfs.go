@@ -8,6 +8,7 @@ import (
 	"github.com/magefile/mage/mg"
 
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/session"
 )
 
 // Initfs is what is done with initfs images.
@@ -19,7 +20,7 @@ func (Initfs) Build(ctx context.Context, dryRun, k, offline *bool, j, memory *in
 	if err != nil {
 		return err
 	}
-	return s.Initfs(ctx)
+	return session.Hinted(s.Initfs(ctx))
 }
 
 // Ls lists an image: initfs:ls IMG, with -l also backend, source and where each file lies.

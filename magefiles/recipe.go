@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/session"
 )
 
 // Fetch gets every source and crate, so that builds work with -offline afterwards.
@@ -26,7 +27,7 @@ func (Recipe) Build(ctx context.Context, name string, dryRun, k, offline *bool, 
 	if err != nil {
 		return err
 	}
-	return s.RecipeBuild(ctx, name)
+	return session.Hinted(s.RecipeBuild(ctx, name))
 }
 
 // List lists the recipes with backend and source.

@@ -263,7 +263,17 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 		fail(err)
 		*p = abs
 	}
+	fail(usableCache(c.Cache))
 	return errs
+}
+
+// usableCache refuses folders that tools cannot work in: cargo reads the path of a workspace as a pattern when it looks for
+// members, and "%{" starts what we put for paths ourselves.
+func usableCache(dir string) error {
+	if strings.ContainsAny(dir, "*?[\n") || strings.Contains(dir, "%{") {
+		return fmt.Errorf("the cache would be %q: cargo takes * ? [ in a path for a pattern, and %%{ stands for paths of ours; REDOX_CACHE=DIR puts it elsewhere", dir)
+	}
+	return nil
 }
 
 // unknownVariables refuses misspelt REDOX_ variables: a setting that does nothing costs hours.

@@ -65,6 +65,8 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		{[]string{"REDOX_JOBS=100000"}, Flags{}, "100000"},
 		{[]string{"REDOX_TARGET=../x"}, Flags{}, "../x"},
 		{[]string{"REDOX_PROFILE=../x"}, Flags{}, "../x"},
+		{[]string{"REDOX_CACHE=/x/a [b]/cache"}, Flags{}, "REDOX_CACHE=DIR"},
+		{[]string{"REDOX_CACHE=/x/%{root}/cache"}, Flags{}, "REDOX_CACHE=DIR"},
 		{[]string{"REDOX_OVERRIDES=/nowhere/overrides.toml"}, Flags{}, "/nowhere/overrides.toml"},
 	} {
 		if _, err := Load(c.env, checkout(t), c.flags); err == nil || !strings.Contains(err.Error(), c.want) {

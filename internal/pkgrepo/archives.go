@@ -13,6 +13,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
@@ -124,7 +125,7 @@ func readRef(file string) (Reference, error) {
 
 // References lists all archives. A reference that cannot be read has no Blob.
 func (a Archives) References() ([]Reference, error) {
-	files, err := filepath.Glob(filepath.Join(a.refs(), "*"+refSuffix))
+	files, err := globdir.In(a.refs(), "*"+refSuffix)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +149,7 @@ type Partial struct {
 
 // Partials lists the downloads that did not come to their ends, those under way included.
 func (a Archives) Partials() ([]Partial, error) {
-	files, err := filepath.Glob(filepath.Join(a.parts(), "*"+partSuffix))
+	files, err := globdir.In(a.parts(), "*"+partSuffix)
 	if err != nil {
 		return nil, err
 	}

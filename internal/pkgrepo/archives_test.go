@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/lockfile"
 )
 
@@ -95,7 +96,7 @@ func refer(c *Client, r Reference) error {
 
 // TestPartials: a download under way is not thrown away.
 func TestPartials(t *testing.T) {
-	a := Archives{Dir: t.TempDir()}
+	a := Archives{Dir: filepath.Join(t.TempDir(), "a [b]")}
 	if err := os.MkdirAll(a.parts(), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func TestPartials(t *testing.T) {
 			t.Errorf("%s: removed %t, %v", p.file, removed, err)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(a.parts(), "*")); len(left) != 1 || left[0] != running {
+	if left, _ := globdir.In(a.parts(), "*"); len(left) != 1 || left[0] != running {
 		t.Errorf("left: %v", left)
 	}
 }

@@ -75,7 +75,7 @@ func TestPublish(t *testing.T) {
 
 // TestPublishSweeps removes what a killed run left, and keeps what is published.
 func TestPublishSweeps(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "a [b]")
 	publish(t, dir, 1, pkg(t, "vim"))
 	for _, name := range []string{"nano.pkgar.new", ".nano.pkgar.new-123", ".vim.toml123"} {
 		if err := os.WriteFile(filepath.Join(dir, target, name), []byte("half"), 0o644); err != nil {

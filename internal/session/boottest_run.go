@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/globdir"
 	disk "github.com/pannous/redox-clif/internal/image"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/qemu"
@@ -168,7 +169,7 @@ const lockSuffix = ".lock"
 
 // sweep removes the folders whose locks nobody holds.
 func sweep(top string) error {
-	locks, err := filepath.Glob(filepath.Join(top, "*"+lockSuffix))
+	locks, err := globdir.In(top, "*"+lockSuffix)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -206,7 +207,7 @@ func (s *Session) sweep() {
 		s.say("could not sweep the work folders: %v", err)
 	}
 	// This checkout is locked: whatever is being placed there is placed by nobody.
-	left, _ := filepath.Glob(filepath.Join(s.Config.Out(), cas.PlacingPrefix+"*"))
+	left, _ := globdir.In(s.Config.Out(), cas.PlacingPrefix+"*")
 	for _, path := range left {
 		_ = os.Remove(path)
 	}
@@ -236,7 +237,7 @@ func (s *Session) sweepLocks() error {
 
 // sweepRepros removes the folders that Repro left, killed or on purpose for a look at a difference.
 func (s *Session) sweepRepros() error {
-	left, err := filepath.Glob(filepath.Join(s.Config.Cache, reproPrefix+"*"))
+	left, err := globdir.In(s.Config.Cache, reproPrefix+"*")
 	if err != nil {
 		return err
 	}

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"sort"
 	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/rustbuild"
@@ -97,7 +97,7 @@ type item struct {
 // pinHistory pins what the last builds of this checkout, of all targets and profiles, consist of:
 // the results whole, and of the inputs what is needed to tell what changed.
 func (c *collection) pinHistory(context.Context) error {
-	states, err := filepath.Glob(filepath.Join(c.Config.Root, "out", "*", "state", "*", "*"))
+	states, err := globdir.In(c.Config.Root, "out/*/state/*/*")
 	if err != nil {
 		return err
 	}

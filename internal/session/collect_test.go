@@ -23,7 +23,7 @@ var later = time.Now().Add(48 * time.Hour)
 
 func newSession(t *testing.T) (*Session, *bytes.Buffer) {
 	t.Helper()
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "a [b] *") // nobody's folder is a pattern
 	cfg := &config.Config{Root: filepath.Join(dir, "checkout"), Cache: filepath.Join(dir, "cache"), Target: config.DefaultTarget}
 	store, err := cas.Open(filepath.Join(cfg.Cache, "cas"))
 	if err != nil {

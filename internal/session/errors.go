@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -61,7 +62,7 @@ func (s *Session) explainOne(b *strings.Builder, err error) {
 		hint = "offline, cargo knows only what was fetched before: `mage fetch` gets everything while the network may be used"
 	}
 	if hint != "" {
-		fmt.Fprintf(b, "  hint:   %s\n", hint)
+		fmt.Fprintf(b, "%s%s\n", hintMark, hint)
 	}
 	if s.Config.GitHub {
 		fmt.Fprintf(b, "::error title=%s failed::%s\n", f.Node, annotation(firstLine(f.Err.Error())))
@@ -91,9 +92,11 @@ var hints = []struct {
 	pattern *regexp.Regexp
 	text    string
 }{
-	{regexp.MustCompile(`(?i)no space left on device`), "the disk is full; `mage cache:gc` makes room in the cache"},
+	{regexp.MustCompile(`(?i)no space left on device`), "the disk is full; `mage cache:gc` makes room where it is the cache's, REDOX_CACHE=DIR moves that, and out/ may be a link to another disk"},
 	{regexp.MustCompile("linker `cc` not found"), "build scripts run on this machine and are linked by its C compiler: `apt install gcc libc6-dev` (or your system's like)"},
-	{regexp.MustCompile(`(?i)read-only file system`), "the cache or out/ is on a read-only file system; REDOX_CACHE=DIR moves the cache"},
+	{regexp.MustCompile(`(?i)read-only file system`), "the cache or out/ is on a read-only file system; REDOX_CACHE=DIR moves the cache, and out/ may be a link to where you may write"},
+	{regexp.MustCompile(`^mkdir \S*/out\b.*permission denied|/out/\S*: permission denied`), "results go to out/ in the checkout, which you may not write; out/ may be a link to where you may"},
+	{regexp.MustCompile(`(opening the cache|locking the step|could not remember).*permission denied`), "you may not write the cache; REDOX_CACHE=DIR moves it"},
 	{regexp.MustCompile(`(?i)custom targets are unstable`), "the Cranelift backend's assembler is not told about JSON targets; its patch series patches/cg_clif mends it"},
 	{regexp.MustCompile(`IncompatibleSignature`), "Cranelift chooses f128 comparison results by the host (fixed by our backend patches); use a patched toolchain or -backend=llvm:*"},
 	{regexp.MustCompile(`asm_sym|inline_asm_sym|sym operands`), "this Cranelift has no sym operands in asm; build the component with -backend=llvm:NAME"},
@@ -108,13 +111,22 @@ var hints = []struct {
 	{regexp.MustCompile(`VaListImpl|as_va_list|with_copy`), "this relibc is written for an older nightly; the patch series patches/relibc fits it to the pin"},
 }
 
-// hinted adds what is known to help to an error that is no step's.
-func hinted(err error) error {
+// Hinted adds what is known to help to an error, unless that has it already. Being stopped is said as such.
+func Hinted(err error) error {
+	if err == nil || strings.Contains(err.Error(), hintMark) {
+		return err
+	}
+	if errors.Is(err, context.Canceled) && !strings.HasPrefix(err.Error(), "stopped") {
+		return fmt.Errorf("stopped (%w)", err)
+	}
 	if hint := Hint(err.Error()); hint != "" {
-		return fmt.Errorf("%w\n  hint:   %s", err, hint)
+		return fmt.Errorf("%w\n%s%s", err, hintMark, hint)
 	}
 	return err
 }
+
+// hintMark starts the line with a hint.
+const hintMark = "  hint:   "
 
 // Hint is what to do about a known failure, "" for others.
 func Hint(message string) string {

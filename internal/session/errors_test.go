@@ -1,7 +1,9 @@
 package session
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +20,10 @@ func TestHints(t *testing.T) {
 		"error: failed to write to `full.rmeta`: No space left on device (os error 28)": "disk is full",
 		"write /cache/x: no space left on device":                                       "disk is full",
 		"open /cache/x: read-only file system":                                          "REDOX_CACHE",
+		"mkdir /x/checkout/out: permission denied":                                      "out/ may be a link",
+		"open /x/out/target/.lock: permission denied":                                   "out/ may be a link",
+		"opening the cache /c/cas: mkdir /c: permission denied":                         "REDOX_CACHE=DIR",
+		"locking the step: open /c/locks/12: permission denied":                         "REDOX_CACHE=DIR",
 		"error: Defining variadic functions is not yet supported by Cranelift":          "build the component with LLVM",
 		"error: failed to get `libc` as a dependency of package `std v0.0.0`":           "a download failed",
 		"error[E0617]: can't pass `f32` to variadic function":                           "",
@@ -27,8 +33,18 @@ func TestHints(t *testing.T) {
 			t.Errorf("%s: %q, want %q", message, got, want)
 		}
 	}
-	if err := hinted(errors.New("mismatched")); err.Error() != "mismatched" {
+	if err := Hinted(errors.New("mismatched")); err.Error() != "mismatched" {
 		t.Errorf("got %v", err)
+	}
+	full := Hinted(errors.New("write x: no space left on device"))
+	if again := Hinted(full); !strings.Contains(full.Error(), "disk is full") || again != full {
+		t.Errorf("got %v, then %v", full, again)
+	}
+	if err := Hinted(fmt.Errorf("booting: %w", context.Canceled)); err.Error() != "stopped (booting: context canceled)" || Hinted(err) != err {
+		t.Errorf("got %v", err)
+	}
+	if err := Hinted(nil); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -38,7 +38,7 @@ func (s *Session) Graph(ctx context.Context, name, format string) error {
 func (s *Session) timeline() error {
 	text, err := os.ReadFile(s.tracePath())
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no %s: nothing has been built in this checkout yet", s.relative(s.tracePath()))
+		return fmt.Errorf("there is no %s: no step has run in this checkout yet", s.relative(s.tracePath()))
 	}
 	if err != nil {
 		return err

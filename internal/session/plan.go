@@ -44,11 +44,16 @@ func (s *Session) judged(ctx context.Context, name string) ([]graph.Verdict, err
 	if err != nil {
 		return nil, err
 	}
-	tools, err := s.tools(ctx)
+	// To judge writes nothing: it works in a checkout that is not the user's.
+	cfg := *s.Config
+	cfg.DryRun = true
+	dry := *s
+	dry.Config = &cfg
+	tools, err := dry.tools(ctx)
 	if err != nil {
 		return nil, err
 	}
-	builder, err := s.builder(tools, nil, fallBack)
+	builder, err := dry.builder(tools, nil, fallBack)
 	if err != nil {
 		return nil, err
 	}

@@ -3,9 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -15,6 +13,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/ui"
@@ -197,25 +196,8 @@ func (s *Session) RecipeLog(name, step string) error {
 	return nil
 }
 
-// matching lists the files of a folder by a pattern. Unlike filepath.Glob it takes the folder as it is: a
-// checkout may lie in one with brackets in its name.
-func matching(dir, pattern string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	var found []string
-	for _, e := range entries {
-		ok, err := filepath.Match(pattern, e.Name())
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			found = append(found, filepath.Join(dir, e.Name()))
-		}
-	}
-	return found, nil
-}
+// matching lists the files of a folder by a pattern.
+func matching(dir, pattern string) ([]string, error) { return globdir.In(dir, pattern) }
 
 func modTime(path string) (t time.Time) {
 	if info, err := os.Stat(path); err == nil {

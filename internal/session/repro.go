@@ -67,18 +67,18 @@ type construct func(ctx context.Context, own *Session) (file string, err error)
 func (s *Session) twice(ctx context.Context, what string, do construct) error {
 	tools, err := s.tools(ctx)
 	if err != nil {
-		return hinted(err)
+		return Hinted(err)
 	}
 	if err := os.MkdirAll(s.Config.Cache, 0o755); err != nil {
-		return hinted(err)
+		return Hinted(err)
 	}
 	dir, err := os.MkdirTemp(s.Config.Cache, reproPrefix+"*")
 	if err != nil {
-		return hinted(err)
+		return Hinted(err)
 	}
 	lock, err := lockfile.Try(filepath.Join(dir, ".lock"))
 	if err != nil {
-		return hinted(err)
+		return Hinted(err)
 	}
 	defer lock.Release()
 	other := s.elsewhere(ctx, tools, dir)
@@ -92,7 +92,7 @@ func (s *Session) twice(ctx context.Context, what string, do construct) error {
 		first := filepath.Join(dir, twins[0].folder)
 		s.say("build %d of 2: with %d jobs%s in %s", i+1, t.jobs, here, t.dir)
 		if err := s.prepareTwin(t.dir, first); err != nil {
-			return hinted(err)
+			return Hinted(err)
 		}
 		if err := s.buildTwin(ctx, t, do); err != nil {
 			return reproFailed(ctx, dir, i, err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/run"
@@ -29,6 +30,10 @@ var stranger = run.User{UID: 47111, GID: 47112}
 //
 //go:embed clock.rs
 var clockSource []byte
+
+// laterYear is what tools have to be told in another year: cargo would take every crate in its home for
+// forgotten and remove it, and then download it again, for which no certificate is valid.
+var laterYear = []string{"CARGO_CACHE_AUTO_CLEAN_FREQUENCY=never"}
 
 // elsewhere is another user and another clock, as far as this machine gives them. What it does not give is
 // said and left out.
@@ -76,5 +81,5 @@ func buildClock(ctx context.Context, tools build.Tools, dir string) ([]string, e
 	if _, err := run.Output(ctx, env, tools.Rustc, "--edition", "2024", "--crate-type", "cdylib", "-O", "-o", library, source); err != nil {
 		return nil, err
 	}
-	return []string{"LD_PRELOAD=" + library}, nil
+	return slices.Concat(laterYear, []string{"LD_PRELOAD=" + library}), nil
 }

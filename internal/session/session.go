@@ -77,7 +77,7 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 	}
 	store, err := cas.Open(filepath.Join(cfg.Cache, "cas"))
 	if err != nil {
-		return nil, err
+		return nil, Hinted(err)
 	}
 	return &Session{
 		Config: cfg, Recipes: recipes, Store: store, overrides: overrides, Streams: streams,
@@ -222,12 +222,15 @@ func (b *Built) Output(i int) cas.Digest { return b.Summary.Outputs[b.Roots[i]] 
 func (s *Session) Build(ctx context.Context, fallBack bool, want Want) (*Built, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
-		return nil, hinted(err)
+		return nil, Hinted(err)
 	}
 	defer unlock()
+	if err := checkFileSystem(s.Config.Cache); err != nil {
+		return nil, err
+	}
 	tools, err := s.tools(ctx)
 	if err != nil {
-		return nil, hinted(err)
+		return nil, Hinted(err)
 	}
 	jobs, err := run.NewJobserver(s.Config.Jobs)
 	if err != nil {

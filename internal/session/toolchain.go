@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/drift"
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/target"
 	"github.com/pannous/redox-clif/internal/tomledit"
 	"github.com/pannous/redox-clif/internal/toolchain"
@@ -102,7 +103,7 @@ func (s *Session) ToolchainShow(ctx context.Context, asJSON, probe bool) error {
 }
 
 func (s *Session) forgetProbes() error {
-	found, err := filepath.Glob(filepath.Join(s.Config.Cache, "toolchains", "probe-*.json"))
+	found, err := globdir.In(filepath.Join(s.Config.Cache, "toolchains"), "probe-*.json")
 	for _, path := range found {
 		err = errors.Join(err, os.Remove(path))
 	}
@@ -317,7 +318,7 @@ func (s *Session) filesNaming(channel string, sources []checkedSource) (map[stri
 func (s *Session) workflows() (map[string][]byte, error) {
 	texts := map[string][]byte{}
 	for _, pattern := range []string{".github/workflows/*.yml", ".github/workflows/*.yaml", "examples/*.yml", "examples/*.yaml"} {
-		found, err := filepath.Glob(filepath.Join(s.Config.Root, filepath.FromSlash(pattern)))
+		found, err := globdir.In(s.Config.Root, pattern)
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/pannous/redox-clif/internal/globdir"
 )
 
 const (
@@ -259,7 +261,7 @@ func (f *Fetcher) fetchCrate(ctx context.Context, c Crate) error {
 }
 
 func (f *Fetcher) cachedCrate(c Crate) string {
-	found, err := filepath.Glob(filepath.Join(f.CargoHome, "registry", "cache", "*", c.Name+"-"+c.Version+".crate"))
+	found, err := globdir.In(filepath.Join(f.CargoHome, "registry/cache"), "*/"+c.Name+"-"+c.Version+".crate")
 	if err != nil {
 		return ""
 	}

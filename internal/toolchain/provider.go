@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/globdir"
 )
 
 // Sources says where a toolchain may come from. Nothing here is read from the
@@ -77,7 +79,7 @@ func rustupHome(ctx context.Context, from Sources, run Runner) (string, error) {
 // installedDir is the folder of a channel for this machine, "" when there is
 // none. rustup names it <channel>-<host>; of two C libraries gnu is preferred.
 func installedDir(home, channel string) string {
-	found, err := filepath.Glob(filepath.Join(home, "toolchains", channel+"-"+rustArch(runtime.GOARCH)+"-*"))
+	found, err := globdir.In(filepath.Join(home, "toolchains"), channel+"-"+rustArch(runtime.GOARCH)+"-*")
 	if err != nil {
 		return ""
 	}

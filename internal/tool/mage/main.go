@@ -86,11 +86,19 @@ func withLock(root string, f func() int) int {
 		fmt.Fprintln(os.Stderr, "another run compiles the targets; waiting for it")
 	})
 	if err != nil {
-		return fail(err)
+		return fail(writable(err))
 	}
 	defer lock.Release()
 	stop()
 	return f()
+}
+
+// writable says what to do where the checkout is not ours or read-only.
+func writable(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%w\n  hint:   the targets are compiled in out/ of the checkout, which you may not write; out/ may be a link to where you may", err)
+	}
+	return err
 }
 
 // compile makes the binary of all targets unless it is newer than everything it is made of.

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"io/fs"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -18,6 +21,18 @@ func TestNamesAsFlags(t *testing.T) {
 	} {
 		if got := namesAsFlags(test[0]); !slices.Equal(got, test[1]) {
 			t.Errorf("%q: %q, want %q", test[0], got, test[1])
+		}
+	}
+}
+
+func TestReadOnlyCheckoutIsExplained(t *testing.T) {
+	for err, want := range map[error]bool{
+		&fs.PathError{Op: "mkdir", Path: "/x/out", Err: syscall.EROFS}:  true,
+		&fs.PathError{Op: "mkdir", Path: "/x/out", Err: syscall.EACCES}: true,
+		&fs.PathError{Op: "mkdir", Path: "/x/out", Err: syscall.ENOSPC}: false,
+	} {
+		if got := strings.Contains(writable(err).Error(), "out/ may be a link"); got != want {
+			t.Errorf("%v: %v", err, got)
 		}
 	}
 }
