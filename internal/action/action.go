@@ -21,15 +21,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/pannous/redox-clif/internal/atomicfile"
 	"github.com/pannous/redox-clif/internal/cas"
 )
 
@@ -68,12 +70,12 @@ func (a *Action) Command() []byte {
 	for _, arg := range a.Args {
 		b = appendBytes(b, commandArguments, []byte(arg))
 	}
-	for _, name := range sortedKeys(a.Env) {
+	for _, name := range slices.Sorted(maps.Keys(a.Env)) {
 		b = appendBytes(b, commandEnv, pair(envName, name, envValue, a.Env[name]))
 	}
 	if len(a.Platform) > 0 {
 		var p []byte
-		for _, name := range sortedKeys(a.Platform) {
+		for _, name := range slices.Sorted(maps.Keys(a.Platform)) {
 			p = appendBytes(p, platformProperties, pair(propertyName, name, propertyValue, a.Platform[name]))
 		}
 		b = appendBytes(b, commandPlatform, p)
@@ -106,15 +108,6 @@ func pair(nameField protowire.Number, name string, valueField protowire.Number, 
 		return m
 	}
 	return appendBytes(m, valueField, []byte(value))
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 // Result is what running an action gave. Only successes are kept.
@@ -209,7 +202,8 @@ func (c *Cache) Put(d cas.Digest, r Result) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("writing the action cache: %w", err)
 	}
-	if err := renameio.WriteFile(path, b, 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
+	// The entry has its own sum: one that a power failure tore counts as absent.
+	if err := atomicfile.Write(path, b, 0o644); err != nil {
 		return fmt.Errorf("writing the action cache: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package action
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/pannous/redox-clif/internal/cas"
@@ -65,7 +66,7 @@ func mapDiff(field string, a, b map[string]string) []Difference {
 	for k, v := range b {
 		all[k] = v
 	}
-	for _, k := range sortedKeys(all) {
+	for _, k := range slices.Sorted(maps.Keys(all)) {
 		if a[k] != b[k] {
 			out = append(out, Difference{field + " " + k, a[k], b[k]})
 		}

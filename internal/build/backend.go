@@ -2,6 +2,8 @@ package build
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
@@ -60,7 +62,7 @@ func (b Backends) Unknown(set recipe.Set, profile string) []string {
 		}
 	}
 	var unknown []string
-	for _, name := range sortedKeys(b.byName) {
+	for _, name := range slices.Sorted(maps.Keys(b.byName)) {
 		if !known[name] {
 			unknown = append(unknown, name)
 		}

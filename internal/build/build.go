@@ -22,7 +22,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sort"
 	"strings"
 	"sync"
 
@@ -105,6 +104,8 @@ type Builder struct {
 	provenance map[*graph.Node]provenance
 	// captured are the folders that were read.
 	captured sync.Map
+	// manifests of staged trees by the digest of the tree.
+	manifests sync.Map
 	// enclosed are the recipes whose workspace reaches nothing outside of its folder.
 	enclosed map[string]bool
 }
@@ -263,13 +264,4 @@ func (b *Builder) run(ctx context.Context, job *graph.Job, s execroot.Spec, coll
 // name and is raised when its output for equal input changes.
 func builtin(name string, version int, args ...string) *action.Action {
 	return &action.Action{Args: append([]string{fmt.Sprintf("builtin:%s/%d", name, version)}, args...)}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

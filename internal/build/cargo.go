@@ -92,7 +92,7 @@ type cargoRun struct {
 	g       group
 	triple  string
 	sources *graph.Node // the workspace, or what the step needs of it
-	std     *graph.Node // nil for the host and when cargo builds it
+	std     *graph.Node // prepared, or the sources when cargo builds it; nil for the host
 	sysroot *graph.Node // nil without one
 	script  []resolved  // linker script, nil without one
 	spec    []byte      // nil for the host
@@ -124,8 +124,13 @@ func (c *cargoRun) dependencies(id string, n *graph.Node) (err error) {
 	if err := checkLinkLine(c.spec, c.s); err != nil {
 		return err
 	}
-	if set := c.s.StdOrDefault(); set != "none" && !c.buildsStd(c.s) {
-		if c.std, err = c.Builder.std(c.s.Target, set, c.g.backend); err != nil {
+	if set := c.s.StdOrDefault(); set != "none" {
+		if c.buildsStd(c.s) {
+			c.std, err = c.stdSource(c.s.Target, set)
+		} else {
+			c.std, err = c.Builder.std(c.s.Target, set, c.g.backend)
+		}
+		if err != nil {
 			return err
 		}
 		n.Deps = append(n.Deps, c.std)
@@ -278,6 +283,10 @@ func (c *cargoRun) env() map[string]string {
 		flags = append(flags, "-Clink-arg=-T", "-Clink-arg=%{root}/script/"+path.Base(c.s.Script))
 	}
 	flags = append(flags, remaps()...)
+	if c.buildsStd(c.s) {
+		env[ownStdVariable] = ownStd + "/library"
+		flags = append(flags, "--remap-path-prefix="+ownStd+"=/rustc/std")
+	}
 	env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(append(flags, c.s.RustFlags...))
 	return env
 }
@@ -308,25 +317,33 @@ func (c *cargoRun) outputs() []string {
 	return out
 }
 
-// collect takes the outputs by their base names.
+// collect takes the outputs by their base names. One changed program of two dozen costs the check and the
+// digest of one: a file that was collected from this folder before, and is known by its inode, was checked then.
 func (c *cargoRun) collect(ctx context.Context, root string) (*cas.Tree, error) {
-	tree := cas.NewTree()
+	if c.buildsStd(c.s) {
+		if err := checkOwnStd(filepath.Join(root, "target", c.triple, "release/deps")); err != nil {
+			return nil, err
+		}
+	}
+	tree, made := cas.NewTree(), execroot.Made(root)
 	for _, out := range c.outputs() {
 		file := filepath.Join(root, filepath.FromSlash(out))
 		info, err := os.Stat(file)
 		if err != nil {
 			return nil, fmt.Errorf("cargo ended well but did not make %s: %w", path.Base(out), err)
 		}
-		if err := c.checkLinked(file, c.s); err != nil {
-			return nil, err
+		if !made.Knows(file) {
+			if err := c.checkLinked(file, c.s); err != nil {
+				return nil, err
+			}
 		}
-		d, err := c.Store.PutFile(ctx, file)
+		d, err := c.Store.PutKnownFile(ctx, file, made)
 		if err != nil {
 			return nil, err
 		}
 		tree.Entries[path.Base(out)] = cas.Entry{Digest: d, Executable: info.Mode()&0o100 != 0}
 	}
-	return tree, nil
+	return tree, made.Save()
 }
 
 // rootKey names the exec root: everything of the action but the sources, which cargo

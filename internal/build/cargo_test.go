@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
@@ -79,5 +80,68 @@ func TestCRTObjectsOfARecipeAreRefused(t *testing.T) {
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v", flag, err)
 		}
+	}
+}
+
+// What was collected before is known by its inode. A program that is another one is digested and checked, also
+// when it has the size and the time of the one before.
+func TestCollectLooksAtEveryProgramThatChanged(t *testing.T) {
+	c := scriptRun(t, "")
+	c.triple, c.g.bins, c.s.Target, c.s.Rules = c.Target, []string{"a", "b"}, "", "none"
+	root := t.TempDir()
+	file := func(name string) string {
+		return filepath.Join(root, "target", c.triple, "release", name)
+	}
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(file(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file(name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		long := time.Unix(1_000_000_000, 0)
+		if err := os.Chtimes(file(name), long, long); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond) // the stat cache believes nothing younger
+	}
+	collected := func() map[string]string {
+		t.Helper()
+		tree, err := c.collect(t.Context(), root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for name, e := range tree.Entries {
+			text, err := c.Store.ReadAll(e.Digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[name] = string(text)
+		}
+		return got
+	}
+	write("a", "one a")
+	write("b", "one b")
+	collected()
+	write("b", "two b")
+	if got := collected(); got["a"] != "one a" || got["b"] != "two b" {
+		t.Errorf("got %q", got)
+	}
+	// A blob that was lost is stored again, though the file is known.
+	if err := c.Store.Remove(cas.DigestBytes([]byte("one a"))); err != nil {
+		t.Fatal(err)
+	}
+	if got := collected(); got["a"] != "one a" {
+		t.Errorf("got %q", got)
+	}
+	c.s.Rules = "program"
+	if _, err := c.collect(t.Context(), root); err != nil {
+		t.Errorf("what has not changed is checked again: %v", err)
+	}
+	write("b", "six b")
+	if _, err := c.collect(t.Context(), root); err == nil || !strings.Contains(err.Error(), "breaks the rules") {
+		t.Errorf("a changed program was not checked: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package build
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -56,7 +57,7 @@ func checkLinkLine(spec []byte, s *recipe.Step) error {
 	if err := json.Unmarshal(spec, &objects); err != nil {
 		return err
 	}
-	for _, kind := range sortedKeys(objects.Before) {
+	for _, kind := range slices.Sorted(maps.Keys(objects.Before)) {
 		line := slices.Concat(objects.Before[kind], s.RustFlags, objects.After[kind])
 		var texts []string
 		for _, finding := range elfcheck.CheckLinkLine(line) {

@@ -2,6 +2,8 @@ package build
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -136,7 +138,7 @@ func mirrorEnv(mirrors map[string]string) []string {
 		return nil
 	}
 	env := []string{"CARGO_NET_GIT_FETCH_WITH_CLI=true", fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(mirrors))}
-	for i, from := range sortedKeys(mirrors) {
+	for i, from := range slices.Sorted(maps.Keys(mirrors)) {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=url.%s.insteadOf", i, mirrors[from]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, from))
 	}
 	return env

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"debug/elf"
 	"encoding/json"
@@ -9,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -57,7 +57,10 @@ func (b *Builder) Initfs(name string) (*graph.Node, error) {
 				return nil, err
 			}
 			// Not in its content, and in the manifest.
-			made := b.originOf(in, from, r, bootstrap[0].ref)
+			made, err := b.originOf(in, from, r, bootstrap[0].ref)
+			if err != nil {
+				return nil, err
+			}
 			origin, err := json.Marshal(made)
 			if err != nil {
 				return nil, err
@@ -76,66 +79,55 @@ func (b *Builder) Initfs(name string) (*graph.Node, error) {
 }
 
 // originOf is where a file that is in no stage comes from.
-func (b *Builder) originOf(in graph.Outputs, from *graph.Node, r *recipe.Recipe, ref recipe.Ref) FileRecord {
-	rec := (&stage{Builder: b, r: r}).provenanceOf(in, from, ref, "")
+func (b *Builder) originOf(in graph.Outputs, from *graph.Node, r *recipe.Recipe, ref recipe.Ref) (FileRecord, error) {
+	rec, err := (&stage{Builder: b, r: r}).provenanceOf(in, from, ref, "")
 	// What another recipe's manifest says besides is of its file, not of this one.
 	rec.Path, rec.Mode, rec.Size, rec.SHA256 = "", "", 0, ""
-	return rec
+	return rec, err
 }
 
-// packInitfs checks every program, writes the image and its manifest.
+// packInitfs writes the image, checks every program in it and stores both the image and its manifest. The files go
+// from the store into the image, through one write: it is the largest thing that a changed line costs.
 func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs.Version, maxSize int64, origin *FileRecord) (cas.Digest, error) {
-	dir, err := b.tempDir("initfs")
+	p, err := b.openPacking(job.Action.Inputs)
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	defer os.RemoveAll(dir)
-	if err := b.Store.Materialise(ctx, job.Action.Inputs, dir, nil, nil); err != nil {
-		return cas.Digest{}, err
+	entry, err := p.checkBootstrap()
+	if err != nil {
+		// What is wrong with the programs is reported with it.
+		return cas.Digest{}, multierror.Append(err, p.checkPrograms()).ErrorOrNil()
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "stage", "manifest.json"))
+	tree, err := p.tree()
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	m, err := ReadManifest(text)
+	image, err := b.Store.Create()
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	root := filepath.Join(dir, "stage", "root")
-	entry, err := b.checkImageFiles(root, filepath.Join(dir, "bootstrap"), m)
+	defer image.Close()
+	sum, err := initfs.Write(ctx, image, initfs.Spec{Version: version, Root: tree, MaxSize: maxSize,
+		Bootstrap: initfs.Bootstrap{Content: storedContent{b.Store, p.bootstrap}, Entry: entry}})
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	tree, err := initfsTree(root, m)
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	boot, err := initfs.FileContent(filepath.Join(dir, "bootstrap"))
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	image := filepath.Join(dir, ImageName)
-	sum, err := initfs.WriteFile(ctx, image, initfs.Spec{Version: version, Root: tree, MaxSize: maxSize,
-		Bootstrap: initfs.Bootstrap{Content: boot, Entry: entry}})
-	if err != nil {
+	// After the files were copied, which verifies them: a byte flipped in the cache is no mistake of the linker's.
+	if err := p.checkPrograms(); err != nil {
 		return cas.Digest{}, err
 	}
 	fmt.Fprintf(job.Log, "%d inodes, %d bytes\n", sum.Inodes, sum.Size)
-	bootstrap, err := cas.DigestFile(filepath.Join(dir, "bootstrap"))
+	d, err := image.Commit()
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	m.Image = &ImageRecord{Name: ImageName, Layout: int(version), Entry: entry, BootstrapSize: bootstrap.Size, BootstrapSHA256: bootstrap.Hash, Bootstrap: origin}
-	return b.storeImage(ctx, image, m)
+	p.manifest.Image = &ImageRecord{Name: ImageName, Layout: int(version), Entry: entry, Size: d.Size, SHA256: d.Hash,
+		BootstrapSize: p.bootstrap.Size, BootstrapSHA256: p.bootstrap.Hash, Bootstrap: origin}
+	return b.storeImage(d, p.manifest)
 }
 
-// storeImage stores the image and the manifest that describes it.
-func (b *Builder) storeImage(ctx context.Context, image string, m *Manifest) (cas.Digest, error) {
-	d, err := b.Store.PutFile(ctx, image)
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	m.Image.Size, m.Image.SHA256 = d.Size, d.Hash
+// storeImage puts the image and the manifest that describes it together.
+func (b *Builder) storeImage(image cas.Digest, m *Manifest) (cas.Digest, error) {
 	text, err := m.finish()
 	if err != nil {
 		return cas.Digest{}, err
@@ -144,38 +136,91 @@ func (b *Builder) storeImage(ctx context.Context, image string, m *Manifest) (ca
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	return b.inputRoot(nil, map[string]cas.Entry{ImageName: {Digest: d}, "manifest.json": {Digest: manifest}})
+	return b.inputRoot(nil, map[string]cas.Entry{ImageName: {Digest: image}, "manifest.json": {Digest: manifest}})
 }
 
-// checkImageFiles holds every ELF file to the rules before anything is packed, and returns the
-// bootstrap's entry point. All findings of all files come back at once.
-func (b *Builder) checkImageFiles(root, bootstrap string, m *Manifest) (uint64, error) {
+// packing is what goes into an image.
+type packing struct {
+	*Builder
+	manifest  *Manifest // of the stage
+	files     *cas.Tree // of the stage
+	bootstrap cas.Digest
+	machine   elf.Machine
+}
+
+func (b *Builder) openPacking(inputs cas.Digest) (*packing, error) {
+	all, err := b.Store.LoadTree(inputs)
+	if err != nil {
+		return nil, err
+	}
+	text, err := b.Store.ReadAll(all.Entries["stage/manifest.json"].Digest)
+	if err != nil {
+		return nil, err
+	}
+	m, err := ReadManifest(text)
+	if err != nil {
+		return nil, err
+	}
 	machine, err := b.machine()
+	return &packing{b, m, all.Sub("stage/root"), all.Entries["bootstrap"].Digest, machine}, err
+}
+
+// checkBootstrap holds the bootstrap to its rules and returns its entry point.
+func (p *packing) checkBootstrap() (uint64, error) {
+	text, err := p.Store.ReadAll(p.bootstrap)
 	if err != nil {
 		return 0, err
 	}
-	var all *multierror.Error
-	report, err := elfcheck.CheckFile(bootstrap, elfcheck.Bootstrap(machine))
-	if err != nil {
-		return 0, err
-	}
+	report := elfcheck.Check(bytes.NewReader(text), int64(len(text)), elfcheck.Bootstrap(p.machine))
 	if err := report.Err(); err != nil {
-		all = multierror.Append(all, fmt.Errorf("bootstrap: %w", err))
+		return 0, fmt.Errorf("bootstrap: %w", err)
 	}
-	for _, f := range m.Files {
-		file := filepath.Join(root, filepath.FromSlash(f.Path))
-		if f.Link != "" || !isELF(file) {
+	return report.Entry, nil
+}
+
+// checkPrograms holds every ELF file to the rules. All findings of all files come back at once.
+func (p *packing) checkPrograms() error {
+	var all *multierror.Error
+	for _, f := range p.manifest.Files {
+		if f.Link != "" {
 			continue
 		}
-		r, err := elfcheck.CheckFile(file, elfcheck.Program(machine))
+		file, err := p.Store.Path(p.files.Entries[f.Path].Digest)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if err := r.Err(); err != nil {
+		if !isELF(file) {
+			continue
+		}
+		report, err := elfcheck.CheckFile(file, elfcheck.Program(p.machine))
+		if err != nil {
+			return err
+		}
+		if err := report.Err(); err != nil {
 			all = multierror.Append(all, fmt.Errorf("%s: %w", f.Path, err))
 		}
 	}
-	return report.Entry, all.ErrorOrNil()
+	return all.ErrorOrNil()
+}
+
+// storedContent is content in the store. It is verified while it is copied.
+type storedContent struct {
+	store  *cas.Store
+	digest cas.Digest
+}
+
+func (s storedContent) Size() int64 { return s.digest.Size }
+
+func (s storedContent) Open() (io.ReadCloser, error) {
+	path, err := s.store.Path(s.digest)
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(path)
+}
+
+func (s storedContent) CopyTo(ctx context.Context, w io.Writer) error {
+	return s.store.CopyTo(ctx, s.digest, w)
 }
 
 func (b *Builder) machine() (elf.Machine, error) {
@@ -194,8 +239,8 @@ func isELF(file string) bool {
 	return err == nil && string(magic[:]) == elf.ELFMAG
 }
 
-// initfsTree makes the image's tree from the manifest: it has the modes.
-func initfsTree(root string, m *Manifest) (*initfs.Node, error) {
+// tree makes the image's tree from the manifest: it has the modes.
+func (p *packing) tree() (*initfs.Node, error) {
 	top := &initfs.Node{Kind: initfs.Dir, Perm: 0o755}
 	dirs := map[string]*initfs.Node{"": top}
 	var dirOf func(p string) *initfs.Node
@@ -212,16 +257,16 @@ func initfsTree(root string, m *Manifest) (*initfs.Node, error) {
 		dirs[p] = d
 		return d
 	}
-	for _, f := range m.Files {
+	for _, f := range p.manifest.Files {
 		n := &initfs.Node{Name: path.Base(f.Path), Perm: uint16(parseMode(f.Mode))}
 		if f.Link != "" {
 			n.Kind, n.Target = initfs.Link, f.Link
 		} else {
-			content, err := initfs.FileContent(filepath.Join(root, filepath.FromSlash(f.Path)))
-			if err != nil {
-				return nil, err
+			e, ok := p.files.Entries[f.Path]
+			if !ok || e.Dir || e.Link != "" {
+				return nil, fmt.Errorf("the manifest names %s, and there is no such file in the stage", f.Path)
 			}
-			n.Content = content
+			n.Content = storedContent{p.Store, e.Digest}
 		}
 		parent := dirOf(path.Dir(f.Path))
 		parent.Children = append(parent.Children, n)

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -108,7 +110,7 @@ func (b *Builder) sourceTree(id string, res *source.Resolved) (*graph.Node, erro
 // graft puts trees into folders of another, in place of whatever is there.
 func (b *Builder) graft(in graph.Outputs, top *graph.Node, subs map[string]*graph.Node) (cas.Digest, error) {
 	root := in[top]
-	for _, at := range sortedKeys(subs) {
+	for _, at := range slices.Sorted(maps.Keys(subs)) {
 		var err error
 		if root, err = b.Store.Graft(root, at, in[subs[at]]); err != nil {
 			return cas.Digest{}, err
@@ -143,7 +145,7 @@ func (b *Builder) sourceLeaf(id string, res *source.Resolved) (*graph.Node, erro
 // captureFolder takes a folder of the user's as it is, without what version control and cargo
 // keep there.
 func (b *Builder) captureFolder(ctx context.Context, dir string) (cas.Digest, error) {
-	tree, err := b.Store.Capture(ctx, dir, cas.CaptureOptions{
+	return b.Store.PutFolder(ctx, dir, cas.CaptureOptions{
 		Stats: b.Stats, Store: true, Volatile: true, Trusted: b.firstCapture(dir),
 		Skip: func(p string, isDir bool) bool {
 			base := path.Base(p)
@@ -153,10 +155,6 @@ func (b *Builder) captureFolder(ctx context.Context, dir string) (cas.Digest, er
 			return isDir && base == "target" && isCargoTarget(filepath.Join(dir, filepath.FromSlash(p)))
 		},
 	})
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	return b.Store.PutTree(tree)
 }
 
 // firstCapture tells whether a folder has not been captured by this builder before. The second time it is
@@ -211,7 +209,7 @@ func (b *Builder) patched(name string) (*graph.Node, error) {
 		for _, series := range r.Patches {
 			s, err := patch.Load(b.Patches, series)
 			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("%s: there is no patch series %q: it would be the folder patches/%s", r.Path, series, series)
+				return fmt.Errorf("there is no patch series %q: it would be the folder patches/%s", series, series)
 			}
 			if err != nil {
 				return err

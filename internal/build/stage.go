@@ -118,7 +118,11 @@ func (s *stage) stripNode(f recipe.File, places []resolved) (*graph.Node, error)
 			files := map[string]cas.Entry{"in": e}
 			// .comment stays: it names the compilers of everything that was linked in.
 			args := []string{objcopyPath, "--strip-" + f.Strip, "--keep-section=.comment"}
-			if note := s.note(in, from, places[0].ref); note != nil {
+			note, err := s.note(in, from, places[0].ref)
+			if err != nil {
+				return nil, err
+			}
+			if note != nil {
 				d, err := s.Store.PutBytes(note)
 				if err != nil {
 					return nil, err
@@ -149,17 +153,17 @@ func (s *stage) stripNode(f recipe.File, places []resolved) (*graph.Node, error)
 
 // note is what a program will say of its own making, nil for what no compiler of ours made. Nothing in it depends on
 // the source's content, so that an edit that changes no code changes no program.
-func (s *stage) note(in graph.Outputs, from *graph.Node, ref recipe.Ref) []byte {
+func (s *stage) note(in graph.Outputs, from *graph.Node, ref recipe.Ref) ([]byte, error) {
 	if ref.Recipe != "" {
-		return nil // has one from there
+		return nil, nil // has one from there
 	}
-	rec := s.provenanceOf(in, from, ref, "")
-	if rec.Backend == "" {
-		return nil
+	rec, err := s.provenanceOf(in, from, ref, "")
+	if err != nil || rec.Backend == "" {
+		return nil, err
 	}
 	return elfcheck.Making{
 		Backend: rec.Backend, Compiler: rec.Compiler, Recipe: rec.Recipe, Source: rec.Source, Patches: rec.Patches, C: rec.C, Sysroot: rec.Sysroot,
-	}.Note().Encode()
+	}.Note().Encode(), nil
 }
 
 // compose puts the staged tree and its manifest together, from digests alone.
@@ -201,7 +205,11 @@ func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *Manifest, f stagedFil
 		}
 	}
 	if !e.Dir {
-		if err := s.placeOne(tree, m, f, f.To, e, s.provenanceOf(in, from, f.places[0].ref, "")); err != nil {
+		rec, err := s.provenanceOf(in, from, f.places[0].ref, "")
+		if err != nil {
+			return err
+		}
+		if err := s.placeOne(tree, m, f, f.To, e, rec); err != nil {
 			return err
 		}
 		return s.placeLinks(tree, m, f)
@@ -218,7 +226,11 @@ func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *Manifest, f stagedFil
 			tree.Entries[path.Join(f.To, p)] = below.Entries[p]
 			continue
 		}
-		if err := s.placeOne(tree, m, f, path.Join(f.To, p), below.Entries[p], s.provenanceOf(in, from, f.places[0].ref, p)); err != nil {
+		rec, err := s.provenanceOf(in, from, f.places[0].ref, p)
+		if err != nil {
+			return err
+		}
+		if err := s.placeOne(tree, m, f, path.Join(f.To, p), below.Entries[p], rec); err != nil {
 			return err
 		}
 	}
@@ -282,16 +294,18 @@ func parseMode(text string) fs.FileMode {
 }
 
 // provenanceOf carries over what another recipe's manifest says of a file, or says it for the first time.
-func (s *stage) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref, below string) FileRecord {
+func (s *stage) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref, below string) (FileRecord, error) {
 	if ref.Recipe != "" {
-		if m, err := s.manifest(in[from]); err == nil {
-			for _, rec := range m.Files {
-				if rec.Path == path.Join(ref.Path, below) {
-					return rec
-				}
+		m, err := s.manifest(in[from])
+		if err != nil {
+			return FileRecord{}, err
+		}
+		for _, rec := range m.Files {
+			if rec.Path == path.Join(ref.Path, below) {
+				return rec, nil
 			}
 		}
-		return FileRecord{Recipe: ref.Recipe}
+		return FileRecord{Recipe: ref.Recipe}, nil
 	}
 	p, ok := s.Builder.provenance[from]
 	if !ok {
@@ -300,11 +314,23 @@ func (s *stage) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref,
 	rec := FileRecord{}
 	// The source was resolved when its node was made, so this cannot fail any more.
 	_ = s.record(&rec, p)
-	return rec
+	return rec, nil
 }
 
-// manifest reads the manifest of a staged tree.
+// manifest reads the manifest of a staged tree, each once: it is asked for every file that is taken from the tree.
+// Nobody may change it.
 func (b *Builder) manifest(stage cas.Digest) (*Manifest, error) {
+	if m, ok := b.manifests.Load(stage); ok {
+		return m.(*Manifest), nil
+	}
+	m, err := b.readManifest(stage)
+	if err == nil {
+		b.manifests.Store(stage, m)
+	}
+	return m, err
+}
+
+func (b *Builder) readManifest(stage cas.Digest) (*Manifest, error) {
 	e, ok, err := b.Store.Lookup(stage, "manifest.json")
 	if err != nil {
 		return nil, err

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/action"
@@ -172,7 +174,7 @@ type dependency struct {
 // first: that redox-rt is the relibc being built is no matter of taste.
 func (w *workspace) dependencies() error {
 	taken := map[string]bool{}
-	for _, url := range sortedKeys(w.r.Cargo.Replace) {
+	for _, url := range slices.Sorted(maps.Keys(w.r.Cargo.Replace)) {
 		name := w.r.Cargo.Replace[url]
 		node, err := w.patched(name)
 		if err != nil {
@@ -181,7 +183,7 @@ func (w *workspace) dependencies() error {
 		taken[source.NormalizeURL(url)] = true
 		w.deps = append(w.deps, dependency{URL: url, Folder: name, node: node})
 	}
-	for _, crate := range sortedKeys(w.r.Cargo.Patch) {
+	for _, crate := range slices.Sorted(maps.Keys(w.r.Cargo.Patch)) {
 		name := w.r.Cargo.Patch[crate]
 		node, err := w.patched(name)
 		if err != nil {
@@ -454,7 +456,7 @@ func (w *workspace) mendLock(ctx context.Context, job *graph.Job, dir string, re
 // patchesAreUsed refuses a patched crate of a version that the workspace does not take: the program would be
 // built without the patch.
 func (w *workspace) patchesAreUsed(root string) error {
-	for _, crate := range sortedKeys(w.r.Cargo.Patch) {
+	for _, crate := range slices.Sorted(maps.Keys(w.r.Cargo.Patch)) {
 		version, err := cargoedit.UnusedPatch(root, crate)
 		if err != nil {
 			return err

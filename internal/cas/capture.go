@@ -160,7 +160,7 @@ func (c *capture) file(ctx context.Context, at *os.File, e fs.DirEntry, path str
 	}
 	if c.opt.Store && !(known && c.opt.Trusted) && !c.Has(d) {
 		var err error
-		if d, err = c.putFile(ctx, path, !c.opt.Volatile); err != nil {
+		if d, err = c.putFile(ctx, path, nil, !c.opt.Volatile); err != nil {
 			return Entry{}, err
 		}
 	}

@@ -15,9 +15,11 @@
 // A blob is written beside, then renamed into place with mode 0444 and a fixed
 // modification time. [Store.Has] compares size and time: whatever was written
 // into the file afterwards has moved the time, is hashed again, and is dropped if
-// it no longer fits its name. Every read through the store is hashed as well, so a
+// it no longer fits its name. Every read through the store is hashed as well (but for
+// copies of what this very process has just hashed, whose inode has not changed), so a
 // flip that leaves no trace in the inode is found when the bytes are used, and
-// [Store.Verify] finds it at any time.
+// [Store.Verify] finds it at any time. So what a step can make again is not forced to
+// stable storage either: after a power failure it is found short or wrong and is made again.
 package cas
 
 import (
@@ -34,6 +36,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -107,6 +110,11 @@ var blobTime = time.Unix(1_000_000_000, 0)
 // goroutines and processes at once: a blob appears by rename and never changes.
 type Store struct {
 	dir string
+	// messages are the Directory messages that this process has read or written, by Digest. They are
+	// not changed.
+	messages sync.Map
+	// written are the inodes of the large blobs that this process has hashed while it wrote them, by Digest.
+	written sync.Map
 }
 
 // Open returns the store in dir and makes its folders when they are missing. A
@@ -176,33 +184,22 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (Digest, error) {
 	return s.put(ctx, r, true)
 }
 
-// put leaves out the fsync for what can be made again at no cost (messages, sources): every
-// read is verified, so after a power failure such a blob is found missing, not wrong.
-func (s *Store) put(ctx context.Context, r io.Reader, durable bool) (d Digest, err error) {
-	tmp, err := s.newTemp()
+// put leaves out the fsync for what can be made again: every read is verified, so after a power
+// failure such a blob is found missing, not wrong.
+func (s *Store) put(ctx context.Context, r io.Reader, durable bool) (Digest, error) {
+	w, err := s.Create()
 	if err != nil {
-		return Digest{}, fmt.Errorf("writing to the cache: %w", err)
+		return Digest{}, err
 	}
-	defer func() {
-		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
-		}
-	}()
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(tmp, h), &ctxReader{ctx, r})
+	defer w.Close()
+	err = eachChunk(ctx, r, func(p []byte) error {
+		_, err := w.Write(p)
+		return err
+	})
 	if err != nil {
-		return Digest{}, fmt.Errorf("writing to the cache: %w", err)
+		return Digest{}, err
 	}
-	d = Digest{hex.EncodeToString(h.Sum(nil)), n}
-	if s.Has(d) {
-		tmp.Close()
-		return d, os.Remove(tmp.Name())
-	}
-	if err = s.publish(tmp, d, durable); err != nil {
-		return Digest{}, fmt.Errorf("writing to the cache: %w", err)
-	}
-	return d, nil
+	return w.commit(durable)
 }
 
 // publish gives a finished file its name. The file is closed last: until then its lock keeps
@@ -226,16 +223,38 @@ func (s *Store) publish(tmp *os.File, d Digest, durable bool) error {
 	if err := os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
+	if d.Size >= chunkSize {
+		if now, err := inodeOfOpen(tmp); err == nil {
+			s.written.Store(d, now)
+		}
+	}
 	return tmp.Close()
 }
 
-// PutFile stores the content of a file. A file already held is only read.
-func (s *Store) PutFile(ctx context.Context, path string) (Digest, error) {
-	return s.putFile(ctx, path, true)
+// isOurs tells whether a blob is one that this process has written, and nothing was done to it since.
+func (s *Store) isOurs(d Digest, f *os.File) bool {
+	then, ok := s.written.Load(d)
+	if !ok {
+		return false
+	}
+	now, err := inodeOfOpen(f)
+	return err == nil && now == then.(inode)
 }
 
-func (s *Store) putFile(ctx context.Context, path string, durable bool) (Digest, error) {
-	d, err := digestFile(path)
+// PutFile stores the content of a file. A file already held is only read. It is for what a step has made
+// and can make again: in place of waiting for the disk (some 20 ms for each file of a busy one), a
+// power failure within the half minute after may cost the step once more. [Store.Put] waits.
+func (s *Store) PutFile(ctx context.Context, path string) (Digest, error) {
+	return s.putFile(ctx, path, nil, false)
+}
+
+// PutKnownFile is PutFile, without reading a file that stats knows and the store has.
+func (s *Store) PutKnownFile(ctx context.Context, path string, stats *StatCache) (Digest, error) {
+	return s.putFile(ctx, path, stats, false)
+}
+
+func (s *Store) putFile(ctx context.Context, path string, stats *StatCache, durable bool) (Digest, error) {
+	d, err := stats.DigestFile(path)
 	if err != nil {
 		return Digest{}, err
 	}
@@ -283,8 +302,14 @@ func (s *Store) CopyTo(ctx context.Context, d Digest, w io.Writer) error {
 		return fmt.Errorf("reading the cache: %w", err)
 	}
 	defer f.Close()
+	if s.isOurs(d, f) {
+		return eachChunk(ctx, f, func(p []byte) error {
+			_, err := w.Write(p)
+			return err
+		})
+	}
 	h := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(w, h), &ctxReader{ctx, f}); err != nil {
+	if err := eachChunk(ctx, f, func(p []byte) error { return hashAndWrite(h, w, p) }); err != nil {
 		return err
 	}
 	if hex.EncodeToString(h.Sum(nil)) != d.Hash {
@@ -303,12 +328,13 @@ func (s *Store) Path(d Digest) (string, error) {
 
 // drop removes a damaged blob and returns the error that says so.
 func (s *Store) drop(d Digest) error {
-	_ = os.Remove(s.path(d.Hash))
+	_ = s.Remove(d)
 	return &MissingError{Digest: d, Damaged: true}
 }
 
 // Remove deletes a blob; a blob that is not there is no error.
 func (s *Store) Remove(d Digest) error {
+	s.messages.Delete(d)
 	err := os.Remove(s.path(d.Hash))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -369,25 +395,7 @@ func digestFile(path string) (Digest, error) {
 		return Digest{}, err
 	}
 	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	if err != nil {
-		return Digest{}, err
-	}
-	return sum(h, n), nil
+	return hashed(f)
 }
 
 func sum(h hash.Hash, n int64) Digest { return Digest{hex.EncodeToString(h.Sum(nil)), n} }
-
-// ctxReader stops a copy when the context ends.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *ctxReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}

@@ -53,11 +53,12 @@ func (d *Directory) Sort() {
 
 // Marshal returns the canonical protobuf bytes: fields in order, defaults left out.
 func (d *Directory) Marshal() []byte {
-	var b []byte
+	const entry = 128 // bytes of most: a digest has 70
+	b := make([]byte, 0, entry*(len(d.Files)+len(d.Dirs)+len(d.Symlinks)))
+	m := make([]byte, 0, 2*entry) // the entry that is written
 	for _, f := range d.Files {
-		var m []byte
-		m = appendString(m, fileName, f.Name)
-		m = appendMessage(m, fileDigest, MarshalDigest(f.Digest))
+		m = appendString(m[:0], fileName, f.Name)
+		m = appendDigest(m, fileDigest, f.Digest)
 		if f.Executable {
 			m = protowire.AppendTag(m, fileExecutable, protowire.VarintType)
 			m = protowire.AppendVarint(m, 1)
@@ -65,23 +66,38 @@ func (d *Directory) Marshal() []byte {
 		b = appendMessage(b, dirFiles, m)
 	}
 	for _, s := range d.Dirs {
-		var m []byte
-		m = appendString(m, subName, s.Name)
-		m = appendMessage(m, subDigest, MarshalDigest(s.Digest))
+		m = appendString(m[:0], subName, s.Name)
+		m = appendDigest(m, subDigest, s.Digest)
 		b = appendMessage(b, dirDirs, m)
 	}
 	for _, l := range d.Symlinks {
-		var m []byte
-		m = appendString(m, linkName, l.Name)
+		m = appendString(m[:0], linkName, l.Name)
 		m = appendString(m, linkTarget, l.Target)
 		b = appendMessage(b, dirSymlinks, m)
 	}
 	return b
 }
 
+// appendDigest appends a Digest message as a field.
+func appendDigest(b []byte, num protowire.Number, d Digest) []byte {
+	size := 0
+	if d.Hash != "" {
+		size += protowire.SizeTag(digestHash) + protowire.SizeBytes(len(d.Hash))
+	}
+	if d.Size != 0 {
+		size += protowire.SizeTag(digestSize) + protowire.SizeVarint(uint64(d.Size))
+	}
+	b = protowire.AppendTag(b, num, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(size))
+	return appendDigestFields(b, d)
+}
+
 // MarshalDigest returns the canonical bytes of the API's Digest message.
 func MarshalDigest(d Digest) []byte {
-	var m []byte
+	return appendDigestFields(nil, d)
+}
+
+func appendDigestFields(m []byte, d Digest) []byte {
 	m = appendString(m, digestHash, d.Hash)
 	if d.Size != 0 {
 		m = protowire.AppendTag(m, digestSize, protowire.VarintType)

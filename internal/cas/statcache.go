@@ -13,8 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/pannous/redox-clif/internal/atomicfile"
 )
 
 // StatCache remembers the digests of files by what the inode says (size, modification
@@ -138,7 +139,7 @@ func (c *StatCache) Save() error {
 	if err := os.MkdirAll(filepath.Dir(c.path), 0o755); err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(c.path, marshalStats(all, c.pruned), 0o644, renameio.WithTempDir(filepath.Dir(c.path))); err != nil {
+	if err := atomicfile.Write(c.path, marshalStats(all, c.pruned), 0o644); err != nil {
 		return err
 	}
 	c.known, c.fresh = all, map[string]*statEntry{}
@@ -167,6 +168,16 @@ func marshalStats(all map[string]*statEntry, pruned int) []byte {
 		b.Write(e.hash[:])
 	}
 	return binary.LittleEndian.AppendUint32(b.Bytes(), crc32.ChecksumIEEE(b.Bytes()))
+}
+
+// Knows tells whether the cache has the digest of a file as it is now.
+func (c *StatCache) Knows(path string) bool {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return false
+	}
+	_, ok := c.lookup(path, inodeOf(&st))
+	return ok
 }
 
 // DigestFile is the digest of a file's content, without reading it when the cache knows it.
@@ -216,6 +227,12 @@ func (c *StatCache) record(path string, now inode, d Digest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fresh[path] = e
+}
+
+func inodeOfOpen(f *os.File) (inode, error) {
+	var st unix.Stat_t
+	err := unix.Fstat(int(f.Fd()), &st)
+	return inodeOf(&st), err
 }
 
 func inodeOf(st *unix.Stat_t) inode {

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/pannous/redox-clif/internal/reserve"
 )
 
 // Tree is a whole tree in memory, by slash path. It is how callers compose input
@@ -114,28 +116,52 @@ func (s *Store) putDir(d *dirNode) (Digest, error) {
 		}
 		d.Dirs = append(d.Dirs, DirNode{name, digest})
 	}
+	known := d.Directory // without the folders' own maps
+	return s.putMessage(&known)
+}
+
+// putMessage stores a message that nobody changes any more.
+func (s *Store) putMessage(d *Directory) (Digest, error) {
 	d.Sort()
-	return s.PutBytes(d.Marshal())
+	digest, err := s.PutBytes(d.Marshal())
+	if err == nil {
+		s.messages.Store(digest, d)
+	}
+	return digest, err
 }
 
 // LoadTree reads the tree whose root Directory is d, without the files' bytes.
 func (s *Store) LoadTree(d Digest) (*Tree, error) {
 	t := NewTree()
-	return t, s.loadDir(d, "", t)
+	return t, s.loadDir(d, "", t, s.directory)
 }
 
-func (s *Store) loadDir(d Digest, prefix string, t *Tree) error {
-	dir, err := s.LoadDirectory(d)
+// loadDir adds what is below a folder, whose messages load gives.
+func (s *Store) loadDir(d Digest, prefix string, t *Tree, load func(Digest) (*Directory, error)) error {
+	dir, err := load(d)
 	if err != nil {
 		return err
 	}
 	t.addFiles(dir, prefix)
 	for _, sub := range dir.Dirs {
-		if err := s.loadDir(sub.Digest, path.Join(prefix, sub.Name), t); err != nil {
+		if err := s.loadDir(sub.Digest, path.Join(prefix, sub.Name), t, load); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// directory is LoadDirectory for those who do not change what they get. A message is read and verified once:
+// the steps from a source to its programs go through much the same thousand folders.
+func (s *Store) directory(d Digest) (*Directory, error) {
+	if known, ok := s.messages.Load(d); ok {
+		return known.(*Directory), nil
+	}
+	dir, err := s.LoadDirectory(d)
+	if err == nil {
+		s.messages.Store(d, dir)
+	}
+	return dir, err
 }
 
 // addFiles adds the files and links of one folder, and the folder itself when it is empty.
@@ -178,7 +204,7 @@ func (s *Store) Lookup(root Digest, p string) (e Entry, ok bool, err error) {
 		if !e.Dir {
 			return Entry{}, false, nil
 		}
-		dir, err := s.LoadDirectory(e.Digest)
+		dir, err := s.directory(e.Digest)
 		if err != nil {
 			return Entry{}, false, err
 		}
@@ -240,10 +266,10 @@ func (s *Store) Graft(root Digest, p string, sub Digest) (Digest, error) {
 }
 
 // Complete reports whether the store holds every message and file of a tree; it
-// returns the first [MissingError] it meets.
+// returns the first [MissingError] it meets. It looks at the disk for all of them.
 func (s *Store) Complete(d Digest) error {
-	t, err := s.LoadTree(d)
-	if err != nil {
+	t := NewTree()
+	if err := s.loadDir(d, "", t, s.LoadDirectory); err != nil {
 		return err
 	}
 	for _, e := range t.Entries {
@@ -389,19 +415,16 @@ func (s *Store) place(ctx context.Context, e Entry, dst string) error {
 	if e.Executable {
 		mode = 0o755
 	}
-	return s.placeFile(ctx, e.Digest, dst, mode, false)
+	return s.PlaceFile(ctx, e.Digest, dst, mode)
 }
 
 // PlacingPrefix starts the name of a file that is being written beside its place. What a killed
 // run left of them may be removed by whoever owns the folder.
 const PlacingPrefix = ".placing-"
 
-// PlaceFile writes a blob to a path: beside first, verified, on stable storage, then renamed.
-func (s *Store) PlaceFile(ctx context.Context, d Digest, dst string, mode fs.FileMode) error {
-	return s.placeFile(ctx, d, dst, mode, true)
-}
-
-func (s *Store) placeFile(ctx context.Context, d Digest, dst string, mode fs.FileMode, durable bool) (err error) {
+// PlaceFile writes a blob to a path: beside first, verified, then renamed. It does not wait for the disk: who
+// finds the file damaged after a power failure can place it again.
+func (s *Store) PlaceFile(ctx context.Context, d Digest, dst string, mode fs.FileMode) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(dst), PlacingPrefix+"*")
 	if err != nil {
 		return err
@@ -412,16 +435,12 @@ func (s *Store) placeFile(ctx context.Context, d Digest, dst string, mode fs.Fil
 			os.Remove(tmp.Name())
 		}
 	}()
+	reserve.File(tmp, d.Size)
 	if err := s.CopyTo(ctx, d, tmp); err != nil {
 		return err
 	}
 	if err := tmp.Chmod(mode); err != nil {
 		return err
-	}
-	if durable {
-		if err := tmp.Sync(); err != nil {
-			return err
-		}
 	}
 	if err := tmp.Close(); err != nil {
 		return err
@@ -464,13 +483,13 @@ func (s *Store) loadDifferent(old, new Digest, prefix string, o, n *Tree) error 
 			if err := s.loadDifferent(e.Digest, other.Digest, path.Join(prefix, e.Name), o, n); err != nil {
 				return err
 			}
-		} else if err := s.loadDir(e.Digest, path.Join(prefix, e.Name), o); err != nil {
+		} else if err := s.loadDir(e.Digest, path.Join(prefix, e.Name), o, s.directory); err != nil {
 			return err
 		}
 	}
 	for _, e := range b.Dirs {
 		if other, ok := a.entry(e.Name); !ok || !other.Dir {
-			if err := s.loadDir(e.Digest, path.Join(prefix, e.Name), n); err != nil {
+			if err := s.loadDir(e.Digest, path.Join(prefix, e.Name), n, s.directory); err != nil {
 				return err
 			}
 		}

@@ -182,8 +182,14 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 // Names in a lasting folder that are this package's own.
 const (
 	lockName  = ".lock"
-	statsName = ".stats"
+	statsName = ".stats" // of the inputs
+	madeName  = ".made"  // of the outputs, see Made
 )
+
+// Made is what is known of the files that the command left in a lasting folder, for a Collect that need not look
+// again at what has not changed. It is as old as the folder, so that a file in it was made and collected by the
+// rules in the folder's key. The Collect saves it.
+func Made(root string) *cas.StatCache { return cas.OpenStatCache(filepath.Join(root, madeName)) }
 
 // layOut makes the folder hold the action's inputs. The locks are those of what is only linked there.
 func (r *Runner) layOut(ctx context.Context, s Spec, dir string) ([]*lockfile.Lock, error) {
@@ -200,7 +206,7 @@ func (r *Runner) layOut(ctx context.Context, s Spec, dir string) ([]*lockfile.Lo
 
 // layOutOwn makes the folder hold what it has for itself.
 func (r *Runner) layOutOwn(ctx context.Context, s Spec, inputs cas.Digest, dir string) error {
-	kept := map[string]bool{lockName: true, statsName: true}
+	kept := map[string]bool{lockName: true, statsName: true, madeName: true}
 	for _, name := range slices.Concat(s.State, s.Shared) {
 		kept[name] = true
 	}

@@ -217,7 +217,7 @@ func (b *build) bringUpToDate(n *Node) (cas.Digest, Outcome, time.Duration, erro
 	if r, ok, err := b.cached(n, act); err != nil || ok {
 		return r.Output, UpToDate, 0, err
 	}
-	return b.execute(n, act)
+	return b.execute(n, act, false)
 }
 
 func (b *build) resolve(n *Node) (out cas.Digest, err error) {
@@ -245,8 +245,10 @@ func (b *build) cached(n *Node, act *action.Action) (action.Result, bool, error)
 	return r, ok, err
 }
 
-// execute performs an action under its lock and keeps the result.
-func (b *build) execute(n *Node, act *action.Action) (cas.Digest, Outcome, time.Duration, error) {
+// execute performs an action under its lock and keeps the result. complete has it look first whether
+// everything that goes in is there: what only passes digests on (a fitted workspace) does not miss the
+// bytes behind them, and when its own output is to be made whole again, they are what is wanted.
+func (b *build) execute(n *Node, act *action.Action, complete bool) (cas.Digest, Outcome, time.Duration, error) {
 	key := act.Digest()
 	lock, err := lockfile.Wait(b.ctx, filepath.Join(b.LockDir, key.Hash), func() {
 		b.Observer.Notice(n.ID + " is being built by another run; waiting for it")
@@ -259,7 +261,7 @@ func (b *build) execute(n *Node, act *action.Action) (cas.Digest, Outcome, time.
 	if r, ok, err := b.cached(n, act); err != nil || ok {
 		return r.Output, UpToDate, 0, err
 	}
-	t := &try{build: b, n: n, act: act}
+	t := &try{build: b, n: n, act: act, complete: complete}
 	defer t.release()
 	err = b.repairing(n, t.run)
 	if err != nil {
@@ -281,13 +283,22 @@ type try struct {
 	start time.Time
 	took  time.Duration
 	taken int64 // of the memory bound
+	// complete is set when the inputs are looked at before the run. The first run of a build goes without: looking
+	// costs a system call for each file of every source, and a run that misses one says so.
+	complete bool
 }
 
-func (t *try) run(in Outputs) error {
-	// What is lost has to be built before memory is taken: building it needs some as well.
-	t.release()
-	if err := t.ensureDeps(t.n); err != nil {
-		return err
+// run leaves no memory taken when it fails: what turns out to be lost is built next, and needs some as well.
+func (t *try) run(in Outputs) (err error) {
+	defer func() {
+		if err != nil {
+			t.release()
+		}
+	}()
+	if t.complete {
+		if err := t.ensureDeps(t.n); err != nil {
+			return err
+		}
 	}
 	if !t.start.IsZero() {
 		// Also what Plan itself stores may have been what was lost.
@@ -303,7 +314,6 @@ func (t *try) run(in Outputs) error {
 		t.taken = need
 	}
 	t.announce()
-	var err error
 	t.out, err = t.runLogged(in)
 	t.took = t.Now().Sub(t.start)
 	return err

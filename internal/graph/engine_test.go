@@ -213,6 +213,54 @@ func uniq(words string) []string {
 	return out
 }
 
+// A step that only passes on which files there are does not notice that one is lost. Whoever reads the file does,
+// and gets it from where it was made.
+func TestLostFileIsFoundBehindAStepThatPassesItOn(t *testing.T) {
+	w := newWorld(t)
+	config := "B"
+	a := w.concat("a", ptr("A"))
+	pass := &Node{ID: "pass", Deps: []*Node{a}}
+	pass.Plan = func(_ context.Context, in Outputs) (*action.Action, error) {
+		return &action.Action{Args: []string{"pass", config}, Inputs: in[a]}, nil
+	}
+	pass.Run = func(_ context.Context, job *Job) (cas.Digest, error) {
+		w.mu.Lock()
+		w.ran = append(w.ran, "pass")
+		w.mu.Unlock()
+		return job.Inputs[a], nil
+	}
+	c := w.concat("c", &config, pass)
+	w.build(c)
+	w.takeRan()
+	damage(t, w, "A()", "deleted")
+	config = "C"
+	if got := w.build(c); got != "C(A())" {
+		t.Errorf("got %s", got)
+	}
+	if got := strings.Join(uniq(w.takeRan()), " "); got != "a c pass" {
+		t.Errorf("ran %q", got)
+	}
+}
+
+// A step that has taken all the memory there is and then misses an input waits for another step, which needs
+// memory too.
+func TestMemoryIsFreeWhileAnInputIsMadeAgain(t *testing.T) {
+	w := newWorld(t)
+	w.Memory = 100
+	config := "B"
+	a := w.concat("a", ptr("A"))
+	b := w.concat("b", &config, a)
+	a.Memory, b.Memory = 100, 100
+	w.build(b)
+	damage(t, w, "A()", "deleted")
+	config = "C"
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := w.Build(ctx, []*Node{b}); err != nil {
+		t.Errorf("it hung: %v", err)
+	}
+}
+
 func TestLostOutputOfARootIsBuiltAgain(t *testing.T) {
 	w := newWorld(t)
 	a := w.concat("a", ptr("A"))
@@ -324,9 +372,9 @@ func TestCriticalPathFirst(t *testing.T) {
 	after := w.concat("after", &config, long)
 	w.build(quick, after)
 	// Pretend that what comes after z-long took long.
-	r := w.History.Get("after")
+	r := *w.History.Get("after")
 	r.Duration = time.Minute
-	if err := w.History.Put("after", r); err != nil {
+	if err := w.History.Put("after", &r); err != nil {
 		t.Fatal(err)
 	}
 	w.takeRan()
@@ -411,5 +459,35 @@ func TestFailureOfAResolveStops(t *testing.T) {
 	var f *Failure
 	if !errors.As(err, &f) || f.Node != "bad" || f.Log != "" {
 		t.Errorf("got %#v", err)
+	}
+}
+
+// A record that a power failure tore is none, and a new one takes its place.
+func TestTornRecordIsNone(t *testing.T) {
+	dir := t.TempDir()
+	h := OpenHistory(dir)
+	r := &Record{Action: &action.Action{Args: []string{"make"}}, Duration: time.Minute}
+	if err := h.Put("a/b", r); err != nil {
+		t.Fatal(err)
+	}
+	if got := OpenHistory(dir).Get("a/b"); got == nil || got.Duration != time.Minute {
+		t.Errorf("got %+v", got)
+	}
+	path := h.path("a/b")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, torn := range [][]byte{nil, text[:len(text)/2], make([]byte, len(text))} {
+		if err := os.WriteFile(path, torn, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		h := OpenHistory(dir)
+		if got := h.Get("a/b"); got != nil {
+			t.Errorf("got %+v", got)
+		}
+		if err := h.Put("a/b", r); err != nil || h.Get("a/b") == nil || OpenHistory(dir).Get("a/b") == nil {
+			t.Errorf("not replaced: %v", err)
+		}
 	}
 }

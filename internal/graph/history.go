@@ -6,11 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/atomicfile"
 	"github.com/pannous/redox-clif/internal/cas"
 )
 
@@ -25,18 +25,42 @@ type Record struct {
 }
 
 // History keeps one Record per node in a folder. It explains and estimates; no
-// decision about what is up to date rests on it.
-type History struct{ dir string }
+// decision about what is up to date rests on it. A record is read from disk once: a build asks for each
+// when it orders the steps and when it is past them. The folder is one run's at a time (the checkout's lock).
+type History struct {
+	dir string
+
+	mu   sync.Mutex
+	read map[string]*Record // nil for a node without a record
+}
 
 // OpenHistory returns the history in dir.
-func OpenHistory(dir string) *History { return &History{dir: dir} }
+func OpenHistory(dir string) *History { return &History{dir: dir, read: map[string]*Record{}} }
 
 func (h *History) path(id string) string {
 	return filepath.Join(h.dir, strings.NewReplacer("/", "__", ":", "_").Replace(id)+".json")
 }
 
-// Get returns the record of a node, or nil.
+// Get returns the record of a node, or nil. Nobody may change it: others are given the same.
 func (h *History) Get(id string) *Record {
+	h.mu.Lock()
+	r, known := h.read[id]
+	h.mu.Unlock()
+	if known {
+		return r
+	}
+	r = h.load(id)
+	h.keep(id, r)
+	return r
+}
+
+func (h *History) keep(id string, r *Record) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.read[id] = r
+}
+
+func (h *History) load(id string) *Record {
 	b, err := os.ReadFile(h.path(id))
 	if err != nil {
 		return nil
@@ -57,7 +81,11 @@ func (h *History) Put(id string, r *Record) error {
 	if err := os.MkdirAll(h.dir, 0o755); err != nil {
 		return err
 	}
-	return renameio.WriteFile(h.path(id), b, 0o644, renameio.WithTempDir(h.dir))
+	if err := atomicfile.Write(h.path(id), b, 0o644); err != nil {
+		return err
+	}
+	h.keep(id, r)
+	return nil
 }
 
 // reason says in one line why an action that is not in the cache has to run.

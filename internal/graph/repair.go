@@ -31,7 +31,7 @@ func isMissing(err error) bool {
 }
 
 // ensureDeps makes sure that what n needs is really in the store: outputs of actions that
-// were up to date are looked at only now that somebody wants their bytes.
+// were up to date are looked at only when somebody has missed bytes of theirs.
 func (b *build) ensureDeps(n *Node) error {
 	for _, d := range n.Deps {
 		if err := b.ensure(d); err != nil {
@@ -79,7 +79,7 @@ func (b *build) remake(n *Node) (cas.Digest, error) {
 	if err := b.Cache.Forget(act.Digest()); err != nil {
 		return cas.Digest{}, err
 	}
-	out, outcome, took, err := b.execute(n, act)
+	out, outcome, took, err := b.execute(n, act, true)
 	b.mu.Lock()
 	if err == nil {
 		b.sum.Outcomes[n] = outcome

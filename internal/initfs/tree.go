@@ -2,6 +2,7 @@ package initfs
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -122,6 +123,12 @@ func walk(n *Node, at string, fn func(string, *Node) error) error {
 type Content interface {
 	Size() int64 // in bytes; the stream must have exactly that many
 	Open() (io.ReadCloser, error)
+}
+
+// Copier is content that knows a better way to be copied than being read. It writes exactly Size bytes.
+type Copier interface {
+	Content
+	CopyTo(ctx context.Context, w io.Writer) error
 }
 
 // Bytes is content held in memory.

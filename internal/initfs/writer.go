@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/reserve"
 )
 
 // Bootstrap is the program the kernel starts.
@@ -52,6 +54,7 @@ func Write(ctx context.Context, w io.Writer, spec Spec) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
+	l.reserve(w)
 	if err := l.write(ctx, w); err != nil {
 		return Summary{}, err
 	}
@@ -299,6 +302,16 @@ func (l *layout) largest() string {
 	return fmt.Sprintf("%s (%d bytes)", name, size)
 }
 
+// reserve tells the size of the image to an output that can make use of it.
+func (l *layout) reserve(w io.Writer) {
+	switch w := w.(type) {
+	case *os.File:
+		reserve.File(w, l.size)
+	case interface{ Reserve(size int64) }:
+		w.Reserve(l.size)
+	}
+}
+
 // write streams the planned image.
 func (l *layout) write(ctx context.Context, w io.Writer) error {
 	out := &padder{w: w}
@@ -424,6 +437,9 @@ func (p *padder) content(ctx context.Context, at int64, c Content) error {
 	if err := p.pad(at); err != nil {
 		return err
 	}
+	if c, ok := c.(Copier); ok {
+		return p.copied(ctx, c)
+	}
 	r, err := c.Open()
 	if err != nil {
 		return err
@@ -445,6 +461,32 @@ func (p *padder) content(ctx context.Context, at int64, c Content) error {
 		return fmt.Errorf("the file changed while it was packed: it is longer than the %d bytes it had", c.Size())
 	}
 	return nil
+}
+
+// copied has content write itself.
+func (p *padder) copied(ctx context.Context, c Copier) error {
+	w := &exactly{w: p.w, left: c.Size()}
+	err := c.CopyTo(ctx, w)
+	p.at += c.Size() - w.left
+	if err == nil && w.left > 0 {
+		err = fmt.Errorf("the file changed while it was packed: %d bytes are left of %d", c.Size()-w.left, c.Size())
+	}
+	return err
+}
+
+// exactly refuses what is more than the size that was planned: it would lie where the next file begins.
+type exactly struct {
+	w    io.Writer
+	left int64
+}
+
+func (e *exactly) Write(b []byte) (int, error) {
+	if int64(len(b)) > e.left {
+		return 0, errors.New("the file changed while it was packed: it is longer than it was")
+	}
+	n, err := e.w.Write(b)
+	e.left -= int64(n)
+	return n, err
 }
 
 type onlyWriter struct{ io.Writer }

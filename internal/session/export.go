@@ -34,38 +34,65 @@ func (s *Session) exportImage(ctx context.Context, image cas.Digest) (*build.Man
 		return nil, err
 	}
 	defer unlock()
-	for _, name := range []string{build.ImageName, "manifest.json"} {
-		e, ok, err := s.Store.Lookup(image, name)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			return nil, fmt.Errorf("the step that packs the image did not make %s", name)
-		}
-		path := filepath.Join(s.Config.Out(), name)
-		if got, err := s.Stats.DigestFile(path); err == nil && got == e.Digest {
-			continue
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return nil, err
-		}
-		err = s.Store.PlaceFile(ctx, e.Digest, path, 0o644)
-		if errors.As(err, new(*cas.MissingError)) {
-			return nil, fmt.Errorf("%s: %w: make the same run once more, it is built anew", name, err)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	// So that the next run need not read the image again.
-	if err := s.Stats.Save(); err != nil {
-		s.say("could not keep the stat cache: %v", err)
-	}
-	text, err := os.ReadFile(filepath.Join(s.Config.Out(), "manifest.json"))
+	e, err := s.madeWith(image, "manifest.json")
 	if err != nil {
 		return nil, err
 	}
+	text, err := s.Store.ReadAll(e.Digest)
+	if err != nil {
+		return nil, lostMeanwhile("manifest.json", err)
+	}
+	// Beside another manifest lies another image, as far as anybody knows: it need not be read to be replaced.
+	path := filepath.Join(s.Config.Out(), "manifest.json")
+	old, err := os.ReadFile(path)
+	same := err == nil && bytes.Equal(old, text)
+	if err := s.placeImage(ctx, image, same); err != nil {
+		return nil, err
+	}
+	if !same {
+		if err := s.Store.PlaceFile(ctx, e.Digest, path, 0o644); err != nil {
+			return nil, lostMeanwhile("manifest.json", err)
+		}
+	}
 	return build.ReadManifest(text)
+}
+
+// madeWith is a file in the output of the step that packs an image.
+func (s *Session) madeWith(image cas.Digest, name string) (cas.Entry, error) {
+	e, ok, err := s.Store.Lookup(image, name)
+	if err == nil && !ok {
+		err = fmt.Errorf("the step that packs the image did not make %s", name)
+	}
+	return e, err
+}
+
+func lostMeanwhile(name string, err error) error {
+	if errors.As(err, new(*cas.MissingError)) {
+		return fmt.Errorf("%s: %w: make the same run once more, it is built anew", name, err)
+	}
+	return err
+}
+
+// placeImage places the image in out/, unless it may be there and is.
+func (s *Session) placeImage(ctx context.Context, image cas.Digest, maybe bool) error {
+	e, err := s.madeWith(image, build.ImageName)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(s.Config.Out(), build.ImageName)
+	if maybe {
+		if got, err := s.Stats.DigestFile(path); err == nil && got == e.Digest {
+			// So that the next run need not read the image again.
+			if err := s.Stats.Save(); err != nil {
+				s.say("could not keep the stat cache: %v", err)
+			}
+			return nil
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return lostMeanwhile(build.ImageName, s.Store.PlaceFile(ctx, e.Digest, path, 0o644))
 }
 
 // writeSpecs generates the JSON target specs for the compiler in use: into out/ for whoever wants to call

@@ -27,6 +27,7 @@ type checker struct {
 	doc      *document
 	problems []*Problem
 	unknown  map[string]bool // dotted paths already reported, so that [a] and [a.b] are one problem
+	fields   map[reflect.Type]fields
 }
 
 // check lists everything in the document that does not fit the type of into.
@@ -36,7 +37,7 @@ func check(doc *document, into any) ([]*Problem, error) {
 	if root == nil || root.Kind() != reflect.Pointer || reflect.ValueOf(into).IsNil() {
 		return nil, fmt.Errorf("decode %s: want a non-nil pointer, got %T", doc.path, into)
 	}
-	c := &checker{doc: doc, unknown: map[string]bool{}}
+	c := &checker{doc: doc, unknown: map[string]bool{}, fields: map[reflect.Type]fields{}}
 	c.walk(root.Elem())
 	return c.problems, nil
 }
@@ -132,13 +133,23 @@ func (c *checker) member(t reflect.Type, inside []string, key *unstable.Node) re
 	case reflect.Interface:
 		return t
 	case reflect.Struct:
-		known := fieldsOf(t)
+		known := c.fieldsOf(t)
 		if field, ok := known.find(string(key.Data)); ok {
 			return field
 		}
 		c.reportUnknown(inside, key, known)
 	}
 	return nil
+}
+
+// fieldsOf is asked for the same few types by every key of a document.
+func (c *checker) fieldsOf(t reflect.Type) fields {
+	known, ok := c.fields[t]
+	if !ok {
+		known = fieldsOf(t)
+		c.fields[t] = known
+	}
+	return known
 }
 
 func (c *checker) reportUnknown(inside []string, key *unstable.Node, known fields) {

@@ -19,6 +19,8 @@ import (
 	"github.com/google/renameio/v2"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+
+	"github.com/pannous/redox-clif/internal/globdir"
 )
 
 // Identity is what a toolchain is by content: two directories with the same
@@ -81,13 +83,15 @@ type part struct {
 	name  string // slash path in the toolchain
 	path  string // where it is, links not yet followed
 	group string // the folder it is counted under, or empty
+	// stat is what its folder said of it while it was listed, or nil.
+	stat *unix.Stat_t
 }
 
 // files lists the parts, sorted by name.
 func (t *Toolchain) files() ([]part, error) {
 	var parts []part
 	add := func(pattern, group string) error {
-		found, err := filepath.Glob(filepath.Join(t.Dir, filepath.FromSlash(pattern)))
+		found, err := globdir.In(t.Dir, pattern)
 		for _, path := range found {
 			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 				parts = append(parts, t.part(path, group))
@@ -109,12 +113,20 @@ func (t *Toolchain) files() ([]part, error) {
 			return nil, err
 		}
 	}
-	parts = append(parts, t.foreignLLVM()...)
-	sources, err := t.sourceFiles()
-	if err != nil {
+	var group errgroup.Group
+	var foreign, sources []part
+	group.Go(func() error {
+		foreign = t.foreignLLVM()
+		return nil
+	})
+	group.Go(func() (err error) {
+		sources, err = t.sourceFiles()
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	parts = append(parts, sources...)
+	parts = slices.Concat(parts, foreign, sources)
 	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.name, b.name) })
 	return parts, nil
 }
@@ -133,18 +145,48 @@ func (t *Toolchain) sourceFiles() ([]part, error) {
 	var group errgroup.Group
 	for i, crate := range crates {
 		group.Go(func() error {
-			return filepath.WalkDir(filepath.Join(t.Library, crate.Name()), func(path string, entry fs.DirEntry, err error) error {
-				if err == nil && !entry.IsDir() {
-					found[i] = append(found[i], t.part(path, sourceKey))
-				}
-				return err
-			})
+			path := filepath.Join(t.Library, crate.Name())
+			if !crate.IsDir() {
+				found[i] = []part{t.part(path, sourceKey)}
+				return nil
+			}
+			return t.filesBelow(path, &found[i])
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	return slices.Concat(found...), nil
+}
+
+// filesBelow lists the files of a folder of rust-src and what stat says of them: a name in an open folder is found
+// in half the time that its path takes.
+func (t *Toolchain) filesBelow(dir string, into *[]part) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(-1)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if e.IsDir() {
+			if err := t.filesBelow(path, into); err != nil {
+				return err
+			}
+			continue
+		}
+		p := t.part(path, sourceKey)
+		p.stat = &unix.Stat_t{}
+		if err := unix.Fstatat(int(f.Fd()), e.Name(), p.stat, 0); err != nil {
+			return &fs.PathError{Op: "stat", Path: path, Err: err}
+		}
+		*into = append(*into, p)
+	}
+	return nil
 }
 
 func (t *Toolchain) part(path, group string) part {
@@ -156,20 +198,30 @@ func (t *Toolchain) part(path, group string) part {
 // rustc built against a distribution's LLVM compiles with it too, and an
 // upgrade of that package changes what comes out.
 func (t *Toolchain) foreignLLVM() []part {
-	found := map[string]string{}
+	found, seen := map[string]string{}, map[string]bool{}
 	for _, tool := range t.Tools {
 		real, err := filepath.EvalSymlinks(tool)
 		if err != nil || filepath.Dir(real) == filepath.Dir(tool) {
 			continue
 		}
 		prefix := filepath.Dir(filepath.Dir(real)) // .../llvm-22
-		for _, pattern := range []string{
-			filepath.Join(prefix, "lib", "libLLVM*.so*"), filepath.Join(prefix, "..", "libLLVM*.so*"),
-			filepath.Join(prefix, "..", "*-linux-gnu", "libLLVM*.so*"),
-		} {
-			matches, _ := filepath.Glob(pattern) // the pattern is well formed
-			for _, match := range matches {
-				library, err := filepath.EvalSymlinks(match) // the same file has several names
+		if seen[prefix] {
+			continue // the tools lie together, and the folders of a system are long
+		}
+		seen[prefix] = true
+		above := filepath.Dir(prefix)
+		dirs := []string{filepath.Join(prefix, "lib"), above}
+		for _, name := range namesIn(above) {
+			if strings.HasSuffix(name, "-linux-gnu") {
+				dirs = append(dirs, filepath.Join(above, name))
+			}
+		}
+		for _, dir := range dirs {
+			for _, name := range namesIn(dir) {
+				if !strings.HasPrefix(name, "libLLVM") || !strings.Contains(name, ".so") {
+					continue
+				}
+				library, err := filepath.EvalSymlinks(filepath.Join(dir, name)) // the same file has several names
 				if err == nil && strings.Contains(filepath.Base(library), llvmMajor(prefix)) {
 					found["llvm/"+filepath.Base(library)] = library
 				}
@@ -181,6 +233,17 @@ func (t *Toolchain) foreignLLVM() []part {
 		parts = append(parts, part{name: name, path: path})
 	}
 	return parts
+}
+
+// namesIn lists a folder in no order, as far as it can be read: those of a system have thousands of names.
+func namesIn(dir string) []string {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	names, _ := f.Readdirnames(-1)
+	return names
 }
 
 // llvmMajor is "22" of ".../llvm-22": several versions lie side by side.
@@ -215,9 +278,12 @@ func stampOf(files []part) (string, error) {
 func statLines(files []part) ([]byte, error) {
 	var text []byte
 	for _, file := range files {
-		var stat unix.Stat_t
-		if err := unix.Stat(file.path, &stat); err != nil {
-			return nil, &fs.PathError{Op: "stat", Path: file.path, Err: err}
+		stat := file.stat
+		if stat == nil {
+			stat = &unix.Stat_t{}
+			if err := unix.Stat(file.path, stat); err != nil {
+				return nil, &fs.PathError{Op: "stat", Path: file.path, Err: err}
+			}
 		}
 		text = append(text, file.group...)
 		text = append(append(text, ' '), file.name...)

@@ -1,0 +1,125 @@
+package cas
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// PutFolder gives the tree that Capture and PutTree give, whatever is in the folder and whatever is left out of it.
+func TestPutFolderIsCaptureAndPutTree(t *testing.T) {
+	skip := func(p string, dir bool) bool { return strings.Contains(p, "skip") || dir && strings.HasSuffix(p, "7") }
+	for seed := range 40 {
+		r := rand.New(rand.NewPCG(uint64(seed), 1))
+		dir := t.TempDir()
+		grow(t, r, dir, 0)
+		one, two := newStore(t), newStore(t)
+		for _, opt := range []CaptureOptions{{Store: true}, {Store: true, Volatile: true, Skip: skip}} {
+			tree, err := one.Capture(t.Context(), dir, opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := one.PutTree(tree)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := two.PutFolder(t.Context(), dir, opt)
+			if err != nil || got != want {
+				t.Fatalf("seed %d: %v, want %v (%v)", seed, got, want, err)
+			}
+			if err := two.Complete(got); err != nil {
+				t.Errorf("seed %d: %v", seed, err)
+			}
+		}
+	}
+}
+
+// grow makes files, links and folders in a folder, some of them empty or with nothing but what is skipped.
+func grow(t *testing.T, r *rand.Rand, dir string, depth int) {
+	t.Helper()
+	for i := range r.IntN(5) {
+		name := filepath.Join(dir, fmt.Sprintf("%c%d", 'a'+rune(r.IntN(26)), i))
+		if r.IntN(4) == 0 {
+			name += "skip"
+		}
+		var err error
+		switch kind := r.IntN(4); {
+		case kind == 0:
+			err = os.Symlink(fmt.Sprint("to", r.IntN(3)), name)
+		case kind == 1:
+			err = os.WriteFile(name, fmt.Append(nil, r.IntN(9)), 0o644|0o111*os.FileMode(r.IntN(2)))
+		case depth < 4:
+			if err = os.Mkdir(name, 0o755); err == nil {
+				grow(t, r, name, depth+1)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPutFolderNamesWhatItCannotRead(t *testing.T) {
+	s, dir := newStore(t), t.TempDir()
+	if _, err := s.PutFolder(t.Context(), filepath.Join(dir, "missing"), CaptureOptions{}); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "missing") {
+		t.Errorf("got %v", err)
+	}
+	for i := range 30 {
+		write(t, dir, fmt.Sprintf("d%d/f", i), "x")
+	}
+	write(t, dir, "d7/deep/f", "x")
+	if err := os.Remove(filepath.Join(dir, "d7/deep/f")); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(filepath.Join(dir, "d7/deep/f"), 0o644); err != nil {
+		t.Skip(err)
+	}
+	if _, err := s.PutFolder(t.Context(), dir, CaptureOptions{Store: true}); err == nil || !strings.Contains(err.Error(), "d7/deep/f is neither") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A file that is another one, of the same size and with its time put back, makes another tree.
+func TestPutFolderSeesEveryChange(t *testing.T) {
+	s, dir := newStore(t), t.TempDir()
+	write(t, dir, "a/b/f", "one")
+	time.Sleep(2 * racyWindow)
+	path := filepath.Join(t.TempDir(), "stats")
+	put := func() Digest {
+		t.Helper()
+		stats := OpenStatCache(path)
+		d, err := s.PutFolder(t.Context(), dir, CaptureOptions{Store: true, Trusted: true, Stats: stats})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stats.Save(); err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	one := put()
+	if again := put(); again != one {
+		t.Errorf("%v and %v", one, again)
+	}
+	file := filepath.Join(dir, "a/b/f")
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "a/b/f", "two")
+	if err := os.Chtimes(file, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	two := put()
+	e, ok, err := s.Lookup(two, "a/b/f")
+	if err != nil || !ok || e.Digest != DigestBytes([]byte("two")) {
+		t.Errorf("%v %v %v", e, ok, err)
+	}
+}

@@ -1,0 +1,11 @@
+package reserve
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func file(f *os.File, size int64) {
+	_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
+}
