@@ -38,7 +38,8 @@ func ParseStdMode(text string) (StdMode, error) {
 }
 
 // buildsStd tells whether a cargo step builds the standard library itself. It is the way out for a program that
-// the prepared one does not fit (other flags, a std with features); it costs the build of std for every step.
+// the prepared one does not fit (other flags, a std with features); it costs the build of std for every step, and cargo
+// hashes the build scripts of a library with patched crates by their path, so that the bytes depend on where the cache is.
 func (b *Builder) buildsStd(s *recipe.Step) bool {
 	if s.Kind != "cargo" || s.Target == "host" || s.StdOrDefault() == "none" {
 		return false
@@ -55,8 +56,8 @@ var buildStdFlags = map[string][]string{
 // Cargo takes the sources of -Zbuild-std from the toolchain, whose libc is the registry's, without our patches. So a step
 // gets sources of its own, with the patched crates in them, and cargo is told by the variable that its own tests use.
 // Cargos from 1.94 to 1.97 know it; checkOwnStd notices one that does not. They lie in what is the sysroot to rustc, as
-// they do in a toolchain: cargo hashes the library's crates by their path from the sysroot on, and the
-// bytes do not depend on where it is.
+// they do in a toolchain: cargo hashes the library's crates by their path from there on, all but those with build scripts.
+// What has no crate of ours in it (core) is built from the toolchain's.
 
 const (
 	stdSourceVersion = 2
@@ -69,21 +70,27 @@ const (
 	ownStdVariable = "__CARGO_TESTS_ONLY_SRC_ROOT"
 )
 
-// stdSource is the node of the library's sources as a step that builds them itself gets them.
+// hasOwnStd tells whether the step builds the library from sources of its own.
+func (c *cargoRun) hasOwnStd() bool { return c.std != nil && c.buildsStd(c.s) }
+
+// shared are the inputs that the step has in common with others. Sources are not: cargo runs rustc in their
+// folder, whose path by a link is another that no prefix to be replaced would fit.
+func (c *cargoRun) shared() []string {
+	if c.hasOwnStd() {
+		return []string{"sysroot"}
+	}
+	return readOnly
+}
+
+// stdSource is the node of the library's sources with the patched crates; nil when the set has none of them.
 func (b *Builder) stdSource(kind, set string) (*graph.Node, error) {
 	crates, err := b.stdCratesFor(kind, set)
-	if err != nil {
+	if crates == nil || err != nil {
 		return nil, err
 	}
-	id := "rust-src"
-	if crates != nil {
-		id += "/patched"
-	}
-	return b.once(id, func(n *graph.Node) error {
+	return b.once("rust-src/patched", func(n *graph.Node) error {
 		n.Memory = 128 << 20
-		if crates != nil {
-			n.Deps = []*graph.Node{crates}
-		}
+		n.Deps = []*graph.Node{crates}
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			a := builtin("std-source", stdSourceVersion)
 			a.Inputs, a.Platform = in[crates], b.platform()
@@ -94,10 +101,8 @@ func (b *Builder) stdSource(kind, set string) (*graph.Node, error) {
 			if err != nil {
 				return cas.Digest{}, err
 			}
-			if crates != nil {
-				if err := b.putStdCrates(tree, job.Inputs[crates]); err != nil {
-					return cas.Digest{}, err
-				}
+			if err := b.putStdCrates(tree, job.Inputs[crates]); err != nil {
+				return cas.Digest{}, err
 			}
 			sysroot := cas.NewTree()
 			sysroot.Graft(inSysroot+"/library", tree)

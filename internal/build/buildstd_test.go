@@ -71,7 +71,7 @@ func TestCargoStepsThatBuildStdGetItsSources(t *testing.T) {
 		patched   bool
 	}{{"", "std", true}, {"", "core", false}, {"kernel", "core", false}} {
 		n, err := newBuilder(t, nil).stdSource(c.kind, c.set)
-		if err != nil || (len(n.Deps) > 0) != c.patched {
+		if err != nil || (n != nil) != c.patched {
 			t.Errorf("%q, %s: %v, %v", c.kind, c.set, n, err)
 		}
 	}
@@ -89,6 +89,9 @@ func TestCargoStepsThatBuildStdGetItsSources(t *testing.T) {
 	env := c.env()
 	if got := env[ownStdVariable]; got != "%{root}/std/lib/rustlib/src/rust/library" {
 		t.Errorf("cargo looks for the library in %q", got)
+	}
+	if !c.hasOwnStd() || slices.Contains(c.shared(), "std") {
+		t.Errorf("its sources are shared: %q", c.shared())
 	}
 	if flags := strings.Split(env["CARGO_ENCODED_RUSTFLAGS"], "\x1f"); !slices.Contains(flags, "--sysroot=%{root}/std") {
 		t.Errorf("the library is not in the sysroot, so that cargo hashes where it lies: %q", flags)

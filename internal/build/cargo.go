@@ -73,7 +73,7 @@ func (b *Builder) cargoNode(id string, r *recipe.Recipe, s *recipe.Step, g group
 			if err != nil {
 				return cas.Digest{}, err
 			}
-			out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: readOnly, Dir: "/", ExtraEnv: b.extraCargoEnv()}, c.collect)
+			out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared(), Dir: "/", ExtraEnv: b.extraCargoEnv()}, c.collect)
 			if err == nil {
 				err = b.Roots.Keep(path.Dir(key), keptRoots)
 			}
@@ -92,7 +92,7 @@ type cargoRun struct {
 	g       group
 	triple  string
 	sources *graph.Node // the workspace, or what the step needs of it
-	std     *graph.Node // prepared, or the sources when cargo builds it; nil for the host
+	std     *graph.Node // prepared, or sources when cargo builds it from others than the toolchain's; nil for the host
 	sysroot *graph.Node // nil without one
 	script  []resolved  // linker script, nil without one
 	spec    []byte      // nil for the host
@@ -133,7 +133,9 @@ func (c *cargoRun) dependencies(id string, n *graph.Node) (err error) {
 		if err != nil {
 			return err
 		}
-		n.Deps = append(n.Deps, c.std)
+		if c.std != nil {
+			n.Deps = append(n.Deps, c.std)
+		}
 	}
 	if c.s.Sysroot != "" {
 		if c.sysroot, err = c.sysrootFor(c.s); err != nil {
@@ -283,7 +285,7 @@ func (c *cargoRun) env() map[string]string {
 		flags = append(flags, "-Clink-arg=-T", "-Clink-arg=%{root}/script/"+path.Base(c.s.Script))
 	}
 	flags = append(flags, remaps()...)
-	if c.buildsStd(c.s) {
+	if c.hasOwnStd() {
 		env[ownStdVariable] = ownStd + "/library"
 		flags = append(flags, "--remap-path-prefix="+ownStd+"=/rustc/std")
 	}
@@ -320,7 +322,7 @@ func (c *cargoRun) outputs() []string {
 // collect takes the outputs by their base names. One changed program of two dozen costs the check and the
 // digest of one: a file that was collected from this folder before, and is known by its inode, was checked then.
 func (c *cargoRun) collect(ctx context.Context, root string) (*cas.Tree, error) {
-	if c.buildsStd(c.s) {
+	if c.hasOwnStd() {
 		if err := checkOwnStd(filepath.Join(root, "target", c.triple, "release/deps")); err != nil {
 			return nil, err
 		}
