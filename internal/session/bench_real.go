@@ -84,7 +84,7 @@ func (b *bench) settings(more ...string) []string {
 // oneLine changes a line of a driver again and again, and has it built once by mage and once by cargo alone,
 // in the very folder that mage has cargo work in.
 func (b *bench) oneLine(ctx context.Context) error {
-	_, why, err := b.upToDate(ctx, "initfs")
+	_, why, err := b.ready(ctx, "initfs")
 	if err != nil {
 		return err
 	}

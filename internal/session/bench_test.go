@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,5 +96,20 @@ func TestCopyOfACheckoutLeavesResultsBehind(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(to, name)); (err == nil) != there {
 			t.Errorf("%s: there %v", name, err == nil)
 		}
+	}
+}
+
+func TestWhyARecipeIsNotMeasured(t *testing.T) {
+	failed := errors.New("go tool mage initfs: exit status 1\nmore")
+	for out, want := range map[string]string{
+		"source x: y\nError: base/source: no such host\nlog: z\n": "base/source: no such host",
+		"killed\n": "go tool mage initfs: exit status 1",
+	} {
+		if got := problemIn(out, failed); got != want {
+			t.Errorf("%q: %q", out, got)
+		}
+	}
+	if found := nothingToDo.FindStringSubmatch("nothing to do: all 93 steps are up to date, no compiler ran\n"); found == nil || found[1] != "93" {
+		t.Errorf("%q", found)
 	}
 }
