@@ -144,6 +144,11 @@ func (Recipe) ModetestCalls(ctx context.Context, dryRun, k, offline *bool, j *in
 	return buildRecipe(ctx, "modetest-calls", dryRun, k, offline, j, profile, backend, std)
 }
 
+// Netstack builds netstack: the network: smolnetd with TCP, UDP and ICMP, and the driver of virtio-net.
+func (Recipe) Netstack(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "netstack", dryRun, k, offline, j, profile, backend, std)
+}
+
 // Netutils builds netutils: network programs: dhcpd, dns, ifconfig, nc, ping.
 func (Recipe) Netutils(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "netutils", dryRun, k, offline, j, profile, backend, std)
@@ -189,6 +194,11 @@ func (Recipe) RelibcTestsRunner(ctx context.Context, dryRun, k, offline *bool, j
 	return buildRecipe(ctx, "relibc-tests-runner", dryRun, k, offline, j, profile, backend, std)
 }
 
+// Sigtest builds sigtest: what images/boot/signals.toml runs in the guest: whether each signal comes, and leaves the registers as they were.
+func (Recipe) Sigtest(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	return buildRecipe(ctx, "sigtest", dryRun, k, offline, j, profile, backend, std)
+}
+
 // Synctest builds synctest: what images/boot/sync.toml runs in the guest: writes a file and calls sync().
 func (Recipe) Synctest(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "synctest", dryRun, k, offline, j, profile, backend, std)
@@ -199,7 +209,7 @@ func (Recipe) Sysroot(ctx context.Context, dryRun, k, offline *bool, j *int, pro
 	return buildRecipe(ctx, "sysroot", dryRun, k, offline, j, profile, backend, std)
 }
 
-// Userutils builds userutils: getty and login, and what shows and changes users and groups.
+// Userutils builds userutils: getty, login, su and sudo, and what shows and changes users and groups.
 func (Recipe) Userutils(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, "userutils", dryRun, k, offline, j, profile, backend, std)
 }

@@ -173,8 +173,14 @@ func (r *Recipe) check() []fault {
 		seen[s.Name] = true
 		faults = append(faults, below(s.check(), key...)...)
 	}
+	placed := map[string]bool{}
 	for i := range r.Files {
-		faults = append(faults, below(r.Files[i].check(), "file", strconv.Itoa(i))...)
+		f := &r.Files[i]
+		if placed[f.To] {
+			faults = append(faults, at("file", strconv.Itoa(i), "to")("two files are placed at %s", f.To))
+		}
+		placed[f.To] = true
+		faults = append(faults, below(f.check(), "file", strconv.Itoa(i))...)
 	}
 	if r.Initfs != nil && r.Initfs.Version != 1 && r.Initfs.Version != 2 {
 		faults = append(faults, at("initfs", "version")("the layout is %d, not 1 or 2", r.Initfs.Version))

@@ -162,7 +162,9 @@ func TestCyclesAreNamed(t *testing.T) {
 		}, "profile seed: sources wait for each other: a needs b needs a"},
 		{map[string]string{"a": path + "[[profile.seed.file]]\nfrom = \"nobody:x\"\nto = \"x\"\n"}, `there is no recipe "nobody"`},
 		{map[string]string{"a": path + "[[file]]\nfrom = \"nobody:x\"\nto = \"x\"\n"}, `there is no recipe "nobody"`},
-		{map[string]string{"a": path + "[[file]]\nfrom = \"nothing/x\"\nto = \"x\"\n"}, `there is no step "nothing"`},
+		{map[string]string{"a": path + "[[file]]\nfrom = \"nobody:x\"\nto = \"x\"\n"}, `a/recipe.toml:5:1: there is no recipe "nobody"`},
+		{map[string]string{"a": path + "[cargo.replace]\n\"https://h/x\" = \"nobody\"\n"}, `a/recipe.toml:5:1: there is no recipe "nobody"`},
+		{map[string]string{"a": path + "[[file]]\nfrom = \"nothing/x\"\nto = \"x\"\n"}, `a/recipe.toml:5:1: "nothing/x": there is no step "nothing"; there are source, recipe`},
 	} {
 		if _, err := LoadAll(writeRecipes(t, c.recipes)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("want %q in %v", c.want, err)
@@ -176,6 +178,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{head + "[source]\npath = \".\"\n[[step]]\nname = \"l\"\nkind = \"link\"\noutput = \"../../x\"\n", "output ="},
 		{head + "[source]\npath = \".\"\n[[step]]\nname = \"l\"\nkind = \"cargo\"\npackages = [\"l\"]\ndir = \"../x\"\n", "dir ="},
 		{"patches = [\"p\"]\n" + head + "[source]\nsame-as = \"b\"\n", "none of its own"},
+		{head + "[source]\npath = \".\"\n[[file]]\nfrom = \"recipe/a\"\nto = \"a\"\n[[file]]\nfrom = \"recipe/b\"\nto = \"a\"\n", ":9:1: two files are placed at a"},
 	} {
 		if _, err := Parse("recipes/x/recipe.toml", []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "recipes/x/recipe.toml:") {
 			t.Errorf("want %q in %v", c.want, err)

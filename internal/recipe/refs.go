@@ -2,63 +2,84 @@ package recipe
 
 import (
 	"fmt"
-	"sort"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
-// Requires lists the recipes that r needs, in order, each once.
-func (r *Recipe) Requires() []string {
-	need := map[string]bool{}
-	ref := func(s string) {
-		if p, err := ParseRef(s); err == nil && p.Recipe != "" {
-			need[p.Recipe] = true
-		}
-	}
-	for _, s := range r.Steps {
-		if s.Sysroot != "" {
-			need[s.Sysroot] = true
-		}
-		ref(s.Script)
-		for _, in := range s.Inputs {
-			ref(in)
-		}
-	}
-	for _, f := range r.Files {
-		ref(f.From)
-	}
-	if r.Initfs != nil {
-		ref(r.Initfs.Bootstrap)
-	}
-	if r.Boot != nil {
-		ref(r.Boot.Kernel)
-	}
-	names := make([]string, 0, len(need))
-	for name := range need {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
+// reference is a place of a recipe that names another one.
+type reference struct {
+	key    []string
+	recipe string
+	source bool // its source is meant, not what it builds
 }
 
-// sourceOf lists the recipes whose source r needs, not what they build.
-func (r *Recipe) sourceOf() []string {
-	var names []string
-	if r.Source.SameAs != "" {
-		names = append(names, r.Source.SameAs)
-	}
-	for _, taken := range []map[string]string{r.Cargo.Replace, r.Cargo.Patch} {
-		for _, name := range taken {
-			names = append(names, name)
+// references are all of them, in the order of the file's parts.
+func (r *Recipe) references() []reference {
+	var all []reference
+	ref := func(s string, key ...string) {
+		if p, err := ParseRef(s); err == nil && p.Recipe != "" {
+			all = append(all, reference{key: key, recipe: p.Recipe})
 		}
 	}
-	sort.Strings(names)
-	return names
+	for i, s := range r.Steps {
+		step := []string{"step", strconv.Itoa(i)}
+		if s.Sysroot != "" {
+			all = append(all, reference{key: append(slices.Clone(step), "sysroot"), recipe: s.Sysroot})
+		}
+		ref(s.Script, append(slices.Clone(step), "script")...)
+		for j, in := range s.Inputs {
+			ref(in, append(slices.Clone(step), "inputs", strconv.Itoa(j))...)
+		}
+	}
+	for i, f := range r.Files {
+		ref(f.From, "file", strconv.Itoa(i), "from")
+	}
+	if r.Initfs != nil {
+		ref(r.Initfs.Bootstrap, "initfs", "bootstrap")
+	}
+	if r.Boot != nil {
+		ref(r.Boot.Kernel, "boot", "kernel")
+	}
+	source := func(recipe string, key ...string) {
+		all = append(all, reference{key: key, recipe: recipe, source: true})
+	}
+	if r.Source.SameAs != "" {
+		source(r.Source.SameAs, "source", "same-as")
+	}
+	for _, url := range slices.Sorted(maps.Keys(r.Cargo.Replace)) {
+		source(r.Cargo.Replace[url], "cargo", "replace", url)
+	}
+	for _, crate := range slices.Sorted(maps.Keys(r.Cargo.Patch)) {
+		source(r.Cargo.Patch[crate], "cargo", "patch", crate)
+	}
+	return all
+}
+
+// Requires lists the recipes that r needs, in order, each once.
+func (r *Recipe) Requires() []string { return r.named(false) }
+
+// sourceOf lists the recipes whose source r needs, not what they build.
+func (r *Recipe) sourceOf() []string { return r.named(true) }
+
+func (r *Recipe) named(source bool) []string {
+	need := map[string]bool{}
+	for _, ref := range r.references() {
+		if ref.source == source {
+			need[ref.recipe] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(need))
 }
 
 // checkReferences finds, in the recipes and in every profile of them, references to what is not there and
 // recipes that wait for each other.
 func (s Set) checkReferences() []error {
-	errs := s.checkProfile()
+	errs := s.checkProfile((*Recipe).problem)
 	said := map[string]bool{}
 	for _, err := range errs {
 		said[err.Error()] = true
@@ -68,7 +89,7 @@ func (s Set) checkReferences() []error {
 		for name, r := range s {
 			with[name] = r.WithProfile(profile)
 		}
-		for _, err := range with.checkProfile() {
+		for _, err := range with.checkProfile((*Recipe).plainProblem) {
 			if !said[err.Error()] {
 				said[err.Error()] = true
 				errs = append(errs, fmt.Errorf("profile %s: %w", profile, err))
@@ -78,17 +99,33 @@ func (s Set) checkReferences() []error {
 	return errs
 }
 
+// problem is a mistake with its line in the file.
+func (r *Recipe) problem(key []string, text string) error {
+	b, err := os.ReadFile(r.Path)
+	if err != nil {
+		return r.plainProblem(key, text)
+	}
+	return tomlfile.At(r.Path, b, key, "%s", text)
+}
+
+// plainProblem is one in what a profile has made of the file: the parts are not where the keys say.
+func (r *Recipe) plainProblem(key []string, text string) error {
+	return fmt.Errorf("%s: %s: %s", r.Path, strings.Join(key, "."), text)
+}
+
+type placing func(r *Recipe, key []string, text string) error
+
 // checkProfile checks the references as one profile has them.
-func (s Set) checkProfile() []error {
+func (s Set) checkProfile(problem placing) []error {
 	var errs []error
 	for _, name := range s.Names() {
 		r := s[name]
-		for _, dep := range append(r.Requires(), r.sourceOf()...) {
-			if s[dep] == nil {
-				errs = append(errs, fmt.Errorf("%s: there is no recipe %q", r.Path, dep))
+		for _, ref := range r.references() {
+			if s[ref.recipe] == nil {
+				errs = append(errs, problem(r, ref.key, fmt.Sprintf("there is no recipe %q; `mage recipe:list` shows all", ref.recipe)))
 			}
 		}
-		errs = append(errs, r.checkSteps()...)
+		errs = append(errs, r.checkSteps(problem)...)
 	}
 	if len(errs) > 0 {
 		return errs
@@ -103,34 +140,37 @@ func (s Set) checkProfile() []error {
 }
 
 // checkSteps finds references to steps that are not there or wait for each other.
-func (r *Recipe) checkSteps() []error {
+func (r *Recipe) checkSteps(problem placing) []error {
 	var errs []error
-	check := func(where, s string) {
+	check := func(s string, key ...string) {
 		p, err := ParseRef(s)
 		if err != nil || p.Recipe != "" || p.Step == "source" || p.Step == "recipe" {
 			return
 		}
 		if _, ok := r.Step(p.Step); !ok {
-			errs = append(errs, fmt.Errorf("%s: %s: %q: there is no step %q", r.Path, where, s, p.Step))
+			errs = append(errs, problem(r, key, fmt.Sprintf("%q: there is no step %q; there are %s", s, p.Step, strings.Join(append(stepNames(r), "source", "recipe"), ", "))))
 		}
 	}
 	deps := map[string][]string{}
-	for _, s := range r.Steps {
+	for i, s := range r.Steps {
+		check(s.Script, "step", strconv.Itoa(i), "script")
+		for j, in := range s.Inputs {
+			check(in, "step", strconv.Itoa(i), "inputs", strconv.Itoa(j))
+		}
 		for _, in := range append([]string{s.Script}, s.Inputs...) {
-			check("step "+s.Name, in)
 			if p, err := ParseRef(in); err == nil && p.Recipe == "" {
 				deps[s.Name] = append(deps[s.Name], p.Step)
 			}
 		}
 	}
-	for _, f := range r.Files {
-		check("file", f.From)
+	for i, f := range r.Files {
+		check(f.From, "file", strconv.Itoa(i), "from")
 	}
 	if r.Initfs != nil {
-		check("initfs.bootstrap", r.Initfs.Bootstrap)
+		check(r.Initfs.Bootstrap, "initfs", "bootstrap")
 	}
 	if r.Boot != nil {
-		check("boot.kernel", r.Boot.Kernel)
+		check(r.Boot.Kernel, "boot", "kernel")
 	}
 	if len(errs) == 0 {
 		if cycle := findCycle(stepNames(r), func(n string) []string { return deps[n] }); cycle != nil {

@@ -31,6 +31,9 @@ type bootTest struct {
 	// Silence and Limit end a test, in seconds: without any output, and altogether.
 	Silence int `toml:"silence"`
 	Limit   int `toml:"limit"`
+	// Network gives the guest a network card behind the host; services imply it.
+	Network  bool          `toml:"network"`
+	Services []bootService `toml:"service"`
 	// PowerOff: the guest has to end QEMU itself after the last step.
 	PowerOff bool `toml:"power-off"`
 	// Forbid are patterns that no line may match.
@@ -113,6 +116,11 @@ func (s *Session) testBoot(ctx context.Context, name string, f RunFlags) (err er
 	if err != nil {
 		return err
 	}
+	services, err := test.serve()
+	if err != nil {
+		return err
+	}
+	defer services.stop()
 	script, err := test.script()
 	if err != nil {
 		return err
@@ -142,6 +150,7 @@ func (s *Session) testBoot(ctx context.Context, name string, f RunFlags) (err er
 	if err != nil {
 		return err
 	}
+	outcome.add(services.checks())
 	if err := writeJUnit(report, name, test, outcome); err != nil {
 		return err
 	}
@@ -224,5 +233,5 @@ func (t *bootTest) check() []error {
 	for i := range t.Traces {
 		errs = append(errs, t.Traces[i].check()...)
 	}
-	return errs
+	return append(errs, t.checkServices()...)
 }

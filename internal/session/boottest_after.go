@@ -98,6 +98,13 @@ type bootCheck struct {
 	err  error
 }
 
+// add adds checks, unless the guest failed before they could mean anything.
+func (o *bootOutcome) add(checks []bootCheck) {
+	if o.result.Err() == nil {
+		o.extra = append(o.extra, checks...)
+	}
+}
+
 // err is everything that failed.
 func (o *bootOutcome) err() error {
 	if err := o.result.Err(); err != nil {

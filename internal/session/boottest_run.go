@@ -38,6 +38,9 @@ func (s *Session) prepareBoot(ctx context.Context, t *bootTest, f RunFlags, dir 
 	if t.Device != "" {
 		m.Drives[0].Device = t.Device
 	}
+	if t.Network || len(t.Services) > 0 {
+		m.networkCard("")
+	}
 	if len(t.Traces) > 0 {
 		m.Trace = &qemu.Trace{File: r.file("trace")}
 		for _, tr := range t.Traces {

@@ -181,7 +181,6 @@ func writable(path string) bool {
 }
 
 // network gives the guest a network of its own behind the host, with one port that leads in.
-// romfile= is empty: the ROM is for booting from the network and comes in a package of its own.
 func (m *guestMachine) network(f RunFlags) error {
 	port := f.Port
 	if port == 0 {
@@ -193,8 +192,14 @@ func (m *guestMachine) network(f RunFlags) error {
 		return fmt.Errorf("port %d of the host cannot be led to the guest, -port=N takes another: %w", port, err)
 	}
 	l.Close()
-	m.Extra = append(m.Extra, "-netdev", fmt.Sprintf("user,id=net0,hostfwd=tcp:%s-:22", at), "-device", "virtio-net-pci,netdev=net0,romfile=")
+	m.networkCard(fmt.Sprintf(",hostfwd=tcp:%s-:22", at))
 	return nil
+}
+
+// networkCard is on QEMU's user network, with more options of that.
+// romfile= is empty: the ROM is for booting from the network and comes in a package of its own.
+func (m *guestMachine) networkCard(options string) {
+	m.Extra = append(m.Extra, "-netdev", "user,id=net0"+options, "-device", "virtio-net-pci,netdev=net0,romfile=")
 }
 
 // window gives the guest a screen, and what is typed into it. Machine virt has no screen of its own, and the boot loader asks for one

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -113,10 +114,31 @@ func (f *Fetcher) fetchGit(ctx context.Context, s Git, url string) error {
 		if f.haveCommit(ctx, repo, s.Commit) {
 			return nil // another run got it while we waited
 		}
+		if err := dropLeftLocks(repo); err != nil {
+			return err
+		}
 		if _, err := f.git(ctx, f.Store, "init", "--quiet", "--bare", repo); err != nil {
 			return err
 		}
 		return f.fetchCommit(ctx, repo, s, url)
+	})
+}
+
+// dropLeftLocks removes git's own locks. Whoever made them was killed, for this repository is ours alone and locked; git would
+// refuse each later run because of them.
+func dropLeftLocks(repo string) error {
+	return filepath.WalkDir(repo, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // there is none yet
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == "objects":
+			return fs.SkipDir
+		case !d.IsDir() && strings.HasSuffix(path, ".lock"):
+			return os.Remove(path)
+		}
+		return nil
 	})
 }
 

@@ -255,6 +255,24 @@ func TestGitFailureTypes(t *testing.T) {
 	}
 }
 
+// What a killed git leaves behind must not be in the way of the next one for good.
+func TestGitLocksOfTheDead(t *testing.T) {
+	dir, commits := repo(t, "one", "two")
+	f := newFetcher(t)
+	git := Git{URL: "https://example.invalid/x.git", Commit: commits[0]}
+	store := f.repository(git.URL)
+	for _, left := range []string{"config.lock", "shallow.lock", "HEAD.lock", "packed-refs.lock", "refs/redox-clif/" + commits[1] + ".lock"} {
+		write(t, filepath.Join(store, left), "", 0o600)
+	}
+	for _, git.Commit = range commits {
+		if err := f.fetchGit(t.Context(), git, dir); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(store, "config.lock"), "", 0o600)
+		write(t, filepath.Join(store, "refs/redox-clif", commits[1]+".lock"), "", 0o600)
+	}
+}
+
 func TestTwoFetchesAtOnce(t *testing.T) {
 	dir, commits := repo(t, "one")
 	store := t.TempDir()
