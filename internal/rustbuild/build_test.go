@@ -139,6 +139,12 @@ func TestStdIsKept(t *testing.T) {
 			}
 			k.patches(compilerPatch("one()"))
 		}, "rustc_index rustc_middle cranelift std"},
+		// Somebody ran x.py by hand: it removed std and was stopped.
+		{"by hand", []string{compilerPatch("one()")}, func() {
+			if err := os.RemoveAll(k.build.stdFolder()); err != nil {
+				t.Fatal(err)
+			}
+		}, "std"},
 		{"another LLVM", []string{compilerPatch("one()"), strings.Replace(backendPatch, "compiler/new.rs", "compiler/rustc_codegen_cranelift/new.rs", 1)}, func() {
 			k.build.LLVM.Version = "22.2.0"
 		}, "cranelift std"},

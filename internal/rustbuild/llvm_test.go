@@ -126,7 +126,7 @@ func TestProfileWithLLVM(t *testing.T) {
 	if p.Total != 1100 || p.Objects != 7 || p.Marks["bootstrap/bootstrap"] != 10 || p.Marks["compiler/a"] != 1020 || p.Marks["LLVM/0%"] != 10 || p.Marks["LLVM/50%"] != 510 {
 		t.Errorf("%+v", p)
 	}
-	if short := (Profile{Total: 100, Marks: map[string]int{"backend/a": 50, "library/core": 80, "library/std": 90}}).WithoutStd(); short.Total != 80 || len(short.Marks) != 1 {
+	if short := (Profile{Total: 100, Marks: map[string]int{"compiler/a": 5, "backend/a": 50, "backend/b": 60, "library/core": 80, "library/std": 90}}).BackendOnly(); short.Total != 30 || len(short.Marks) != 2 || short.Marks["backend/b"] != 10 {
 		t.Errorf("%+v", short)
 	}
 }

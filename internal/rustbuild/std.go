@@ -29,8 +29,12 @@ type Std struct {
 	by   string // what it is made by now
 }
 
-// stdFile is beside what x.py builds, so that it goes with it.
+// stdFile is in the folder that x.py removes to make std anew, so that it goes with it, whoever runs x.py.
 const stdFile = "redox-clif-std"
+
+func (b *Build) stdFolder() string {
+	return filepath.Join(b.Source(), "build", b.Host, "stage1-std")
+}
 
 // Std is for the source as it was patched last.
 func (b *Build) Std(stage0 Stage0, p *Patched) (*Std, error) {
@@ -44,7 +48,7 @@ func (b *Build) Std(stage0 Stage0, p *Patched) (*Std, error) {
 		return nil, err
 	}
 	by := hexSum(strings.Join([]string{in.Identity(), b.sourceStamp(), string(settings), p.compiler}, "\n"))
-	return &Std{path: filepath.Join(b.Source(), "build", stdFile), by: by}, nil
+	return &Std{path: filepath.Join(b.stdFolder(), stdFile), by: by}, nil
 }
 
 // Kept tells whether it is there, whole, and made by the compiler that there will be.
@@ -65,7 +69,12 @@ func (s *Std) Begin() error {
 }
 
 // Done is called when x.py has come to its end.
-func (s *Std) Done() error { return renameio.WriteFile(s.path, []byte(s.by), 0o644) }
+func (s *Std) Done() error {
+	if !exists(filepath.Dir(s.path)) {
+		return nil // a release that has std elsewhere: it is made every time
+	}
+	return renameio.WriteFile(s.path, []byte(s.by), 0o644)
+}
 
 // compilerDigest is the SHA-256 of all that is changed outside of the backend.
 func (p *patched) compilerDigest() string {
@@ -88,14 +97,20 @@ func (p *patched) compilerDigest() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// WithoutStd is the profile of a build that keeps the std it has.
-func (p Profile) WithoutStd() Profile {
-	short := Profile{Total: p.Total, Objects: p.Objects, Marks: map[string]int{}}
+// BackendOnly is the profile of a build that has all but the backend: where std is kept, the compiler is what it was.
+func (p Profile) BackendOnly() Profile {
+	begin, end := p.Total, p.Total
 	for key, at := range p.Marks {
 		if strings.HasPrefix(key, "library/") {
-			short.Total = min(short.Total, at)
-		} else {
-			short.Marks[key] = at
+			end = min(end, at)
+		} else if strings.HasPrefix(key, "backend/") {
+			begin = min(begin, at)
+		}
+	}
+	short := Profile{Total: max(end-begin, 1), Marks: map[string]int{}}
+	for key, at := range p.Marks {
+		if strings.HasPrefix(key, "backend/") {
+			short.Marks[key] = at - begin
 		}
 	}
 	return short

@@ -252,7 +252,7 @@ func (b *toolchainBuild) llvm() string {
 func (b *toolchainBuild) profile() rustbuild.Profile {
 	p := rustbuild.LoadProfile(b.rust.Work(), b.rust.Recipe.Progress)
 	if b.std != nil && b.std.Kept() {
-		return p.WithoutStd()
+		return p.BackendOnly()
 	}
 	return p
 }

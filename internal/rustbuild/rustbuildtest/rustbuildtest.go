@@ -78,8 +78,14 @@ grep -q broken compiler/rustc_codegen_cranelift/lib.rs && { echo "error[E0308]: 
 program $out/bin/rustc "release: 1.0.0-nightly
 host: $host"
 cp compiler/rustc_codegen_cranelift/lib.rs $out/lib/rustlib/$host/codegen-backends/librustc_codegen_cranelift.so
-[ "$keep" ] || { echo "Building stage1 library artifacts (stage1 -> stage1, x)"; compile std library/core/src/lib.rs build/crates/cranelift build/crates/rustc_middle; }
-echo std >$out/lib/rustlib/$host/lib/libstd.rlib
+std=build/$host/stage1-std
+if [ -z "$keep" ]; then
+  echo "Building stage1 library artifacts (stage1 -> stage1, x)"
+  [ $std/.stamp -nt build/crates/cranelift ] || { rm -rf $std build/crates/std; mkdir $std; touch $std/.stamp; }
+  compile std library/core/src/lib.rs build/crates/rustc_middle
+  echo std >$std/libstd.rlib
+fi
+cp $std/libstd.rlib $out/lib/rustlib/$host/lib/libstd.rlib
 ln -sfn ../../../../.. $out/lib/rustlib/src
 echo "Build completed successfully"
 `
