@@ -3,9 +3,11 @@ package pkgrepo
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"sort"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/BurntSushi/toml"
 
@@ -59,11 +61,27 @@ func ParsePackage(data []byte) (*Package, error) {
 			return nil, fmt.Errorf("depends: %w", err)
 		}
 	}
-	if p.IsMeta() {
-		return p, nil
+	if err := p.check(); err != nil || p.IsMeta() {
+		return p, err
 	}
 	_, err := p.TableHash()
 	return p, err
+}
+
+// check refuses what the types cannot: the decoder wraps negative numbers, and these texts are shown to people.
+func (p *Package) check() error {
+	for key, n := range map[string]uint64{"storage_size": p.StorageSize, "network_size": p.NetworkSize} {
+		if n > math.MaxInt64 {
+			return fmt.Errorf("%s is negative", key)
+		}
+	}
+	for key, text := range map[string]string{"version": p.Version, "target": p.Target, "source_identifier": p.SourceIdentifier,
+		"commit_identifier": p.CommitIdentifier, "patch_identifier": p.PatchIdentifier, "time_identifier": p.TimeIdentifier} {
+		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return fmt.Errorf("%s %q has a character that is not printable", key, text)
+		}
+	}
+	return nil
 }
 
 // TOML is the description as a file, in the reference's order of keys.

@@ -151,7 +151,7 @@ func TestPublishRefuses(t *testing.T) {
 }
 
 func TestTOMLRoundTrip(t *testing.T) {
-	p := &Package{Name: "vim", Version: "a \"quoted\" \\ one\n\x01ü", Target: target, Blake3: strings.Repeat("ab", 32), Source: Source{TimeIdentifier: "t"}, StorageSize: 1 << 40, NetworkSize: 7, Depends: []Name{"a.b", "host:c"}}
+	p := &Package{Name: "vim", Version: "a \"quoted\" \\ oneü", Target: target, Blake3: strings.Repeat("ab", 32), Source: Source{TimeIdentifier: "t"}, StorageSize: 1 << 40, NetworkSize: 7, Depends: []Name{"a.b", "host:c"}}
 	got, err := ParsePackage(p.TOML())
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func TestTOMLRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(p, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	x := &Index{Packages: map[string]string{"a.b": "1", "": "odd", "host:c": ""}, Outdated: map[string]Source{"a.b": {PatchIdentifier: "p"}}}
+	x := &Index{Packages: map[string]string{"a.b": "1", "": "odd\n\x01", "host:c": ""}, Outdated: map[string]Source{"a.b": {PatchIdentifier: "p"}}}
 	gotX, err := ParseIndex(x.TOML())
 	if err != nil {
 		t.Fatal(err)

@@ -202,6 +202,7 @@ func (v Volume) run(ctx context.Context, stdin io.Reader, into any, progress fun
 	args = append(append(args, "--", v.Image), words...)
 	cmd := exec.CommandContext(ctx, v.Tool, args...)
 	cmd.Env = []string{}
+	cmd.SysProcAttr = endsWithUs()
 	cmd.Stdin = stdin
 	var out bytes.Buffer
 	cmd.Stdout = &out
