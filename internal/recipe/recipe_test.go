@@ -172,6 +172,27 @@ func TestCyclesAreNamed(t *testing.T) {
 	}
 }
 
+func TestFits(t *testing.T) {
+	path := "description = \"x\"\n[source]\npath = \".\"\n[profile.seed]\npatches = []\n"
+	set, err := LoadAll(writeRecipes(t, map[string]string{"a": path}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for same, want := range map[string]string{"a": "", "nobody": `there is no recipe "nobody"`} {
+		r, err := Parse("recipes/b/recipe.toml", []byte("description = \"x\"\n[source]\nsame-as = \""+same+"\"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = set.Fits(r)
+		if (err == nil) != (want == "") || err != nil && strings.Count(err.Error(), want) != 1 {
+			t.Errorf("same as %s: %v, want %q once", same, err, want)
+		}
+	}
+	if set["b"] != nil {
+		t.Error("it has joined")
+	}
+}
+
 func TestWhatIsRefused(t *testing.T) {
 	head := "description = \"x\"\n"
 	for _, c := range []struct{ text, want string }{

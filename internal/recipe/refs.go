@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -76,12 +78,20 @@ func (r *Recipe) named(source bool) []string {
 	return slices.Sorted(maps.Keys(need))
 }
 
+// Fits checks the references of a recipe that would join the set, or take the place of one.
+func (s Set) Fits(r *Recipe) error {
+	with := maps.Clone(s)
+	with[r.Name] = r
+	return listed(multierror.Append(nil, with.checkReferences()...))
+}
+
 // checkReferences finds, in the recipes and in every profile of them, references to what is not there and
 // recipes that wait for each other.
 func (s Set) checkReferences() []error {
 	errs := s.checkProfile((*Recipe).problem)
+	// Said with its line, and not again for a profile that has it too.
 	said := map[string]bool{}
-	for _, err := range errs {
+	for _, err := range s.checkProfile((*Recipe).plainProblem) {
 		said[err.Error()] = true
 	}
 	for _, profile := range s.Profiles() {

@@ -57,11 +57,16 @@ func (s *Session) importOne(file string) error {
 
 func (s *Session) writeImported(name string, r *recipeimport.Result) error {
 	to := filepath.Join(s.Config.Root, "recipes", name, recipe.FileName)
-	if _, err := recipe.Parse(to, []byte(r.Text)); err != nil {
+	imported, err := recipe.Parse(to, []byte(r.Text))
+	if err != nil {
 		return err
 	}
 	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is a recipe %s already: %s", name, s.relative(to))
+	}
+	// A recipe that waits for one that is not there would stop every command.
+	if err := s.Recipes.Fits(imported); err != nil {
+		return fmt.Errorf("%w\nnothing was written: import what it needs first", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
