@@ -60,7 +60,15 @@ func isHeaderInput(p string) bool {
 
 // headers makes the folder of C headers.
 func (t *toolRun) headers(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	dir, err := t.tempDir("headers")
+	return t.inPlainFolder(ctx, job, func(dir, out string) error {
+		g := &headerRun{tool: filepath.Join(dir, "cbindgen"), src: filepath.Join(dir, "src"), scratch: dir, out: out, job: job, run: t.runner(job)}
+		return g.all(ctx)
+	})
+}
+
+// inPlainFolder has f make the step's output in out, with the inputs in dir, in a folder that is gone afterwards.
+func (t *toolRun) inPlainFolder(ctx context.Context, job *graph.Job, f func(dir, out string) error) (cas.Digest, error) {
+	dir, err := t.tempDir(t.s.Kind)
 	if err != nil {
 		return cas.Digest{}, err
 	}
@@ -68,12 +76,11 @@ func (t *toolRun) headers(ctx context.Context, job *graph.Job) (cas.Digest, erro
 	if err := t.Store.Materialise(ctx, job.Action.Inputs, dir, nil, nil); err != nil {
 		return cas.Digest{}, err
 	}
-	out := filepath.Join(dir, "out", t.s.Output)
-	g := &headerRun{tool: filepath.Join(dir, "cbindgen"), src: filepath.Join(dir, "src"), scratch: dir, out: out, job: job, run: t.runner(job)}
-	if err := g.all(ctx); err != nil {
+	made := filepath.Join(dir, "out")
+	if err := f(dir, filepath.Join(made, t.s.Output)); err != nil {
 		return cas.Digest{}, err
 	}
-	tree, err := t.Store.Capture(ctx, filepath.Join(dir, "out"), cas.CaptureOptions{Store: true, Volatile: true})
+	tree, err := t.Store.Capture(ctx, made, cas.CaptureOptions{Store: true, Volatile: true})
 	if err != nil {
 		return cas.Digest{}, err
 	}

@@ -96,27 +96,13 @@ func isC(p string) bool { return path.Ext(p) == ".c" || path.Ext(p) == ".h" }
 
 // programs compiles and links them all.
 func (t *toolRun) programs(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	dir, err := t.tempDir("programs")
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	defer os.RemoveAll(dir)
-	if err := t.Store.Materialise(ctx, job.Action.Inputs, dir, nil, nil); err != nil {
-		return cas.Digest{}, err
-	}
-	p := &programsRun{dir: dir, out: filepath.Join(dir, "out", t.s.Output), clang: t.Tools.Clang.Path, lld: t.Tools.LLD,
-		status: job.Status, run: t.runner(job)}
-	for _, flag := range job.Action.Args[1:] {
-		p.flags = append(p.flags, strings.ReplaceAll(flag, "%{root}", dir))
-	}
-	if err := p.all(ctx); err != nil {
-		return cas.Digest{}, err
-	}
-	tree, err := t.Store.Capture(ctx, filepath.Join(dir, "out"), cas.CaptureOptions{Store: true, Volatile: true})
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	return t.Store.PutTree(tree)
+	return t.inPlainFolder(ctx, job, func(dir, out string) error {
+		p := &programsRun{dir: dir, out: out, clang: t.Tools.Clang.Path, lld: t.Tools.LLD, status: job.Status, run: t.runner(job)}
+		for _, flag := range job.Action.Args[1:] {
+			p.flags = append(p.flags, strings.ReplaceAll(flag, "%{root}", dir))
+		}
+		return p.all(ctx)
+	})
 }
 
 // programsRun makes programs in plain folders: dir has src/ and sysroot/, out gets bin/ and refused/.

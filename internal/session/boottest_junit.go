@@ -31,6 +31,19 @@ type junitFailure struct {
 	Text    string `xml:",chardata"`
 }
 
+// write counts the cases and replaces the file; its folder is made when it is missing.
+func (s *junitSuite) write(file string) error {
+	s.Tests = len(s.Cases)
+	text, err := xml.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return renameio.WriteFile(file, append([]byte(xml.Header), append(text, '\n')...), 0o644)
+}
+
 // writeJUnit writes a case for each step and each check after the run, and one for the guest's outcome: a forbidden line belongs to
 // no step.
 func writeJUnit(file, name string, t *bootTest, o *bootOutcome) error {
@@ -64,13 +77,5 @@ func writeJUnit(file, name string, t *bootTest, o *bootOutcome) error {
 		}
 		add(c.name, false, failure)
 	}
-	suite.Tests = len(suite.Cases)
-	text, err := xml.MarshalIndent(suite, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	return renameio.WriteFile(file, append([]byte(xml.Header), append(text, '\n')...), 0o644)
+	return suite.write(file)
 }

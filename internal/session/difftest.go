@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/difftest"
@@ -296,13 +293,5 @@ func (t *diffTests) writeReport(results []difftest.Result) error {
 		}
 		suite.Cases = append(suite.Cases, c)
 	}
-	suite.Tests = len(suite.Cases)
-	text, err := xml.MarshalIndent(suite, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(t.report()), 0o755); err != nil {
-		return err
-	}
-	return renameio.WriteFile(t.report(), append([]byte(xml.Header), append(text, '\n')...), 0o644)
+	return suite.write(t.report())
 }

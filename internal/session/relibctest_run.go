@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"os"
@@ -11,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/google/renameio/v2"
 
 	disk "github.com/pannous/redox-clif/internal/image"
 	"github.com/pannous/redox-clif/internal/qemu"
@@ -255,13 +252,5 @@ func (t *relibcTests) writeReport(cases []relibctest.Case) error {
 		}
 		suite.Cases = append(suite.Cases, j)
 	}
-	suite.Tests = len(suite.Cases)
-	text, err := xml.MarshalIndent(suite, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(t.report()), 0o755); err != nil {
-		return err
-	}
-	return renameio.WriteFile(t.report(), append([]byte(xml.Header), append(text, '\n')...), 0o644)
+	return suite.write(t.report())
 }
