@@ -27,6 +27,8 @@ func TestHints(t *testing.T) {
 		"patches/relibc: \n  0001-valist.toml: edit 4: src/a.rs: conflict: anchor \"as_va_list()\"": "fit its anchors",
 		"error: Defining variadic functions is not yet supported by Cranelift":                      "build the component with LLVM",
 		"error: failed to get `libc` as a dependency of package `std v0.0.0`":                       "a download failed",
+		"error: package ID specification `randd` did not match any packages":                        "see packages and bins",
+		"error: no bin target named `mount` in `redoxfs` package":                                   "see packages and bins",
 		"error[E0617]: can't pass `f32` to variadic function":                                       "",
 		"error[E0308]: mismatched types":                                                            "",
 	} {
