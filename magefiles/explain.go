@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"github.com/pannous/redox-clif/internal/config"
@@ -51,6 +52,9 @@ func Repro(ctx context.Context, recipe, image, profile, backend, std *string) er
 	s, err := open(config.Flags{Profile: profile, Backend: backend, Std: std})
 	if err != nil {
 		return err
+	}
+	if image != nil && recipe != nil {
+		return errors.New("a recipe and -image are two things: name one of them")
 	}
 	if image != nil {
 		return s.ReproImage(ctx, *image)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -340,6 +341,11 @@ func (c *cargoRun) collect(ctx context.Context, root string) (*cas.Tree, error) 
 			}
 		}
 		d, err := c.Store.PutKnownFile(ctx, file, made)
+		if errors.As(err, new(*cas.OtherContentError)) {
+			// Cargo goes by dates and would take it for finished again.
+			err = errors.Join(err, os.RemoveAll(filepath.Join(root, "target")), execroot.ForgetMade(root))
+			return nil, fmt.Errorf("what cargo had built is damaged and was removed; make the same run once more: %w", err)
+		}
 		if err != nil {
 			return nil, err
 		}

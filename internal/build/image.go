@@ -189,7 +189,9 @@ func (p *packing) checkPrograms() error {
 		if err != nil {
 			return err
 		}
-		if !isELF(file) {
+		if is, err := isELF(file); err != nil {
+			return err
+		} else if !is {
 			continue
 		}
 		report, err := elfcheck.CheckFile(file, elfcheck.Program(p.machine))
@@ -228,15 +230,15 @@ func (b *Builder) machine() (elf.Machine, error) {
 	return elfcheck.MachineOf(arch)
 }
 
-func isELF(file string) bool {
+func isELF(file string) (bool, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer f.Close()
 	var magic [4]byte
 	_, err = io.ReadFull(f, magic[:])
-	return err == nil && string(magic[:]) == elf.ELFMAG
+	return err == nil && string(magic[:]) == elf.ELFMAG, nil
 }
 
 // tree makes the image's tree from the manifest: it has the modes.

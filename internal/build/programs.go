@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/action"
@@ -163,7 +164,7 @@ func (p *programsRun) one(ctx context.Context, name string) (refused string, err
 	}
 	compile := append([]string{p.clang}, p.flags...)
 	// __FILE__ is as if clang had been started in the folder of the C files.
-	compile = append(compile, "-ffile-prefix-map="+src+"/=", "-I", src, "-c", filepath.Join(src, filepath.FromSlash(name)+".c"), "-o", object)
+	compile = append(compile, "-ffile-prefix-map="+p.dir+"/=", "-ffile-prefix-map="+src+"/=", "-I", src, "-c", filepath.Join(src, filepath.FromSlash(name)+".c"), "-o", object)
 	link := []string{p.lld, "-flavor", "gnu", "-static", "-z", "muldefs", "--gc-sections", "--strip-all", "-o", program,
 		filepath.Join(lib, "crt0.o"), filepath.Join(lib, "crti.o"), object, "--start-group"}
 	for _, library := range programLibraries {
@@ -172,7 +173,7 @@ func (p *programsRun) one(ctx context.Context, name string) (refused string, err
 	link = append(link, "--end-group", filepath.Join(lib, "crtn.o"))
 	for _, argv := range [][]string{compile, link} {
 		_, err := p.run(ctx, argv)
-		if exit := new(run.ExitError); errors.As(err, &exit) && exit.Signal == "" && ctx.Err() == nil {
+		if exit := new(run.ExitError); errors.As(err, &exit) && exit.Signal == "" && ctx.Err() == nil && !machineFault.MatchString(err.Error()) {
 			// The folder is another one each time, and the tool's path another on each machine.
 			return firstError(strings.ReplaceAll(strings.TrimPrefix(err.Error(), exit.Error()+": "), p.dir+"/", "")), nil
 		}
@@ -182,6 +183,11 @@ func (p *programsRun) one(ctx context.Context, name string) (refused string, err
 	}
 	return "", nil
 }
+
+// machineFault is what a tool says when this machine failed it and not the program. What was refused is kept as a result;
+// this must not be.
+var machineFault = regexp.MustCompile(`(?i)no space left|unable to execute command|cannot allocate|out of memory|input/output error|` +
+	`too many open files|unable to open output|cannot open output|permission denied|read-only file system|quota exceeded`)
 
 // firstError is the line of a compiler's words that has the first error.
 func firstError(text string) string {

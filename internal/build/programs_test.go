@@ -79,6 +79,8 @@ func TestToolsThatDoNotRunAreNoRefusal(t *testing.T) {
 	}{
 		{fs.ErrNotExist, "a: file does not exist"},
 		{&run.ExitError{Args: []string{"clang"}, Code: -1, Signal: "killed"}, "a: clang was ended by signal killed"},
+		{errorOf([]string{"clang"}, "error: unable to open output file: 'No space left on device'"), "a: "},
+		{errorOf([]string{"clang"}, "error: unable to execute command: Killed"), "a: "},
 		{errorOf([]string{"clang"}, "error: everything"), "not one of the C files"},
 	} {
 		p := &programsRun{dir: dir, out: filepath.Join(dir, "out"), clang: "clang", lld: "lld", status: func(string) {},

@@ -228,7 +228,11 @@ func (s *Store) publish(tmp *os.File, d Digest, durable bool) error {
 			s.written.Store(d, now)
 		}
 	}
-	return tmp.Close()
+	if err := tmp.Close(); err != nil {
+		s.written.Delete(d)
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
 }
 
 // isOurs tells whether a blob is one that this process has written, and nothing was done to it since.
@@ -266,7 +270,19 @@ func (s *Store) putFile(ctx context.Context, path string, stats *StatCache, dura
 		return Digest{}, err
 	}
 	defer f.Close()
-	return s.put(ctx, f, durable)
+	got, err := s.put(ctx, f, durable)
+	if err == nil && got != d {
+		err = &OtherContentError{Path: path}
+	}
+	return got, err
+}
+
+// OtherContentError says that a file is not what it was when its digest was taken: it was written meanwhile, or
+// a power failure took its content and left its dates.
+type OtherContentError struct{ Path string }
+
+func (e *OtherContentError) Error() string {
+	return e.Path + " is not what it was when its digest was taken"
 }
 
 // ReadAll returns a blob's bytes, verified. A damaged blob is dropped and reported
@@ -302,6 +318,10 @@ func (s *Store) CopyTo(ctx context.Context, d Digest, w io.Writer) error {
 		return fmt.Errorf("reading the cache: %w", err)
 	}
 	defer f.Close()
+	// What has grown would be written too far before its hash shows it.
+	if info, err := f.Stat(); err == nil && info.Size() != d.Size {
+		return s.drop(d)
+	}
 	if s.isOurs(d, f) {
 		return eachChunk(ctx, f, func(p []byte) error {
 			_, err := w.Write(p)

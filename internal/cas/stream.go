@@ -3,7 +3,6 @@ package cas
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -32,13 +31,19 @@ func eachChunk(ctx context.Context, r io.Reader, f func([]byte) error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := io.ReadFull(r, buf[:])
+		// No io.ReadFull: its word for a last short chunk is a cut stream's.
+		n, err := 0, error(nil)
+		for n < len(buf) && err == nil {
+			var more int
+			more, err = r.Read(buf[n:])
+			n += more
+		}
 		if n > 0 {
 			if err := f(buf[:n]); err != nil {
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {

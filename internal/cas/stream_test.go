@@ -3,13 +3,17 @@ package cas
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/iotest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // bytesOf makes n bytes that differ from chunk to chunk.
@@ -229,5 +233,48 @@ func TestLoadedTreesAreNotShared(t *testing.T) {
 			t.Errorf("%v %v", got, err)
 		}
 		delete(got.Entries, "f")
+	}
+}
+
+// A blob that has grown would be written too far: nothing of it may come out, and it is dropped.
+func TestGrownBlobIsDropped(t *testing.T) {
+	s := newStore(t)
+	d, err := s.Put(t.Context(), bytes.NewReader([]byte("text")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := s.path(d.Hash)
+	if err := errors.Join(os.Chmod(path, 0o644), os.WriteFile(path, []byte("text and more"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := s.CopyTo(t.Context(), d, &out); !errors.As(err, new(*MissingError)) || out.Len() > 0 {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
+// A stream that was cut is no shorter blob.
+func TestCutStreamIsAnError(t *testing.T) {
+	s := newStore(t)
+	cut := io.MultiReader(bytes.NewReader([]byte("half")), iotest.ErrReader(io.ErrUnexpectedEOF))
+	if _, err := s.Put(t.Context(), cut); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A power failure may leave a file with the dates that are known and other bytes.
+func TestFileThatIsNotWhatIsKnown(t *testing.T) {
+	s, path := newStore(t), filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, []byte("before"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	stats := OpenStatCache(filepath.Join(t.TempDir(), "stats"))
+	stats.fresh[path] = &statEntry{inode: inodeOf(&st), hash: sha256.Sum256([]byte("what was there"))}
+	if _, err := s.PutKnownFile(t.Context(), path, stats); !errors.As(err, new(*OtherContentError)) {
+		t.Errorf("got %v", err)
 	}
 }

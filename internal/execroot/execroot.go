@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,6 +191,15 @@ const (
 // again at what has not changed. It is as old as the folder, so that a file in it was made and collected by the
 // rules in the folder's key. The Collect saves it.
 func Made(root string) *cas.StatCache { return cas.OpenStatCache(filepath.Join(root, madeName)) }
+
+// ForgetMade drops what Made knows.
+func ForgetMade(root string) error {
+	err := os.Remove(filepath.Join(root, madeName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
 
 // layOut makes the folder hold the action's inputs. The locks are those of what is only linked there.
 func (r *Runner) layOut(ctx context.Context, s Spec, dir string) ([]*lockfile.Lock, error) {

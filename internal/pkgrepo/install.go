@@ -349,7 +349,7 @@ func (i *installer) makeFolders(rel string) error {
 type LinkError struct{ Path, Through string }
 
 func (e *LinkError) Error() string {
-	return fmt.Sprintf("%s: %s is not a folder", e.Path, e.Through)
+	return fmt.Sprintf("%q: %q is not a folder", e.Path, e.Through)
 }
 
 // checkFolders makes sure that rel and all above it are folders; fs.ErrNotExist when one is missing.

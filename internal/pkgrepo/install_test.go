@@ -139,7 +139,7 @@ func TestApplyRefuses(t *testing.T) {
 	}{
 		"state file":     {[]Name{"evil"}, true, "package manager's state"},
 		"head file":      {[]Name{"head"}, true, "package manager's state"},
-		"through a link": {[]Name{"through"}, true, "out is not a folder"},
+		"through a link": {[]Name{"through"}, true, `"out" is not a folder`},
 		"two claim it":   {[]Name{"one", "two"}, true, "packages one and two have different files"},
 	} {
 		root := t.TempDir()

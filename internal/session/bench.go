@@ -54,7 +54,7 @@ func (s *Session) Bench(ctx context.Context, environ []string, only string) erro
 	for _, part := range parts {
 		run := map[string]func(context.Context) error{"nochange": b.noChange, "oneline": b.oneLine, "clean": b.clean, "packages": b.packages, "backends": b.backends}[part]
 		if run == nil {
-			return fmt.Errorf("-only names %q; there are %s", part, strings.Join(BenchParts, ", "))
+			return fmt.Errorf("-only names %q; there are %s", part, strings.Join(append(slices.Clone(BenchParts), "backends"), ", "))
 		}
 		if err := run(ctx); err != nil {
 			return err

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"regexp"
 	"strings"
@@ -152,6 +153,9 @@ func (r *runningService) talk(c net.Conn) {
 	}
 	_, err := c.Write([]byte(r.service.Says))
 	r.note(heard.Bytes(), err == nil)
+	if half, ok := c.(*net.TCPConn); ok && half.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, c) // closed with something unread, a connection may lose its last words
+	}
 }
 
 func (r *runningService) note(heard []byte, answered bool) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +39,8 @@ func (s *Session) clang(ctx context.Context) build.Clang {
 }
 
 // clangVersion is what a clang says of its version. Asking takes 20 ms of every build, so the answer is kept with what
-// stat says of the program. (Its libraries come with it: what replaces them replaces the program.)
+// stat says of the program. A dispatcher (ccache, or the compilers' front of macOS) stays the same when what it starts is another; it
+// is asked each time.
 func (s *Session) clangVersion(ctx context.Context, path string) (string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -48,6 +50,9 @@ func (s *Session) clangVersion(ctx context.Context, path string) (string, error)
 	if err := unix.Stat(real, &st); err != nil {
 		return "", err
 	}
+	if runtime.GOOS != "linux" || !strings.HasPrefix(filepath.Base(real), "clang") {
+		return s.askClang(ctx, path)
+	}
 	stamp := fmt.Sprintln(real, st.Size, st.Ino, st.Mtim.Nano(), st.Ctim.Nano())
 	kept := filepath.Join(s.Config.Cache, "toolchains", "clang")
 	if text, err := os.ReadFile(kept); err == nil {
@@ -56,16 +61,20 @@ func (s *Session) clangVersion(ctx context.Context, path string) (string, error)
 			return strings.TrimSpace(version), nil
 		}
 	}
-	cmd := exec.CommandContext(ctx, path, "--version")
-	cmd.Env = s.toolEnv()
-	out, err := cmd.Output()
+	version, err := s.askClang(ctx, path)
 	if err != nil {
 		return "", err
 	}
-	first, _, _ := strings.Cut(string(out), "\n")
-	version := strings.TrimSpace(first)
 	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err == nil {
 		_ = atomicfile.Write(kept, []byte(stamp+version+"\n"), 0o644) // without it clang is asked again
 	}
 	return version, nil
+}
+
+func (s *Session) askClang(ctx context.Context, path string) (string, error) {
+	cmd := exec.CommandContext(ctx, path, "--version")
+	cmd.Env = s.toolEnv()
+	out, err := cmd.Output()
+	first, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimSpace(first), err
 }

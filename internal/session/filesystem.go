@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -38,8 +39,9 @@ func keepsFiles(cache string, made os.FileMode, link func() error) error {
 	if made&0o111 != 0 {
 		return fmt.Errorf("the cache %s is on a file system that makes every file a program; %s", cache, wayOut)
 	}
-	if err := link(); err != nil {
+	err := link()
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
 		return fmt.Errorf("the cache %s is on a file system without symbolic links; %s: %w", cache, wayOut, err)
 	}
-	return nil
+	return err
 }

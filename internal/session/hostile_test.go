@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,6 +109,9 @@ func TestPrintable(t *testing.T) {
 }
 
 func TestSomeOf(t *testing.T) {
+	if got := someOf([]string{"a", "\x1b[2J"}); got != `a, "\x1b[2J"` {
+		t.Error(got)
+	}
 	names := strings.Fields(strings.Repeat("n ", 2000))
 	if got := someOf(names); !strings.HasSuffix(got, "and 1985 more") || len(got) > 100 {
 		t.Errorf("%q", got)
@@ -140,6 +144,16 @@ func TestSecretKeyStaysOutside(t *testing.T) {
 	}
 	if _, err := os.Stat(dir("p.pkgar")); err == nil {
 		t.Error("a package was written")
+	}
+	// A key that comes through a pipe lies nowhere.
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if err := keyOutside(PkgKey{Key: fmt.Sprintf("/dev/fd/%d", r.Fd())}, dir("tree")); err != nil {
+		t.Error(err)
 	}
 }
 

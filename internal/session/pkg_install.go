@@ -196,7 +196,7 @@ func (s *Session) sayApplied(name string, a *pkgrepo.Applied, more string) {
 		s.say("%s: removed %s", name, joinNames(a.Removed))
 	}
 	if len(a.Kept) > 0 {
-		s.say("  changed since they were installed, and left alone: %s", strings.Join(a.Kept, ", "))
+		s.say("  changed since they were installed, and left alone: %s", strings.Join(printables(a.Kept), ", "))
 	}
 }
 

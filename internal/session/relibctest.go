@@ -253,13 +253,13 @@ func (t *relibcTests) choose(only string) error {
 	}
 	chosen := map[string]*relibctest.Test{}
 	for _, word := range strings.Split(only, ",") {
-		before := len(chosen)
+		found := false
 		for name, test := range t.tests {
 			if name == word || strings.HasSuffix(word, "/") && strings.HasPrefix(name, word) {
-				chosen[name] = test
+				chosen[name], found = test, true
 			}
 		}
-		if len(chosen) == before {
+		if !found {
 			return fmt.Errorf("-only names %q; there are %s", word, strings.Join(t.names(), ", "))
 		}
 	}

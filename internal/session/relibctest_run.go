@@ -21,7 +21,7 @@ import (
 const (
 	// relibcBoots bounds how often the guest is booted anew after a test has ended it.
 	relibcBoots = 12
-	// relibcSilence is how long the guest may say nothing: longer than any test and a slow start.
+	// relibcSilence is how long the guest may say nothing beside the time of the longest test: a slow start.
 	relibcSilence = 150 * time.Second
 	// relibcAgain is how many tests may be run a second time when they come out otherwise than they should.
 	relibcAgain = 40
@@ -92,7 +92,7 @@ func (t *relibcTests) take(run *relibctest.Run, plan []planned, torn map[planned
 	var again []planned
 	reached := len(plan)
 	if !run.Done && run.Open > 0 {
-		reached = run.Open
+		reached = min(run.Open, len(plan)) // a number from a serial line may be any
 	}
 	for i, p := range plan[:reached] {
 		result, ok := run.Results[i+1]
@@ -142,7 +142,7 @@ func (t *relibcTests) boot(ctx context.Context, plan []planned) (*relibctest.Run
 		Forbidden: []*regexp.Regexp{regexp.MustCompile(`\b(SETUP|KERNEL) PANIC\b`)},
 		Steps:     []qemu.Step{{Name: "the end of all tests", Pattern: regexp.MustCompile(relibctest.LastLine)}},
 	}
-	opts := qemu.Options{Limits: qemu.Limits{Silence: relibcSilence, Total: 2 * time.Hour}, Log: log, Env: t.toolEnv()}
+	opts := qemu.Options{Limits: qemu.Limits{Silence: relibcSilence + t.longest(plan), Total: 2 * time.Hour}, Log: log, Env: t.toolEnv()}
 	if t.Config.Verbose {
 		opts.Stream = t.Streams.Out
 	}
@@ -160,6 +160,15 @@ func (t *relibcTests) boot(ctx context.Context, plan []planned) (*relibctest.Run
 		return nil, fmt.Errorf("no test can be blamed for it: %w", err)
 	}
 	return run, nil
+}
+
+// longest is the longest time that a test of a plan may take; it may be silent all along.
+func (t *relibcTests) longest(plan []planned) time.Duration {
+	seconds := 0
+	for _, p := range plan {
+		seconds = max(seconds, t.list.Seconds(p.name, relibcSeconds))
+	}
+	return time.Duration(seconds) * time.Second
 }
 
 func (t *relibcTests) writePlan(ctx context.Context, plan []planned) error {

@@ -30,9 +30,18 @@ func printable(name string) string {
 	return name
 }
 
+func printables(names []string) []string {
+	all := make([]string, len(names))
+	for i, name := range names {
+		all[i] = printable(name)
+	}
+	return all
+}
+
 // someOf lists names, the first ones if they are many.
 func someOf(names []string) string {
 	const most = 20
+	names = printables(names)
 	if len(names) <= most {
 		return strings.Join(names, ", ")
 	}

@@ -243,6 +243,7 @@ func namesIn(dir string) []string {
 	}
 	defer f.Close()
 	names, _ := f.Readdirnames(-1)
+	slices.Sort(names) // of two libraries of one name the same one wins everywhere
 	return names
 }
 

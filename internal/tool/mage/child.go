@@ -26,7 +26,11 @@ func runChild(argv []string) int {
 	// The kernel ends the child with the thread that started it.
 	runtime.LockOSThread()
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		if !signal.Ignored(s) { // nohup: what is ignored here stays so in the child
+			signal.Notify(signals, s)
+		}
+	}
 	child, err := os.StartProcess(argv[0], argv, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Sys: endsWithUs()})
 	if err != nil {
 		return fail(err)

@@ -218,13 +218,14 @@ fn get_one(tx: &mut Tx, path: &str, node: &TreeData<Node>, host: &Path) -> Resul
         return Ok(()); // sockets live as long as the guest
     }
     let out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(host).map_err(fail)?;
+    // First, so that a size that the host cannot hold is refused before it is gone through.
+    out.set_len(n.size()).map_err(fail)?;
     let mut at = 0;
     read_all(tx, path, node, |b| {
         write_sparse(&out, b, at).map_err(|e| Error::host(host, e))?;
         at += b.len() as u64;
         Ok(())
     })?;
-    out.set_len(n.size()).map_err(fail)?;
     drop(out);
     set_meta(host, n.mode() | 0o600, n.mtime())
 }
