@@ -18,7 +18,7 @@ import (
 )
 
 // programsVersion is raised when other programs come out of the same sources.
-const programsVersion = 1
+const programsVersion = 2
 
 // The folders of what a c-programs step makes. For every a/b.c there is either the program bin/a/b or
 // refused/a/b, with what the compiler or the linker said.

@@ -110,3 +110,10 @@ func TestNotUTF8(t *testing.T) {
 		}
 	}
 }
+
+func TestErrorsDoNotDriveTheTerminal(t *testing.T) {
+	err := &redoxfs.Error{Kind: redoxfs.Corrupt, Path: "dir/\x1b]0;title\x07", Message: "block 5 of \x1b[2J is damaged\nand ü"}
+	if got, want := err.Error(), "dir/\ufffd]0;title\ufffd: block 5 of \ufffd[2J is damaged\nand ü"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

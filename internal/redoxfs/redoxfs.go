@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Kind says what went wrong, for callers that act on it.
@@ -48,11 +49,18 @@ type Error struct {
 	Message string
 }
 
+// Error has names of somebody else's in it; what would drive a terminal is replaced.
 func (e *Error) Error() string {
-	if e.Path == "" {
-		return e.Message
+	text := e.Message
+	if e.Path != "" {
+		text = e.Path + ": " + text
 	}
-	return e.Path + ": " + e.Message
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 // KindOf returns the Kind of an error, "" for errors that are not the tool's.
