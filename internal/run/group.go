@@ -3,3 +3,10 @@ package run
 import "syscall"
 
 func signalGroup(pid int, sig syscall.Signal) error { return syscall.Kill(-pid, sig) }
+
+// groupAttr puts the program into a group of its own, and lets it end with us.
+func groupAttr() *syscall.SysProcAttr {
+	attr := EndsWithUs()
+	attr.Setpgid = true
+	return attr
+}

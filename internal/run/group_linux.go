@@ -2,8 +2,5 @@ package run
 
 import "syscall"
 
-// groupAttr puts the program into a group of its own and has the kernel end it
-// when this process dies, even by kill -9.
-func groupAttr() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
+// EndsWithUs has the kernel end a program when the thread that started it, or this process, dies, even by kill -9.
+func EndsWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -237,8 +237,10 @@ func (b *bench) packages(ctx context.Context) error {
 	return nil
 }
 
-// noteSuffix ends the name of the note that has the ratios.
-const noteSuffix = "-bench.md"
+// note is what a bench's note is called: the end of its name, and its title in the index.
+type note struct{ suffix, title string }
+
+var benchNote = note{"-bench.md", "Ratios of one run"}
 
 // writeNote puts the ratios in place of those that are in notes/.
 func (b *bench) writeNote(ctx context.Context, load string) error {
@@ -251,20 +253,32 @@ func (b *bench) writeNote(ctx context.Context, load string) error {
 	if b.Config.Backends != "" {
 		fmt.Fprintf(&text, ", backends `%s`", b.Config.Backends)
 	}
-	text.WriteString(".\n\n| what | ratio | goal | medians |\n|---|---|---|---|\n")
-	for _, r := range b.rows {
-		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", r.what, r.ratio, r.goal, r.medians)
-	}
+	text.WriteString(".\n\n" + table("medians", b.rows))
 	for _, line := range b.skipped {
 		fmt.Fprintf(&text, "\nLeft out: %s.\n", line)
 	}
 	text.WriteString(benchExplained)
+	return b.saveNote(benchNote, text.String())
+}
+
+// table is rows in Markdown; figures heads the last column.
+func table(figures string, rows []benchRow) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "| what | ratio | goal | %s |\n|---|---|---|---|\n", figures)
+	for _, r := range rows {
+		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", r.what, r.ratio, r.goal, r.medians)
+	}
+	return text.String()
+}
+
+// saveNote writes a note of today in place of older ones of its kind.
+func (b *bench) saveNote(n note, text string) error {
 	dir := filepath.Join(b.Config.Root, "notes")
-	name := time.Now().Format(time.DateOnly) + noteSuffix
-	if err := replaceNote(dir, name); err != nil {
+	name := time.Now().Format(time.DateOnly) + n.suffix
+	if err := n.replace(dir, name); err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(filepath.Join(dir, name), []byte(text.String()), 0o644, renameio.WithTempDir(dir)); err != nil {
+	if err := renameio.WriteFile(filepath.Join(dir, name), []byte(text), 0o644, renameio.WithTempDir(dir)); err != nil {
 		return err
 	}
 	b.say("written to notes/%s", name)
@@ -279,9 +293,9 @@ is taken away. Cargo alone is the command of the step base/programs, by the scri
 same change; "nothing to do" is the same once more. The two sides of a ratio take turns, the medians count.
 `
 
-// replaceNote removes older notes of the ratios and points the index to the new one.
-func replaceNote(dir, name string) error {
-	old, err := matching(dir, "*"+noteSuffix)
+// replace removes older notes of the kind and points the index to the new one.
+func (n note) replace(dir, name string) error {
+	old, err := matching(dir, "*"+n.suffix)
 	if err != nil {
 		return err
 	}
@@ -300,7 +314,7 @@ func replaceNote(dir, name string) error {
 		}
 	}
 	if !strings.Contains(updated, "("+name+")") {
-		updated += "- [Ratios of one run](" + name + ")\n"
+		updated += "- [" + n.title + "](" + name + ")\n"
 	}
 	if updated == string(text) {
 		return nil

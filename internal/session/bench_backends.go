@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/build"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -186,7 +184,7 @@ func (b *bench) cacheWithout(step string) (string, error) {
 	return cache, err
 }
 
-const backendsNote = "-backends.md"
+var backendsNote = note{"-backends.md", "The base workspace by Cranelift and by LLVM"}
 
 // writeBackendsNote puts the figures in place of those that are in notes/.
 func (b *bench) writeBackendsNote(ctx context.Context, load string, rows []benchRow) error {
@@ -195,24 +193,10 @@ func (b *bench) writeBackendsNote(ctx context.Context, load string, rows []bench
 		return err
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "# The base workspace by Cranelift and by LLVM\n\nWritten by `mage bench -only=backends`: one run, %d processors, load average %s at its start and %s at its end, %s.\n"+
-		"Cranelift / LLVM, medians of %d.\n\n| what | ratio | goal | figures |\n|---|---|---|---|\n", runtime.NumCPU(), load, loadAverage(), t.Name(), backendRounds)
-	for _, r := range rows {
-		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", r.what, r.ratio, r.goal, r.medians)
-	}
-	text.WriteString(backendsExplained)
-	dir := filepath.Join(b.Config.Root, "notes")
-	name := time.Now().Format(time.DateOnly) + backendsNote
-	if old, err := matching(dir, "*"+backendsNote); err != nil {
-		return err
-	} else if len(old) > 0 {
-		name = filepath.Base(old[len(old)-1])
-	}
-	if err := renameio.WriteFile(filepath.Join(dir, name), []byte(text.String()), 0o644, renameio.WithTempDir(dir)); err != nil {
-		return err
-	}
-	b.say("written to notes/%s", name)
-	return nil
+	fmt.Fprintf(&text, "# "+backendsNote.title+"\n\nWritten by `mage bench -only=backends`: one run, %d processors, load average %s at its start and %s at its end, %s.\n"+
+		"Cranelift / LLVM, medians of %d.\n\n", runtime.NumCPU(), load, loadAverage(), t.Name(), backendRounds)
+	text.WriteString(table("figures", rows) + backendsExplained)
+	return b.saveNote(backendsNote, text.String())
 }
 
 // backendsExplained is what a reader of the table has to know.

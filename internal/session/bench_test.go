@@ -22,7 +22,7 @@ func TestNewRatiosTakeThePlaceOfOld(t *testing.T) {
 	write("2026-01-01-bench.md", "old")
 	write("2026-01-01-other.md", "other")
 	for range 2 {
-		if err := replaceNote(dir, "2026-02-02-bench.md"); err != nil {
+		if err := benchNote.replace(dir, "2026-02-02-bench.md"); err != nil {
 			t.Fatal(err)
 		}
 	}

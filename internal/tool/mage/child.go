@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	process "github.com/pannous/redox-clif/internal/run"
 )
 
 // How long an interrupt waits for the second one that a Ctrl-C brings. On a busy machine the two may reach this process
@@ -31,7 +33,7 @@ func runChild(argv []string) int {
 			signal.Notify(signals, s)
 		}
 	}
-	child, err := os.StartProcess(argv[0], argv, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Sys: endsWithUs()})
+	child, err := os.StartProcess(argv[0], argv, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Sys: process.EndsWithUs()})
 	if err != nil {
 		return fail(err)
 	}

@@ -1,7 +1,0 @@
-//go:build !linux
-
-package redoxfs
-
-import "syscall"
-
-func endsWithUs() *syscall.SysProcAttr { return nil }
