@@ -12,10 +12,10 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/patch"
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 )
 
 // SpecFix is the command that writes the generated target JSON files.
@@ -23,8 +23,8 @@ const SpecFix = "mage target:spec -write"
 
 // Specs compares every targets/<triple>.json with what its TOML gives for the pinned compiler, and finds
 // JSON files that have no TOML. targets is the folder; prefix is put before the names of its files.
-func Specs(targets fs.FS, prefix string, compiler target.Compiler) ([]Finding, error) {
-	triples, err := target.Triples(targets)
+func Specs(targets fs.FS, prefix string, compiler targetspec.Compiler) ([]Finding, error) {
+	triples, err := targetspec.Triples(targets)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +51,8 @@ func Specs(targets fs.FS, prefix string, compiler target.Compiler) ([]Finding, e
 	return found, wrong.ErrorOrNil()
 }
 
-func spec(targets fs.FS, prefix, triple string, compiler target.Compiler) ([]Finding, error) {
-	s, err := target.Load(targets, triple)
+func spec(targets fs.FS, prefix, triple string, compiler targetspec.Compiler) ([]Finding, error) {
+	s, err := targetspec.Load(targets, triple)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func Objects(s Stage) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := build.ReadManifest(text)
+	m, err := builder.ReadManifest(text)
 	if err != nil {
 		return []Finding{{Kind: Sysroot, File: name, Expected: "a manifest", Found: firstLine(err.Error()), Fix: fix}}, nil
 	}
@@ -191,9 +191,9 @@ func Objects(s Stage) ([]Finding, error) {
 }
 
 // foreignObjects lists the files of a stage that the build did not put there.
-func foreignObjects(s Stage, m *build.Manifest, fix string) ([]Finding, error) {
+func foreignObjects(s Stage, m *builder.Manifest, fix string) ([]Finding, error) {
 	var found []Finding
-	recorded := map[string]build.FileRecord{}
+	recorded := map[string]builder.FileRecord{}
 	for _, f := range m.Files {
 		recorded[f.Path] = f
 	}

@@ -30,7 +30,7 @@ import (
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/lockfile"
-	"github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/process"
 )
 
 // Runner makes and uses exec roots.
@@ -41,10 +41,10 @@ type Runner struct {
 	// Expand gives the values of placeholders other than %{root}: "%{rustc}" -> path.
 	Expand map[string]string
 	// Jobs, when set, is passed to the commands.
-	Jobs *run.Jobserver
+	Jobs *process.Jobserver
 	// User, when set, is who the commands believe they run as; ExtraEnv is added to the environment of
 	// those of actions. Neither may change what they make: that is what `mage repro` uses them to find out.
-	User     *run.User
+	User     *process.User
 	ExtraEnv []string
 	// Notice receives lines about waiting.
 	Notice func(string)
@@ -275,14 +275,14 @@ func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string
 		}
 		defer r.Jobs.Release()
 	}
-	fmt.Fprintf(s.Log, "$ cd %s\n$ %s\n", run.Quote([]string{c.dir}), run.Quote(c.args))
+	fmt.Fprintf(s.Log, "$ cd %s\n$ %s\n", process.Quote([]string{c.dir}), process.Quote(c.args))
 	watch := &watcher{status: s.Status}
-	p := run.Process{Args: c.args, Env: slices.Clone(c.env), Dir: c.dir, Output: io.MultiWriter(s.Log, watch), Files: slices.Clone(root.locks), User: r.User}
+	p := process.Process{Args: c.args, Env: slices.Clone(c.env), Dir: c.dir, Output: io.MultiWriter(s.Log, watch), Files: slices.Clone(root.locks), User: r.User}
 	if r.Jobs != nil {
 		p.Env = append(p.Env, r.Jobs.Env(3+len(p.Files))...)
 		p.Files = append(p.Files, r.Jobs.Files()...)
 	}
-	err = run.Exec(ctx, p)
+	err = process.Exec(ctx, p)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -338,10 +338,10 @@ func (c expanded) writeScript(logPath string) (string, error) {
 	path := strings.TrimSuffix(logPath, ".log") + ".sh"
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "#!/bin/sh\n# Repeats the command of %s with the same environment.\n", filepath.Base(logPath))
-	fmt.Fprintf(&b, "cd %s &&\nexec env -i \\\n", run.Quote([]string{c.dir}))
+	fmt.Fprintf(&b, "cd %s &&\nexec env -i \\\n", process.Quote([]string{c.dir}))
 	for _, e := range c.env {
-		fmt.Fprintf(&b, "  %s \\\n", run.Quote([]string{e}))
+		fmt.Fprintf(&b, "  %s \\\n", process.Quote([]string{e}))
 	}
-	fmt.Fprintf(&b, "  %s\n", run.Quote(c.args))
+	fmt.Fprintf(&b, "  %s\n", process.Quote(c.args))
 	return path, os.WriteFile(path, b.Bytes(), 0o700)
 }

@@ -17,7 +17,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
-	"github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/process"
 )
 
 // env is what the test commands get.
@@ -291,7 +291,7 @@ func TestSweep(t *testing.T) {
 // Each command holds a token, so that no more run at once than there are, and the tools see the rest.
 func TestCommandsHoldATokenOfTheJobserver(t *testing.T) {
 	r := newRunner(t)
-	jobs, err := run.NewJobserver(2)
+	jobs, err := process.NewJobserver(2)
 	if err != nil {
 		t.Fatal(err)
 	}

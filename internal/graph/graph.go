@@ -2,7 +2,7 @@
 // order, how many at a time.
 //
 // It owns scheduling, early cut-off, the repair of lost outputs and the reasons for
-// what it does. It must not know what an action does (package build makes the nodes) nor
+// what it does. It must not know what an action does (package builder makes the nodes) nor
 // how anything is shown (an Observer is told).
 //
 // A node's action is known when the outputs of what it depends on are known, not

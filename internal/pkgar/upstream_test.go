@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pannous/redox-clif/internal/upstreamtools"
+	"github.com/pannous/redox-clif/internal/test/upstream"
 )
 
 // throughputM compares speeds: go test ./internal/pkgar -run Throughput -throughput=500, with REDOX_TEST_E2E=1.
@@ -52,7 +52,7 @@ func upstreamKeys(t testing.TB) (secret, public string) {
 func eachTool(t *testing.T, test func(t *testing.T, tool string, p Packaging)) {
 	for _, v := range pkgarTools {
 		for _, p := range v.packagings {
-			t.Run(v.name+" "+p.String(), func(t *testing.T) { test(t, upstreamtools.Path(t, v.name), p) })
+			t.Run(v.name+" "+p.String(), func(t *testing.T) { test(t, upstream.Path(t, v.name), p) })
 		}
 	}
 }
@@ -124,7 +124,7 @@ func TestUpstreamWritesOurs(t *testing.T) {
 
 // TestUpstreamRefuses checks that the tool refuses our archives after a change, so that the tests above mean something.
 func TestUpstreamRefuses(t *testing.T) {
-	tool := upstreamtools.Path(t, "pkgar")
+	tool := upstream.Path(t, "pkgar")
 	_, public := upstreamKeys(t)
 	for _, at := range []int{0, flagsAt + 1, HeaderSize + 60, HeaderSize + 3*EntrySize + 5} {
 		data := badSample(t, Raw)
@@ -140,7 +140,7 @@ func TestUpstreamRefuses(t *testing.T) {
 }
 
 func TestUpstreamKeys(t *testing.T) {
-	tool := upstreamtools.Path(t, "pkgar-keys")
+	tool := upstream.Path(t, "pkgar-keys")
 	for _, pass := range []string{"", "correct horse"} {
 		t.Run("passphrase "+pass, func(t *testing.T) {
 			dir := t.TempDir()
@@ -235,7 +235,7 @@ func TestThroughput(t *testing.T) {
 	if *throughputM == 0 {
 		t.Skip("needs -throughput=MIB")
 	}
-	tool := upstreamtools.Path(t, "pkgar")
+	tool := upstream.Path(t, "pkgar")
 	secret, public := upstreamKeys(t)
 	dir := throughputTree(t, *throughputM<<20)
 	for _, p := range packagings {

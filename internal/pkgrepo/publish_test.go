@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pannous/redox-clif/internal/pkgar"
-	"github.com/pannous/redox-clif/internal/upstreamtools"
+	"github.com/pannous/redox-clif/internal/test/upstream"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -171,7 +171,7 @@ func TestTOMLRoundTrip(t *testing.T) {
 
 // TestUpstreamPublishes installs from a repository that the reference tools made.
 func TestUpstreamPublishes(t *testing.T) {
-	client := upstreamtools.Path(t, upstreamtools.Client)
+	client := upstream.Path(t, upstream.Client)
 	dir, secret := t.TempDir(), filepath.Join(t.TempDir(), "secret.toml")
 	if err := pkgar.WriteKeyFiles(secret, secret+".pub", testKey(t, 1), counting(3), nil); err != nil {
 		t.Fatal(err)
@@ -203,7 +203,7 @@ func TestUpstreamPublishes(t *testing.T) {
 }
 
 func TestUpstreamInstallsOurs(t *testing.T) {
-	client := upstreamtools.Path(t, upstreamtools.Client)
+	client := upstream.Path(t, upstream.Client)
 	server := httptest.NewServer(http.FileServer(http.Dir(sample(t, 1))))
 	defer server.Close()
 	root := t.TempDir()
@@ -249,7 +249,7 @@ func TestUpstreamInstallsOurs(t *testing.T) {
 
 // TestUpstreamRemovesOurs lets the reference client remove what we installed, for which it reads our state files.
 func TestUpstreamRemovesOurs(t *testing.T) {
-	client := upstreamtools.Path(t, upstreamtools.Client)
+	client := upstream.Path(t, upstream.Client)
 	server := httptest.NewServer(http.FileServer(http.Dir(sample(t, 1))))
 	defer server.Close()
 	root := t.TempDir()

@@ -2,7 +2,7 @@
 // the checks that need nothing but the recipes themselves.
 //
 // It owns the schema and the references between recipes. It must not know how
-// anything is fetched, built or cached; package build turns recipes into a graph.
+// anything is fetched, built or cached; package builder turns recipes into a graph.
 package recipe
 
 import (

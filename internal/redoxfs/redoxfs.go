@@ -19,7 +19,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/process"
 )
 
 // Kind says what went wrong, for callers that act on it.
@@ -212,7 +212,7 @@ func (v Volume) run(ctx context.Context, stdin io.Reader, into any, progress fun
 	args = append(append(args, "--", v.Image), words...)
 	cmd := exec.CommandContext(ctx, v.Tool, args...)
 	cmd.Env = []string{}
-	cmd.SysProcAttr = run.EndsWithUs() // nothing would take what it goes on writing
+	cmd.SysProcAttr = process.EndsWithUs() // nothing would take what it goes on writing
 	cmd.Stdin = stdin
 	var out bytes.Buffer
 	cmd.Stdout = &out

@@ -18,7 +18,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/pannous/redox-clif/internal/patch"
-	"github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/process"
 )
 
 // Build is one toolchain that is built, or would be.
@@ -205,8 +205,8 @@ func (b *Build) Command(p *Programs, stage0 Stage0, jobs int, keepStd bool) (*Co
 
 // Script is a shell script that repeats the command by hand.
 func (c *Command) Script() string {
-	return "#!/bin/sh\n# What `mage toolchain:build` runs. It goes on where it was stopped.\ncd " + run.Quote([]string{c.Dir}) + " || exit\n" +
-		"exec env -i " + run.Quote(c.Env) + " " + run.Quote(c.Args) + "\n"
+	return "#!/bin/sh\n# What `mage toolchain:build` runs. It goes on where it was stopped.\ncd " + process.Quote([]string{c.Dir}) + " || exit\n" +
+		"exec env -i " + process.Quote(c.Env) + " " + process.Quote(c.Args) + "\n"
 }
 
 // Run runs the command to its end. Each line of its output goes to line; files are inherited, which keeps a lock on
@@ -223,9 +223,9 @@ func (c *Command) Run(ctx context.Context, line func(string), files ...*os.File)
 		}
 		_, _ = io.Copy(io.Discard, r) // an overlong line ends the scanner; the program must not block on it
 	}()
-	p, done, err := run.Guarded(run.Process{Args: c.Args, Env: c.Env, Dir: c.Dir, Output: w, Files: files})
+	p, done, err := process.Guarded(process.Process{Args: c.Args, Env: c.Env, Dir: c.Dir, Output: w, Files: files})
 	if err == nil {
-		err = run.Exec(ctx, p)
+		err = process.Exec(ctx, p)
 		done()
 	}
 	w.Close()

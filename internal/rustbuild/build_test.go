@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/pannous/redox-clif/internal/patch"
-	"github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/rustbuild/rustbuildtest"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
@@ -217,7 +217,7 @@ func TestCompilerError(t *testing.T) {
 	k.extractAndPatch()
 	var lines []string
 	err := k.command().Run(t.Context(), func(line string) { lines = append(lines, line) })
-	var exit *run.ExitError
+	var exit *process.ExitError
 	if !errors.As(err, &exit) || exit.Code != 1 || !slices.Contains(lines, "error[E0308]: mismatched types") {
 		t.Errorf("%v after %q", err, lines)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"github.com/pannous/redox-clif/internal/patch"
-	"github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/rustbuild/rustbuildtest"
 )
 
@@ -125,7 +125,7 @@ func (k *kit) commandKeeping(std bool) *Command {
 }
 
 func ask(ctx context.Context, argv ...string) (string, error) {
-	out, err := run.Output(ctx, []string{"PATH=/usr/bin:/bin"}, argv...)
+	out, err := process.Output(ctx, []string{"PATH=/usr/bin:/bin"}, argv...)
 	return string(out), err
 }
 

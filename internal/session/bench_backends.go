@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
-	disk "github.com/pannous/redox-clif/internal/image"
+	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -112,7 +112,7 @@ func (b *bench) sizesBy(ctx context.Context, backend string, f *backendFigures) 
 	if err != nil {
 		return err
 	}
-	m, err := build.ReadManifest(text)
+	m, err := builder.ReadManifest(text)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/graph"
 )
 
@@ -133,7 +133,7 @@ func (b *bench) oneLine(ctx context.Context) error {
 func (b *bench) exportSource(ctx context.Context, dir string) error {
 	quiet := *b.Session
 	quiet.aside = true
-	built, err := quiet.Build(ctx, false, func(builder *build.Builder) ([]*graph.Node, error) {
+	built, err := quiet.Build(ctx, false, func(builder *builder.Builder) ([]*graph.Node, error) {
 		n, err := builder.SourceNode(changedRecipe)
 		return []*graph.Node{n}, err
 	})
@@ -189,7 +189,7 @@ func (b *bench) clean(ctx context.Context) error {
 		return err
 	}
 	var took []time.Duration
-	for _, std := range []build.StdMode{build.StdShared, build.StdBuild} {
+	for _, std := range []builder.StdMode{builder.StdShared, builder.StdBuild} {
 		cache := filepath.Join(b.scratch, "cache-"+string(std))
 		if err := os.MkdirAll(cache, 0o755); err != nil {
 			return err

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/globdir"
-	disk "github.com/pannous/redox-clif/internal/image"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/redoxfs"

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	disk "github.com/pannous/redox-clif/internal/image"
+	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/qemu"
 )
 

@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pannous/redox-clif/internal/atomicfile"
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 )
 
 // Distributions name clang by its major version too. Older ones lack the driver flags that are used.
 const newestClang, oldestClang = 40, 14
 
 // clang finds the C compiler for C in crates, the newest first when there is none without a number.
-func (s *Session) clang(ctx context.Context) build.Clang {
+func (s *Session) clang(ctx context.Context) builder.Clang {
 	names := []string{"clang"}
 	for n := newestClang; n >= oldestClang; n-- {
 		names = append(names, fmt.Sprintf("clang-%d", n))
@@ -33,9 +33,9 @@ func (s *Session) clang(ctx context.Context) build.Clang {
 		if err != nil {
 			continue
 		}
-		return build.Clang{Path: path, Identity: version}
+		return builder.Clang{Path: path, Identity: version}
 	}
-	return build.Clang{}
+	return builder.Clang{}
 }
 
 // clangVersion is what a clang says of its version. Asking takes 20 ms of every build, so the answer is kept with what

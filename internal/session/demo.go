@@ -13,7 +13,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -32,7 +32,7 @@ const kernelName = "smoke-kernel"
 // Demo builds the embedded demo and boots it in QEMU.
 func (s *Session) Demo(ctx context.Context) error {
 	kernelPath := ""
-	built, err := s.Build(ctx, true, func(b *build.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, true, func(b *builder.Builder) ([]*graph.Node, error) {
 		img, err := b.Initfs("demo")
 		if err != nil {
 			return nil, err
@@ -71,7 +71,7 @@ func (s *Session) bootCopy(ctx context.Context, kernel string) error {
 	if err := s.copyForBoot(ctx, kernel, dir); err != nil {
 		return err
 	}
-	return s.bootDemo(ctx, filepath.Join(dir, build.ImageName), filepath.Join(dir, kernelName))
+	return s.bootDemo(ctx, filepath.Join(dir, builder.ImageName), filepath.Join(dir, kernelName))
 }
 
 func (s *Session) copyForBoot(ctx context.Context, kernel, dir string) error {
@@ -81,8 +81,8 @@ func (s *Session) copyForBoot(ctx context.Context, kernel, dir string) error {
 	}
 	defer unlock()
 	for from, to := range map[string]string{
-		filepath.Join(s.Config.Out(), build.ImageName): build.ImageName,
-		filepath.Join(s.Config.Out(), "manifest.json"): "manifest.json",
+		filepath.Join(s.Config.Out(), builder.ImageName): builder.ImageName,
+		filepath.Join(s.Config.Out(), "manifest.json"):   "manifest.json",
 		kernel: kernelName,
 	} {
 		b, err := os.ReadFile(from)
@@ -165,12 +165,12 @@ func (s *Session) watchDemo(ctx context.Context, machine qemu.Machine, script qe
 
 // checkedManifest reads the manifest beside an image and compares the size: bytes cut off the end of a
 // file that are zero look the same in the guest's memory.
-func (s *Session) checkedManifest(image string) (*build.Manifest, error) {
+func (s *Session) checkedManifest(image string) (*builder.Manifest, error) {
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), "manifest.json"))
 	if err != nil {
 		return nil, fmt.Errorf("no manifest beside the image, build it with `mage demo`: %w", err)
 	}
-	m, err := build.ReadManifest(text)
+	m, err := builder.ReadManifest(text)
 	if err != nil || m.Image == nil {
 		return nil, fmt.Errorf("manifest.json beside %s describes no image", s.relative(image))
 	}
@@ -196,14 +196,14 @@ func newNonce() (string, error) {
 
 // bootArguments tell the smoke kernel what it must find in memory. They come from the manifest
 // written when the image was packed, never from the image: a changed byte anywhere is then a panic.
-func bootArguments(m *build.Manifest, nonce string) string {
+func bootArguments(m *builder.Manifest, nonce string) string {
 	return fmt.Sprintf("initfs.size=%d initfs.sha256=%s bootstrap.size=%d bootstrap.sha256=%s nonce=%s watchdog=%d",
 		m.Image.Size, m.Image.SHA256, m.Image.BootstrapSize, m.Image.BootstrapSHA256, nonce, watchdogSeconds)
 }
 
 // demoScript is what a right boot prints. The order of the lines is the guest's own business, except
 // that it powers off after all of them; that nothing is missing is ours.
-func demoScript(m *build.Manifest, boot *recipe.Boot, nonce string) qemu.Script {
+func demoScript(m *builder.Manifest, boot *recipe.Boot, nonce string) qemu.Script {
 	q := regexp.QuoteMeta
 	var steps []qemu.Step
 	see := func(pattern string, args ...any) {

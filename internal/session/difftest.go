@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/difftest"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/ui"
@@ -43,7 +43,7 @@ type diffTests struct {
 	objects  []objectResult
 	dir      string   // holds programs/, the image and the kernel
 	programs []string // below bin/
-	image    build.ImageRecord
+	image    builder.ImageRecord
 	run      *difftest.Run
 	took     time.Duration
 }
@@ -137,8 +137,8 @@ func (t *diffTests) boot(ctx context.Context, name, trace string) (*difftest.Run
 	machine := qemu.VirtAArch64(program)
 	machine.Memory = 256
 	machine.Kernel = filepath.Join(t.dir, kernelName)
-	machine.Append = fmt.Sprintf("%s watchdog=%d", bootArguments(&build.Manifest{Image: &t.image}, settings), diffWatchdog)
-	machine.Loaders = []qemu.Loader{{File: filepath.Join(t.dir, build.ImageName), Addr: demoLoadAddress, Raw: true}}
+	machine.Append = fmt.Sprintf("%s watchdog=%d", bootArguments(&builder.Manifest{Image: &t.image}, settings), diffWatchdog)
+	machine.Loaders = []qemu.Loader{{File: filepath.Join(t.dir, builder.ImageName), Addr: demoLoadAddress, Raw: true}}
 	log := filepath.Join(t.Config.Logs(), name+".serial.log")
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		return nil, err

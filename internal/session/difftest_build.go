@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/difftest"
 	"github.com/pannous/redox-clif/internal/graph"
@@ -68,7 +68,7 @@ func (t *diffTests) withDefects(names []string) recipe.Set {
 }
 
 func (t *diffTests) buildStages(ctx context.Context, recipes recipe.Set) (*Built, error) {
-	return t.with(recipes).Build(ctx, false, func(b *build.Builder) ([]*graph.Node, error) {
+	return t.with(recipes).Build(ctx, false, func(b *builder.Builder) ([]*graph.Node, error) {
 		tests, err := b.Stage(diffRecipe)
 		if err != nil {
 			return nil, err
@@ -97,7 +97,7 @@ func (t *diffTests) with(recipes recipe.Set) *Session {
 // try compiles the program of one defect by Cranelift. It returns what the toolchain said if it refused it in the way
 // that is described, and an error if in another way.
 func (t *diffTests) try(ctx context.Context, d difftest.Defect) (string, error) {
-	_, err := t.with(t.withDefects([]string{d.Name})).Build(ctx, false, func(b *build.Builder) ([]*graph.Node, error) {
+	_, err := t.with(t.withDefects([]string{d.Name})).Build(ctx, false, func(b *builder.Builder) ([]*graph.Node, error) {
 		n, err := b.Stage(defectsRecipe)
 		return []*graph.Node{n}, err
 	})
@@ -142,7 +142,7 @@ func (t *diffTests) pack(ctx context.Context, built *Built) error {
 		}
 	}
 	slices.SortFunc(t.programs, byReferenceFirst)
-	demo, err := t.output(built, 2, build.ImageName)
+	demo, err := t.output(built, 2, builder.ImageName)
 	if err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func (t *diffTests) writeImage(ctx context.Context, root string) error {
 	if err != nil {
 		return err
 	}
-	image := filepath.Join(t.dir, build.ImageName)
+	image := filepath.Join(t.dir, builder.ImageName)
 	if _, err := initfs.WriteFile(ctx, image, initfs.Spec{Version: initfs.V1, Root: tree,
 		Bootstrap: initfs.Bootstrap{Content: demo.Bootstrap, Entry: demo.Entry}}); err != nil {
 		return err
@@ -232,6 +232,6 @@ func (t *diffTests) writeImage(ctx context.Context, root string) error {
 		return err
 	}
 	own := cas.DigestBytes(boot)
-	t.image = build.ImageRecord{Size: whole.Size, SHA256: whole.Hash, BootstrapSize: own.Size, BootstrapSHA256: own.Hash}
+	t.image = builder.ImageRecord{Size: whole.Size, SHA256: whole.Hash, BootstrapSize: own.Size, BootstrapSHA256: own.Hash}
 	return nil
 }

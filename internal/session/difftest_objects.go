@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/difftest"
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
@@ -45,7 +45,7 @@ func appliedPatches(found *toolchain.Toolchain) map[string]bool {
 func (t *diffTests) compileObjects(ctx context.Context) error {
 	c := &objectCompiler{dir: t.dir, run: toolchain.Exec(t.toolEnv()), sources: os.DirFS(filepath.Join(t.Config.Root, "recipes", diffRecipe, "objects"))}
 	var err error
-	if c.spec, err = target.Load(os.DirFS(t.targetsDir()), t.Config.Target); err != nil {
+	if c.spec, err = targetspec.Load(os.DirFS(t.targetsDir()), t.Config.Target); err != nil {
 		return err
 	}
 	c.tools = t.tool
@@ -71,7 +71,7 @@ type objectCompiler struct {
 	dir     string // scratch
 	run     toolchain.Runner
 	tools   *Toolchain
-	spec    *target.Spec
+	spec    *targetspec.Spec
 	sources fs.FS
 }
 

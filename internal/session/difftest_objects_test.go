@@ -11,7 +11,7 @@ import (
 	"github.com/pannous/redox-clif/internal/difftest"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/rustbuild/rustbuildtest"
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
@@ -22,7 +22,7 @@ func fakeRustc(stderr string, err error) toolchain.Runner {
 
 func newObjectCompiler(t *testing.T) *objectCompiler {
 	t.Helper()
-	spec, err := target.Load(os.DirFS("../../targets"), "aarch64-unknown-redox-clif")
+	spec, err := targetspec.Load(os.DirFS("../../targets"), "aarch64-unknown-redox-clif")
 	if err != nil {
 		t.Fatal(err)
 	}

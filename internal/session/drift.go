@@ -16,7 +16,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/drift"
 	"github.com/pannous/redox-clif/internal/recipe/gen"
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
@@ -306,8 +306,8 @@ func (s *Session) driftSysroots(r *drift.Report, in *installed) error {
 	return joined(wrong)
 }
 
-func (s *Session) specFor(compiler target.Compiler) ([]byte, error) {
-	spec, err := target.Load(os.DirFS(s.targetsDir()), s.Config.Target)
+func (s *Session) specFor(compiler targetspec.Compiler) ([]byte, error) {
+	spec, err := targetspec.Load(os.DirFS(s.targetsDir()), s.Config.Target)
 	if err != nil {
 		return nil, err
 	}

@@ -240,11 +240,11 @@ func TestDriftText(t *testing.T) {
 	}
 }
 
-// TestKnownCompilers: what is written down of the two compilers gives the golden files of package target.
+// TestKnownCompilers: what is written down of the two compilers gives the golden files of package targetspec.
 func TestKnownCompilers(t *testing.T) {
 	s := &Session{Config: &config.Config{Root: "../.."}}
 	for _, release := range []string{"1.94", "1.96"} {
-		golden, err := filepath.Glob(filepath.Join("../target/testdata", release, "*.json"))
+		golden, err := filepath.Glob(filepath.Join("../targetspec/testdata", release, "*.json"))
 		if err != nil || len(golden) == 0 {
 			t.Fatal(release, err)
 		}

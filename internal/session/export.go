@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
@@ -28,7 +28,7 @@ func (s *Session) export(ctx context.Context, tree cas.Digest, dir string) error
 
 // exportImage places an image and its manifest in out/<triple>/, where `mage run` and the scripts
 // of users look for the newest one, and returns the manifest.
-func (s *Session) exportImage(ctx context.Context, image cas.Digest) (*build.Manifest, error) {
+func (s *Session) exportImage(ctx context.Context, image cas.Digest) (*builder.Manifest, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (s *Session) exportImage(ctx context.Context, image cas.Digest) (*build.Man
 			return nil, lostMeanwhile("manifest.json", err)
 		}
 	}
-	return build.ReadManifest(text)
+	return builder.ReadManifest(text)
 }
 
 // madeWith is a file in the output of the step that packs an image.
@@ -75,11 +75,11 @@ func lostMeanwhile(name string, err error) error {
 
 // placeImage places the image in out/, unless it may be there and is.
 func (s *Session) placeImage(ctx context.Context, image cas.Digest, maybe bool) error {
-	e, err := s.madeWith(image, build.ImageName)
+	e, err := s.madeWith(image, builder.ImageName)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(s.Config.Out(), build.ImageName)
+	path := filepath.Join(s.Config.Out(), builder.ImageName)
 	if maybe {
 		if got, err := s.Stats.DigestFile(path); err == nil && got == e.Digest {
 			// So that the next run need not read the image again.
@@ -92,19 +92,19 @@ func (s *Session) placeImage(ctx context.Context, image cas.Digest, maybe bool) 
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return lostMeanwhile(build.ImageName, s.Store.PlaceFile(ctx, e.Digest, path, 0o644))
+	return lostMeanwhile(builder.ImageName, s.Store.PlaceFile(ctx, e.Digest, path, 0o644))
 }
 
 // writeSpecs generates the JSON target specs for the compiler in use: into out/ for whoever wants to call
 // rustc by hand, and into targets/ when the compiler is the pinned one, for which those files are kept.
 func (s *Session) writeSpecs(t *Toolchain) error {
 	dir := filepath.Join(s.Config.Root, "targets")
-	triples, err := target.Triples(os.DirFS(dir))
+	triples, err := targetspec.Triples(os.DirFS(dir))
 	if err != nil {
 		return err
 	}
 	for _, triple := range triples {
-		spec, err := target.Load(os.DirFS(dir), triple)
+		spec, err := targetspec.Load(os.DirFS(dir), triple)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 )
 
@@ -20,7 +20,7 @@ func imageOf(t *testing.T, s *Session, text string) cas.Digest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := json.Marshal(&build.Manifest{Recipe: "r", Image: &build.ImageRecord{SHA256: image.Hash, Size: image.Size}})
+	m, err := json.Marshal(&builder.Manifest{Recipe: "r", Image: &builder.ImageRecord{SHA256: image.Hash, Size: image.Size}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func imageOf(t *testing.T, s *Session, text string) cas.Digest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := s.Store.PutDirectory(&cas.Directory{Files: []cas.FileNode{{Name: build.ImageName, Digest: image}, {Name: "manifest.json", Digest: manifest}}})
+	out, err := s.Store.PutDirectory(&cas.Directory{Files: []cas.FileNode{{Name: builder.ImageName, Digest: image}, {Name: "manifest.json", Digest: manifest}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func imageOf(t *testing.T, s *Session, text string) cas.Digest {
 func TestExportedImageIsTheOneThatWasBuilt(t *testing.T) {
 	s, _ := newSession(t)
 	one, two := imageOf(t, s, "image one"), imageOf(t, s, "image two")
-	image, manifest := filepath.Join(s.Config.Out(), build.ImageName), filepath.Join(s.Config.Out(), "manifest.json")
+	image, manifest := filepath.Join(s.Config.Out(), builder.ImageName), filepath.Join(s.Config.Out(), "manifest.json")
 	export := func(out cas.Digest, want string) {
 		t.Helper()
 		m, err := s.exportImage(t.Context(), out)

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
-	disk "github.com/pannous/redox-clif/internal/image"
 	"github.com/pannous/redox-clif/internal/initfs"
 	"github.com/pannous/redox-clif/internal/redoxfs"
 	"github.com/pannous/redox-clif/internal/ui"
@@ -188,13 +188,13 @@ type imageBuild struct {
 	s      *Session
 	tool   string
 	initfs string // the image's initfs reference, when that is a recipe
-	stages map[string]*build.Manifest
+	stages map[string]*builder.Manifest
 }
 
 // imageParts builds the tool and every recipe that the description refers to, and lays the trees out in out/.
 // With -dryrun it prints the plan and returns nil.
 func (s *Session) imageParts(ctx context.Context, d *disk.Description) (*imageBuild, error) {
-	b := &imageBuild{s: s, stages: map[string]*build.Manifest{}}
+	b := &imageBuild{s: s, stages: map[string]*builder.Manifest{}}
 	recipes := map[string]bool{toolRecipe: true}
 	for _, ref := range references(d) {
 		if name, _, ok := strings.Cut(ref, ":"); ok && !strings.HasPrefix(ref, filePrefix) {
@@ -209,7 +209,7 @@ func (s *Session) imageParts(ctx context.Context, d *disk.Description) (*imageBu
 	if ref := d.Boot.Initfs; ref != "" && !strings.Contains(ref, ":") {
 		b.initfs = ref
 	}
-	built, err := s.Build(ctx, false, func(builder *build.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, false, func(builder *builder.Builder) ([]*graph.Node, error) {
 		var nodes []*graph.Node
 		for _, name := range names {
 			n, err := builder.Stage(name)
@@ -254,7 +254,7 @@ func (b *imageBuild) layOut(ctx context.Context, built *Built, names []string) e
 		if err != nil {
 			return err
 		}
-		if b.stages[name], err = build.ReadManifest(text); err != nil {
+		if b.stages[name], err = builder.ReadManifest(text); err != nil {
 			return err
 		}
 	}
@@ -291,7 +291,7 @@ func (b *imageBuild) resolve(_ context.Context, ref string) ([]disk.Item, error)
 		return hostItems(file)
 	}
 	if ref == b.initfs {
-		return []disk.Item{{Host: filepath.Join(b.s.Config.Out(), build.ImageName), Mode: 0o644}}, nil
+		return []disk.Item{{Host: filepath.Join(b.s.Config.Out(), builder.ImageName), Mode: 0o644}}, nil
 	}
 	name, below, ok := strings.Cut(ref, ":")
 	m := b.stages[name]

@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/graph"
-	disk "github.com/pannous/redox-clif/internal/image"
 	"github.com/pannous/redox-clif/internal/redoxfs"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -60,14 +60,14 @@ func (s *Session) builtInitfs() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("no initfs to inject, `mage initfs` builds one: %w", err)
 	}
-	m, err := build.ReadManifest(text)
+	m, err := builder.ReadManifest(text)
 	if err != nil {
 		return "", err
 	}
 	if m.Recipe == "demo" {
 		return "", errors.New("what lies in out/ is the demo's image, which no Redox kernel starts; `mage initfs` builds the real one")
 	}
-	return filepath.Join(s.Config.Out(), build.ImageName), nil
+	return filepath.Join(s.Config.Out(), builder.ImageName), nil
 }
 
 func (f InjectFlags) ops() ([]redoxfs.Op, error) {
@@ -141,7 +141,7 @@ func (s *Session) orDefaultImage(path string) string {
 func (s *Session) imageTool(ctx context.Context) (string, error) {
 	s.aside = true
 	defer func() { s.aside = false }()
-	built, err := s.Build(ctx, false, func(b *build.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, false, func(b *builder.Builder) ([]*graph.Node, error) {
 		n, err := b.Stage(toolRecipe)
 		return []*graph.Node{n}, err
 	})

@@ -10,7 +10,7 @@ import (
 	"sort"
 	"strings"
 
-	disk "github.com/pannous/redox-clif/internal/image"
+	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/redoxfs"

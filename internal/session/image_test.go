@@ -8,10 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/config"
-	disk "github.com/pannous/redox-clif/internal/image"
+	"github.com/pannous/redox-clif/internal/disk"
 )
 
 // imageCheckout is a Session in an empty checkout, enough for what needs neither recipes nor a cache.
@@ -61,7 +61,7 @@ func TestShippedImagesParse(t *testing.T) {
 
 func TestResolve(t *testing.T) {
 	s := imageCheckout(t, map[string]string{"some/dir/file": "x", "some/dir/sub/other": "y"})
-	b := &imageBuild{s: s, initfs: "initfs", stages: map[string]*build.Manifest{"base": {Files: []build.FileRecord{
+	b := &imageBuild{s: s, initfs: "initfs", stages: map[string]*builder.Manifest{"base": {Files: []builder.FileRecord{
 		{Path: "bin/init", Mode: "0755"}, {Path: "bin/sh", Mode: "0777", Link: "init"}, {Path: "binary", Mode: "0644"},
 	}}}}
 	out := s.Config.Out()

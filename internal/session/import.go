@@ -12,7 +12,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/recipe"
-	"github.com/pannous/redox-clif/internal/recipeimport"
+	"github.com/pannous/redox-clif/internal/recipe/importer"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -55,7 +55,7 @@ func (s *Session) importOne(file string) error {
 	return s.writeImported(name, r)
 }
 
-func (s *Session) writeImported(name string, r *recipeimport.Result) error {
+func (s *Session) writeImported(name string, r *importer.Result) error {
 	to := filepath.Join(s.Config.Root, "recipes", name, recipe.FileName)
 	imported, err := recipe.Parse(to, []byte(r.Text))
 	if err != nil {
@@ -78,12 +78,12 @@ func (s *Session) writeImported(name string, r *recipeimport.Result) error {
 	return nil
 }
 
-func readForeign(name, file string) (*recipeimport.Result, error) {
+func readForeign(name, file string) (*importer.Result, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	r, err := recipeimport.Import(name, text)
+	r, err := importer.Import(name, text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -93,7 +93,7 @@ func readForeign(name, file string) (*recipeimport.Result, error) {
 // importMany counts, and writes nothing.
 func (s *Session) importMany(ctx context.Context, dir string) error {
 	recipes, read, whole := 0, 0, 0
-	lost := map[recipeimport.Reason]int{}
+	lost := map[importer.Reason]int{}
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || d.Name() != recipe.FileName {
 			return errors.Join(err, ctx.Err())
@@ -108,7 +108,7 @@ func (s *Session) importMany(ctx context.Context, dir string) error {
 		if len(r.Losses) == 0 {
 			whole++
 		}
-		seen := map[recipeimport.Reason]bool{}
+		seen := map[importer.Reason]bool{}
 		for _, l := range r.Losses {
 			if !seen[l.Reason] {
 				lost[l.Reason]++
@@ -126,14 +126,14 @@ func (s *Session) importMany(ctx context.Context, dir string) error {
 	return ui.Table(s.Streams.Out, importTable(recipes, read, whole, lost))
 }
 
-func importTable(recipes, read, whole int, lost map[recipeimport.Reason]int) [][]string {
+func importTable(recipes, read, whole int, lost map[importer.Reason]int) [][]string {
 	rows := [][]string{
 		{"RECIPES", "WHAT"},
 		{fmt.Sprint(recipes), "found"},
 		{fmt.Sprint(read), "read"},
 		{fmt.Sprint(whole), "carried over whole"},
 	}
-	var reasons []recipeimport.Reason
+	var reasons []importer.Reason
 	for reason := range lost {
 		reasons = append(reasons, reason)
 	}

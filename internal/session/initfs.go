@@ -14,7 +14,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/initfs"
@@ -84,12 +84,12 @@ func dash(s string) string {
 }
 
 // imageManifest reads the manifest beside an image when it is that image's: the digest decides. nil without one.
-func imageManifest(image string) *build.Manifest {
+func imageManifest(image string) *builder.Manifest {
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), "manifest.json"))
 	if err != nil {
 		return nil
 	}
-	m, err := build.ReadManifest(text)
+	m, err := builder.ReadManifest(text)
 	if err != nil || m.Image == nil {
 		return nil
 	}
@@ -101,8 +101,8 @@ func imageManifest(image string) *build.Manifest {
 }
 
 // manifestFor is the records of imageManifest, by path.
-func manifestFor(image string) map[string]build.FileRecord {
-	records := map[string]build.FileRecord{}
+func manifestFor(image string) map[string]builder.FileRecord {
+	records := map[string]builder.FileRecord{}
 	if m := imageManifest(image); m != nil {
 		for _, f := range m.Files {
 			records[f.Path] = f
@@ -113,7 +113,7 @@ func manifestFor(image string) map[string]build.FileRecord {
 
 // madeBy is what an ELF file says of its own making. What it does not say (a file that is no program, an image
 // made elsewhere) is taken from the manifest that belongs to the image, if there is one.
-func madeBy(n *initfs.Node, rec build.FileRecord) elfcheck.Making {
+func madeBy(n *initfs.Node, rec builder.FileRecord) elfcheck.Making {
 	said, _ := provenanceOf(n)
 	if said.Backend != "" {
 		return said

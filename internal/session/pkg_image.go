@@ -11,7 +11,7 @@ import (
 	"sort"
 	"strings"
 
-	disk "github.com/pannous/redox-clif/internal/image"
+	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/redoxfs"
 )
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/patch"
@@ -38,7 +38,7 @@ func (s *Session) stagedTrees(ctx context.Context, names []string) (list []stage
 	if err := s.canBePackages(names); err != nil {
 		return nil, nil, err
 	}
-	built, err := s.Build(ctx, s.allDemo(names), func(b *build.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, s.allDemo(names), func(b *builder.Builder) ([]*graph.Node, error) {
 		var nodes []*graph.Node
 		for _, name := range names {
 			n, err := b.Stage(name)
@@ -119,7 +119,7 @@ func (s *Session) layOutPackage(ctx context.Context, stage cas.Digest, name, dir
 	if err != nil {
 		return nil, err
 	}
-	m, err := build.ReadManifest(text)
+	m, err := builder.ReadManifest(text)
 	if err != nil {
 		return nil, err
 	}

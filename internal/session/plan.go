@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -23,7 +23,7 @@ func (s *Session) wantRecipe(name string) (want Want, fallBack bool, err error) 
 	if err != nil {
 		return nil, false, err
 	}
-	want = func(b *build.Builder) ([]*graph.Node, error) {
+	want = func(b *builder.Builder) ([]*graph.Node, error) {
 		if r.Initfs == nil {
 			n, err := b.Stage(name)
 			return []*graph.Node{n}, err

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/initfs"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/ui"
@@ -49,7 +49,7 @@ func (s *Session) Purity(ctx context.Context, of string) error {
 	if _, err := s.exportImage(ctx, built.Output(0)); err != nil {
 		return err
 	}
-	return s.purityOf(filepath.Join(s.Config.Out(), build.ImageName))
+	return s.purityOf(filepath.Join(s.Config.Out(), builder.ImageName))
 }
 
 func (s *Session) purityOf(file string) error {
@@ -72,7 +72,7 @@ func (s *Session) purityOf(file string) error {
 	}
 	if img.Bootstrap != nil {
 		boot := &initfs.Node{Kind: initfs.File, Content: img.Bootstrap}
-		var rec build.FileRecord
+		var rec builder.FileRecord
 		if m != nil && m.Image.Bootstrap != nil {
 			rec = *m.Image.Bootstrap
 		}
@@ -82,7 +82,7 @@ func (s *Session) purityOf(file string) error {
 }
 
 // rowOf joins what a file says of itself with what the manifest says of it.
-func rowOf(name string, n *initfs.Node, rec build.FileRecord) purityRow {
+func rowOf(name string, n *initfs.Node, rec builder.FileRecord) purityRow {
 	said := madeBy(n, rec)
 	_, linked := provenanceOf(n)
 	row := purityRow{
@@ -101,7 +101,7 @@ func rowOf(name string, n *initfs.Node, rec build.FileRecord) purityRow {
 	return row
 }
 
-func (s *Session) printPurity(file string, m *build.Manifest, rows []purityRow) error {
+func (s *Session) printPurity(file string, m *builder.Manifest, rows []purityRow) error {
 	table := [][]string{{"FILE", "SIZE", "BACKEND", "LINKED IN", "COMPILER", "SOURCE", "PATCHES"}}
 	for _, r := range rows {
 		table = append(table, []string{r.path, fmt.Sprint(r.size), dash(r.backend), dash(strings.Join(r.linked, "+")), dash(r.compiler),
@@ -181,8 +181,8 @@ func some(files []string) string {
 }
 
 // purityOfRows counts as the manifest does.
-func purityOfRows(rows []purityRow) *build.Purity {
-	p := &build.Purity{}
+func purityOfRows(rows []purityRow) *builder.Purity {
+	p := &builder.Purity{}
 	for _, r := range rows {
 		if r.backend == "" {
 			continue
@@ -198,6 +198,6 @@ func purityOfRows(rows []purityRow) *build.Purity {
 	return p
 }
 
-func purityText(p *build.Purity) string {
+func purityText(p *builder.Purity) string {
 	return fmt.Sprintf("%.1f %% by Cranelift: %s of %s compiled, files counted whole", p.Percent, ui.Bytes(p.Cranelift), ui.Bytes(p.Compiled))
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -25,7 +25,7 @@ func (s *Session) RecipeBuild(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	built, err := s.Build(ctx, r.Boot != nil || r.Source.SameAs == "demo", func(b *build.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, r.Boot != nil || r.Source.SameAs == "demo", func(b *builder.Builder) ([]*graph.Node, error) {
 		stage, err := b.Stage(name)
 		if err != nil || r.Initfs == nil {
 			return []*graph.Node{stage}, err
@@ -48,7 +48,7 @@ func (s *Session) RecipeBuild(ctx context.Context, name string) error {
 func (s *Session) recipe(name string) (*recipe.Recipe, error) {
 	r := s.Recipes[name]
 	if r == nil {
-		return nil, &build.UnknownRecipeError{Name: name, Known: s.Recipes.Names()}
+		return nil, &builder.UnknownRecipeError{Name: name, Known: s.Recipes.Names()}
 	}
 	return r, nil
 }
@@ -104,7 +104,7 @@ func (s *Session) RecipeLock(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	built, err := s.Build(ctx, true, func(b *build.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, true, func(b *builder.Builder) ([]*graph.Node, error) {
 		n, err := b.Patched(name)
 		return []*graph.Node{n}, err
 	})
@@ -116,11 +116,11 @@ func (s *Session) RecipeLock(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(log.Bytes()))
 	}
-	path := filepath.Join(r.Dir, build.LockName)
+	path := filepath.Join(r.Dir, builder.LockName)
 	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(r.Dir)); err != nil {
 		return err
 	}
-	s.say("%s written; the recipe takes it by\n  [cargo]\n  lock = %q", s.relative(path), build.LockName)
+	s.say("%s written; the recipe takes it by\n  [cargo]\n  lock = %q", s.relative(path), builder.LockName)
 	return nil
 }
 
@@ -212,7 +212,7 @@ func (s *Session) Fetch(ctx context.Context, names ...string) error {
 	if all {
 		names = s.Recipes.Names()
 	}
-	_, err := s.Build(ctx, true, func(b *build.Builder) ([]*graph.Node, error) { return b.Fetch(names) })
+	_, err := s.Build(ctx, true, func(b *builder.Builder) ([]*graph.Node, error) { return b.Fetch(names) })
 	if err != nil || !all {
 		return err
 	}

@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/graph"
-	disk "github.com/pannous/redox-clif/internal/image"
 	"github.com/pannous/redox-clif/internal/relibctest"
 )
 
@@ -106,7 +106,7 @@ func (s *Session) knownRelibcTests() (*relibctest.List, error) {
 func (t *relibcTests) build(ctx context.Context) error {
 	for _, backend := range []string{relibctest.Reference, relibctest.Tested} {
 		t.say("relibc by %s, and its tests with it", backend)
-		built, err := t.by(relibcBackends[backend]).Build(ctx, false, func(b *build.Builder) ([]*graph.Node, error) {
+		built, err := t.by(relibcBackends[backend]).Build(ctx, false, func(b *builder.Builder) ([]*graph.Node, error) {
 			tests, err := b.Stage(relibcRecipe)
 			if err != nil {
 				return nil, err
@@ -143,14 +143,14 @@ func (t *relibcTests) checkLibrary(stage cas.Digest, backend string) error {
 	if err != nil {
 		return err
 	}
-	m, err := build.ReadManifest(text)
+	m, err := builder.ReadManifest(text)
 	if err != nil {
 		return err
 	}
 	return builtBy(m, backend)
 }
 
-func builtBy(m *build.Manifest, backend string) error {
+func builtBy(m *builder.Manifest, backend string) error {
 	for _, f := range m.Files {
 		if f.Backend != backend {
 			return fmt.Errorf("%s of relibc is compiled by %q and not by %s, so that there is nothing to compare (reason: %s); `mage toolchain:build` makes a toolchain whose Cranelift can",

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	disk "github.com/pannous/redox-clif/internal/image"
+	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/redoxfs"
 	"github.com/pannous/redox-clif/internal/relibctest"

@@ -10,13 +10,13 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/pannous/redox-clif/internal/build"
-	"github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/process"
 )
 
 // surroundings are what tools find around them that must not get into what they make.
 type surroundings struct {
-	user *run.User
+	user *process.User
 	env  []string
 	text string
 }
@@ -24,7 +24,7 @@ type surroundings struct {
 func (e surroundings) String() string { return e.text }
 
 // stranger is the user of the second build: nobody that a machine has by default.
-var stranger = run.User{UID: 47111, GID: 47112}
+var stranger = process.User{UID: 47111, GID: 47112}
 
 // clockSource shifts the clock of programs that load it.
 //
@@ -37,7 +37,7 @@ var laterYear = []string{"CARGO_CACHE_AUTO_CLEAN_FREQUENCY=never"}
 
 // elsewhere is another user and another clock, as far as this machine gives them. What it does not give is
 // said and left out.
-func (s *Session) elsewhere(ctx context.Context, tools build.Tools, dir string) surroundings {
+func (s *Session) elsewhere(ctx context.Context, tools builder.Tools, dir string) surroundings {
 	var e surroundings
 	if err := tryAs(ctx, tools, surroundings{user: &stranger}); err != nil {
 		s.say("left out: another user (%v)", err)
@@ -59,9 +59,9 @@ func (s *Session) elsewhere(ctx context.Context, tools build.Tools, dir string) 
 }
 
 // tryAs runs the compiler in some surroundings.
-func tryAs(ctx context.Context, tools build.Tools, e surroundings) error {
+func tryAs(ctx context.Context, tools builder.Tools, e surroundings) error {
 	var out bytes.Buffer
-	err := run.Exec(ctx, run.Process{Args: []string{tools.Rustc, "-V"}, Env: e.env, Output: &out, User: e.user})
+	err := process.Exec(ctx, process.Process{Args: []string{tools.Rustc, "-V"}, Env: e.env, Output: &out, User: e.user})
 	if err != nil && out.Len() > 0 {
 		return fmt.Errorf("%w: %s", err, firstLine(out.String()))
 	}
@@ -69,7 +69,7 @@ func tryAs(ctx context.Context, tools build.Tools, e surroundings) error {
 }
 
 // buildClock compiles the shifted clock for this machine.
-func buildClock(ctx context.Context, tools build.Tools, dir string) ([]string, error) {
+func buildClock(ctx context.Context, tools builder.Tools, dir string) ([]string, error) {
 	if runtime.GOOS != "linux" {
 		return nil, fmt.Errorf("not on %s", runtime.GOOS)
 	}
@@ -78,7 +78,7 @@ func buildClock(ctx context.Context, tools build.Tools, dir string) ([]string, e
 		return nil, err
 	}
 	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + dir}
-	if _, err := run.Output(ctx, env, tools.Rustc, "--edition", "2024", "--crate-type", "cdylib", "-O", "-o", library, source); err != nil {
+	if _, err := process.Output(ctx, env, tools.Rustc, "--edition", "2024", "--crate-type", "cdylib", "-O", "-o", library, source); err != nil {
 		return nil, err
 	}
 	return slices.Concat(laterYear, []string{"LD_PRELOAD=" + library}), nil

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	disk "github.com/pannous/redox-clif/internal/image"
+	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/qemu"
 )
 

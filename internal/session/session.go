@@ -18,14 +18,14 @@ import (
 	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/lockfile"
+	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/recipe"
-	"github.com/pannous/redox-clif/internal/run"
 	"github.com/pannous/redox-clif/internal/source"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -93,10 +93,10 @@ func checkChoices(cfg *config.Config, recipes recipe.Set) error {
 	if profiles := recipes.Profiles(); cfg.Profile != "" && !slices.Contains(profiles, cfg.Profile) {
 		return fmt.Errorf("no recipe has a profile %q; there are %s, and without one the sources are upstream's", cfg.Profile, strings.Join(profiles, ", "))
 	}
-	if _, err := build.ParseStdMode(cfg.Std); err != nil {
+	if _, err := builder.ParseStdMode(cfg.Std); err != nil {
 		return fmt.Errorf("-std or REDOX_STD: %w", err)
 	}
-	backends, err := build.ParseBackends(cfg.Backends)
+	backends, err := builder.ParseBackends(cfg.Backends)
 	if err != nil {
 		return err
 	}
@@ -165,8 +165,8 @@ func (s *Session) lock(ctx context.Context) (func(), error) {
 }
 
 // builder makes the Builder for a toolchain.
-func (s *Session) builder(tools build.Tools, jobs *run.Jobserver, fallBack bool) (*build.Builder, error) {
-	backends, err := build.ParseBackends(s.Config.Backends)
+func (s *Session) builder(tools builder.Tools, jobs *process.Jobserver, fallBack bool) (*builder.Builder, error) {
+	backends, err := builder.ParseBackends(s.Config.Backends)
 	if err != nil {
 		return nil, err
 	}
@@ -174,18 +174,18 @@ func (s *Session) builder(tools build.Tools, jobs *run.Jobserver, fallBack bool)
 	if err != nil {
 		return nil, err
 	}
-	return build.New(build.Options{
+	return builder.New(builder.Options{
 		Recipes: s.Recipes, Profile: s.Config.Profile, Target: s.Config.Target, Tools: tools, Store: s.Store,
-		Roots: &execroot.Runner{Store: s.Store, Dir: s.workDir(), Expand: build.Placeholders(tools, cargoHome),
+		Roots: &execroot.Runner{Store: s.Store, Dir: s.workDir(), Expand: builder.Placeholders(tools, cargoHome),
 			User: s.around.user, ExtraEnv: s.around.env, Jobs: jobs, Notice: func(line string) { s.say("%s", line) }},
 		Specs: os.DirFS(filepath.Join(s.Config.Root, "targets")), Patches: os.DirFS(filepath.Join(s.Config.Root, "patches")),
-		Sources: s.fetcher(tools, cargoHome), Overrides: s.overrides, Backends: backends, Std: build.StdMode(s.Config.Std), Stats: s.Stats, CargoHome: cargoHome,
+		Sources: s.fetcher(tools, cargoHome), Overrides: s.overrides, Backends: backends, Std: builder.StdMode(s.Config.Std), Stats: s.Stats, CargoHome: cargoHome,
 		Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, MayFallBack: fallBack,
 		Notice: func(line string) { s.say("%s", line) },
 	}), nil
 }
 
-func (s *Session) fetcher(tools build.Tools, cargoHome string) *source.Fetcher {
+func (s *Session) fetcher(tools builder.Tools, cargoHome string) *source.Fetcher {
 	// RUSTC: cargo asks the compiler for its version even when it only downloads a crate, and what PATH
 	// has under that name is rustup's proxy, which fails without a default toolchain.
 	env := append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home, "RUSTC=" + tools.Rustc}, s.Config.NetworkEnv...)
@@ -205,11 +205,11 @@ func (s *Session) engine(o graph.Observer) *graph.Engine {
 }
 
 // Want names what a build shall bring up to date.
-type Want func(b *build.Builder) ([]*graph.Node, error)
+type Want func(b *builder.Builder) ([]*graph.Node, error)
 
 // Built is a finished build.
 type Built struct {
-	Builder *build.Builder
+	Builder *builder.Builder
 	Roots   []*graph.Node
 	Summary *graph.Summary
 }
@@ -232,7 +232,7 @@ func (s *Session) Build(ctx context.Context, fallBack bool, want Want) (*Built, 
 	if err != nil {
 		return nil, Hinted(err)
 	}
-	jobs, err := run.NewJobserver(s.Config.Jobs)
+	jobs, err := process.NewJobserver(s.Config.Jobs)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +253,7 @@ func (s *Session) Build(ctx context.Context, fallBack bool, want Want) (*Built, 
 	return s.perform(ctx, builder, roots)
 }
 
-func (s *Session) perform(ctx context.Context, builder *build.Builder, roots []*graph.Node) (*Built, error) {
+func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots []*graph.Node) (*Built, error) {
 	shown := ui.New(s.Streams.Err, s.Config.Verbose, s.Config.DumbTerminal)
 	trace := ui.NewTrace(shown, time.Now)
 	start := time.Now()

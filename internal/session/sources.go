@@ -11,7 +11,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/drift"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -37,7 +37,7 @@ func (s *Session) targetsDir() string { return filepath.Join(s.Config.Root, "tar
 // checkedSources collects the sources of all recipes in all profiles, each once. With fetch, what is not
 // here is fetched as far as the settings allow.
 func (s *Session) checkedSources(ctx context.Context, fetch bool) ([]checkedSource, error) {
-	builders := map[string]*build.Builder{}
+	builders := map[string]*builder.Builder{}
 	var all []checkedSource
 	for _, name := range s.Recipes.Names() {
 		r := s.Recipes[name]
@@ -79,8 +79,8 @@ func profilesWithSource(r *recipe.Recipe) []string {
 }
 
 // sourceBuilder makes source nodes; it needs no toolchain.
-func (s *Session) sourceBuilder(profile string, fetch bool) (*build.Builder, error) {
-	b, err := s.builder(build.Tools{}, nil, true)
+func (s *Session) sourceBuilder(profile string, fetch bool) (*builder.Builder, error) {
+	b, err := s.builder(builder.Tools{}, nil, true)
 	if err != nil {
 		return nil, err
 	}
@@ -93,18 +93,18 @@ func (s *Session) sourceBuilder(profile string, fetch bool) (*build.Builder, err
 	}
 	// What a build would announce is said by the report where it matters.
 	o.Notice = func(string) {}
-	return build.New(o), nil
+	return builder.New(o), nil
 }
 
 // describe fills in what is known of a source without having it.
-func (s *Session) describe(b *build.Builder, r *recipe.Recipe, profile string) checkedSource {
+func (s *Session) describe(b *builder.Builder, r *recipe.Recipe, profile string) checkedSource {
 	src := checkedSource{recipe: r.WithProfile(profile)}
 	src.Name, src.Recipe, src.Series = r.Name, filepath.ToSlash(s.relative(r.Path)), src.recipe.Patches
 	if profile != "" {
 		src.Name += "@" + profile
 	}
 	src.Locks = s.cargoLocks(r.Name, profile)
-	pinned := build.New(build.Options{Recipes: s.Recipes, Profile: profile, Overrides: &source.Overrides{}})
+	pinned := builder.New(builder.Options{Recipes: s.Recipes, Profile: profile, Overrides: &source.Overrides{}})
 	if as, err := pinned.Resolved(src.recipe); err == nil {
 		src.Identity, _ = as.Identity()
 		if dir, ok := as.Source.(source.Path); ok && s.inCheckout(string(dir)) {
@@ -150,7 +150,7 @@ func (s *Session) inCheckout(dir string) bool {
 }
 
 // loadTree gets the source's tree out of the store, or says why it is not there.
-func (s *Session) loadTree(ctx context.Context, b *build.Builder, src *checkedSource) {
+func (s *Session) loadTree(ctx context.Context, b *builder.Builder, src *checkedSource) {
 	err := func() error {
 		n, err := b.SourceNode(src.recipe.Name)
 		if err != nil {

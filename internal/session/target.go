@@ -12,30 +12,30 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
 // knownCompilers are what package toolchain measured of the two compilers this project is tested with, for
 // machines that have neither. What is installed is always measured instead.
-var knownCompilers = []target.Compiler{
+var knownCompilers = []targetspec.Compiler{
 	{Release: "1.94.0-nightly", SoftFloatABI: map[string]string{"x86_64": "x86-softfloat"}},
 	{Release: "1.96.0-nightly", SoftFloatABI: map[string]string{"aarch64": "softfloat", "x86_64": "softfloat"}},
 }
 
 // knownCompiler finds a compiler by its release, with or without its patch level and channel.
-func knownCompiler(release string) (target.Compiler, bool) {
+func knownCompiler(release string) (targetspec.Compiler, bool) {
 	for _, c := range knownCompilers {
 		if c.Release == release || strings.HasPrefix(c.Release, release+".") || strings.HasPrefix(c.Release, release+"-") {
 			return c, release != ""
 		}
 	}
-	return target.Compiler{}, false
+	return targetspec.Compiler{}, false
 }
 
 // pinnedCompiler is what the generated files in targets/ are for: the installed toolchain when it is the
 // pinned one, else what is known of the release that the pin expects.
-func pinnedCompiler(in *installed) (target.Compiler, bool) {
+func pinnedCompiler(in *installed) (targetspec.Compiler, bool) {
 	if in.caps != nil && in.toolchain.Provider == toolchain.FromRustup {
 		return in.caps.Compiler(), true
 	}
@@ -65,7 +65,7 @@ func (s *Session) TargetSpec(ctx context.Context, o SpecOptions) error {
 	if o.Triple == "" {
 		triples = []string{s.Config.Target}
 		if o.Write || o.Check {
-			if triples, err = target.Triples(os.DirFS(s.targetsDir())); err != nil {
+			if triples, err = targetspec.Triples(os.DirFS(s.targetsDir())); err != nil {
 				return err
 			}
 		}
@@ -80,15 +80,15 @@ func (s *Session) TargetSpec(ctx context.Context, o SpecOptions) error {
 	return joined(wrong)
 }
 
-func (s *Session) targetSpec(triple string, compiler target.Compiler, o SpecOptions) error {
-	spec, err := target.Load(os.DirFS(s.targetsDir()), triple)
+func (s *Session) targetSpec(triple string, compiler targetspec.Compiler, o SpecOptions) error {
+	spec, err := targetspec.Load(os.DirFS(s.targetsDir()), triple)
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(s.targetsDir(), triple+".json")
 	if o.Check {
 		err := spec.Check(path, compiler)
-		if d := (*target.Drift)(nil); errors.As(err, &d) {
+		if d := (*targetspec.Drift)(nil); errors.As(err, &d) {
 			d.File = s.relative(d.File)
 			return fmt.Errorf("%w; mend: mage target:spec -write -triple=%s", d, triple)
 		}
@@ -110,7 +110,7 @@ func (s *Session) targetSpec(triple string, compiler target.Compiler, o SpecOpti
 }
 
 // compilerFor finds a compiler by the word of -compiler.
-func (s *Session) compilerFor(ctx context.Context, word string) (target.Compiler, error) {
+func (s *Session) compilerFor(ctx context.Context, word string) (targetspec.Compiler, error) {
 	if word != "" && word != "installed" {
 		if c, ok := knownCompiler(word); ok {
 			return c, nil
@@ -120,15 +120,15 @@ func (s *Session) compilerFor(ctx context.Context, word string) (target.Compiler
 			known = append(known, c.Release)
 		}
 		sort.Strings(known)
-		return target.Compiler{}, fmt.Errorf("what rustc %q wants is not known; known are %s, and -compiler=installed measures", word, strings.Join(known, ", "))
+		return targetspec.Compiler{}, fmt.Errorf("what rustc %q wants is not known; known are %s, and -compiler=installed measures", word, strings.Join(known, ", "))
 	}
 	in, err := s.lookAtToolchain(ctx)
 	if err != nil {
-		return target.Compiler{}, err
+		return targetspec.Compiler{}, err
 	}
 	if word == "installed" {
 		if in.caps == nil {
-			return target.Compiler{}, in.problem
+			return targetspec.Compiler{}, in.problem
 		}
 		return in.caps.Compiler(), nil
 	}
@@ -141,12 +141,12 @@ func (s *Session) compilerFor(ctx context.Context, word string) (target.Compiler
 
 // TargetList lists the targets with what they are for.
 func (s *Session) TargetList() error {
-	triples, err := target.Triples(os.DirFS(s.targetsDir()))
+	triples, err := targetspec.Triples(os.DirFS(s.targetsDir()))
 	if err != nil {
 		return err
 	}
 	for _, triple := range triples {
-		spec, err := target.Load(os.DirFS(s.targetsDir()), triple)
+		spec, err := targetspec.Load(os.DirFS(s.targetsDir()), triple)
 		if err != nil {
 			return err
 		}

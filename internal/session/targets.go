@@ -8,14 +8,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
 // image wants a recipe's image, and the stage beside it.
 func image(name string) Want {
-	return func(b *build.Builder) ([]*graph.Node, error) {
+	return func(b *builder.Builder) ([]*graph.Node, error) {
 		n, err := b.Initfs(name)
 		if err != nil {
 			return nil, err
@@ -38,7 +38,7 @@ func (s *Session) showImage(ctx context.Context, built *Built) error {
 	if err != nil {
 		return err
 	}
-	s.say("%s: %s, %d files, sha256 %s", filepath.Join(s.relative(s.Config.Out()), build.ImageName),
+	s.say("%s: %s, %d files, sha256 %s", filepath.Join(s.relative(s.Config.Out()), builder.ImageName),
 		ui.Bytes(m.Image.Size), len(m.Files), m.Image.SHA256[:16])
 	if shares := backendShares(m); shares != "" {
 		s.say("compiled by %s", shares)
@@ -51,7 +51,7 @@ func (s *Session) showImage(ctx context.Context, built *Built) error {
 
 // backendShares says how many of the compiled bytes came from which backend; the bootstrap, which is
 // no file of the image's tree, is not among them.
-func backendShares(m *build.Manifest) string {
+func backendShares(m *builder.Manifest) string {
 	var total int64
 	for _, n := range m.Bytes {
 		total += n

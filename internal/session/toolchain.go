@@ -14,7 +14,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/drift"
 	"github.com/pannous/redox-clif/internal/globdir"
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/tomledit"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
@@ -67,7 +67,7 @@ func (s *Session) lookInto(ctx context.Context, i *installed) error {
 	if i.identity, err = i.toolchain.Identify(ctx, cache); err != nil {
 		return err
 	}
-	spec, err := target.Load(os.DirFS(s.targetsDir()), s.Config.Target)
+	spec, err := targetspec.Load(os.DirFS(s.targetsDir()), s.Config.Target)
 	if err != nil {
 		return err
 	}

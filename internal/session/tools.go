@@ -12,9 +12,9 @@ import (
 	"github.com/BurntSushi/toml"
 	"github.com/google/renameio/v2"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/recipe"
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
@@ -27,19 +27,19 @@ type Toolchain struct {
 }
 
 // tools is the toolchain in the form the build wants.
-func (s *Session) tools(ctx context.Context) (build.Tools, error) {
+func (s *Session) tools(ctx context.Context) (builder.Tools, error) {
 	t, err := s.Toolchain(ctx)
 	if err != nil {
-		return build.Tools{}, err
+		return builder.Tools{}, err
 	}
 	// A dry run writes nothing, generated files included.
 	if !s.Config.DryRun {
 		if err := s.writeSpecs(t); err != nil {
-			return build.Tools{}, err
+			return builder.Tools{}, err
 		}
 	}
 	problem := t.craneliftProblem()
-	return build.Tools{
+	return builder.Tools{
 		Name: t.Name(), Identity: t.Caps.Digest(), BinDir: filepath.Dir(t.Rustc), RustSrc: filepath.Dir(t.Library),
 		Rustc: t.Rustc, Cargo: t.Cargo, LLD: t.Lld(), NM: t.Tools["llvm-nm"], Objcopy: t.Tools["llvm-objcopy"],
 		Strip: t.Tools["llvm-strip"], Archive: t.Tools["llvm-ar"], Compiler: t.Caps.Compiler(),
@@ -112,7 +112,7 @@ func (s *Session) measure(ctx context.Context, pin *toolchain.Pin, found *toolch
 	if err != nil {
 		return nil, err
 	}
-	spec, err := target.Load(os.DirFS(filepath.Join(s.Config.Root, "targets")), s.Config.Target)
+	spec, err := targetspec.Load(os.DirFS(filepath.Join(s.Config.Root, "targets")), s.Config.Target)
 	if err != nil {
 		return nil, err
 	}

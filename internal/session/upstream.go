@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/pannous/redox-clif/internal/build"
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/drift"
 	"github.com/pannous/redox-clif/internal/patch"
 	"github.com/pannous/redox-clif/internal/source"
@@ -77,7 +77,7 @@ func (s *Session) patchesAt(ctx context.Context, name, url, commit string, serie
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	fetcher := s.fetcher(build.Tools{}, "")
+	fetcher := s.fetcher(builder.Tools{}, "")
 	if err := fetcher.Fetch(ctx, r); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 )
 
 // Backend is a code generator of rustc.
@@ -66,9 +66,9 @@ type Capabilities struct {
 	Backends map[Backend]map[Feature]Result `json:"backends"`
 }
 
-// Compiler is what package target has to know.
-func (c *Capabilities) Compiler() target.Compiler {
-	return target.Compiler{
+// Compiler is what package targetspec has to know.
+func (c *Capabilities) Compiler() targetspec.Compiler {
+	return targetspec.Compiler{
 		Release: c.Version.Release, PointerWidthString: c.PointerWidthString, SoftFloatABI: c.SoftFloatABI,
 	}
 }

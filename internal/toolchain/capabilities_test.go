@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 )
 
 // measured is what the 1.96 toolchain answers.
@@ -93,7 +93,7 @@ func TestProbeIsData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := target.Load(os.DirFS("../../targets"), "aarch64-unknown-redox-clif")
+	spec, err := targetspec.Load(os.DirFS("../../targets"), "aarch64-unknown-redox-clif")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/process"
 )
 
 // Lines runs one program and hands on each line it prints while it runs. The
@@ -120,7 +120,7 @@ func unavailable(message string) string {
 func Exec(env []string) Runner {
 	return func(ctx context.Context, argv ...string) (stdout, stderr []byte, err error) {
 		var out, problems bytes.Buffer
-		err = run.Exec(ctx, run.Process{Args: argv, Env: env, Output: &out, Errors: &problems})
+		err = process.Exec(ctx, process.Process{Args: argv, Env: env, Output: &out, Errors: &problems})
 		return out.Bytes(), problems.Bytes(), err
 	}
 }
@@ -141,7 +141,7 @@ func ExecLines(env []string) Lines {
 			// An overlong line ends the scanner; the program must not block on it.
 			_, _ = io.Copy(io.Discard, reader)
 		})
-		err := run.Exec(ctx, run.Process{Args: argv, Env: env, Output: writer})
+		err := process.Exec(ctx, process.Process{Args: argv, Env: env, Output: writer})
 		_ = writer.Close() // a pipe's close never fails
 		reading.Wait()
 		return err

@@ -17,7 +17,7 @@ import (
 	"github.com/google/renameio/v2"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 )
 
 //go:embed probes/*.rs
@@ -34,7 +34,7 @@ const probeVersion = "2"
 // A probe that fails is data, not an error. The error is that of a rustc that
 // does not run, a specification that rustc refuses, or a cache that cannot be
 // written. run must not let RUSTFLAGS or a wrapper through.
-func (t *Toolchain) Probe(ctx context.Context, run Runner, identity *Identity, spec *target.Spec, cacheDir string) (*Capabilities, error) {
+func (t *Toolchain) Probe(ctx context.Context, run Runner, identity *Identity, spec *targetspec.Spec, cacheDir string) (*Capabilities, error) {
 	path, err := t.probePath(identity, spec, cacheDir)
 	if err != nil {
 		return nil, err
@@ -56,9 +56,9 @@ func (t *Toolchain) Probe(ctx context.Context, run Runner, identity *Identity, s
 }
 
 // probePath names the cache file by everything a measurement depends on.
-func (t *Toolchain) probePath(identity *Identity, spec *target.Spec, cacheDir string) (string, error) {
+func (t *Toolchain) probePath(identity *Identity, spec *targetspec.Spec, cacheDir string) (string, error) {
 	key := sha256.New()
-	text, err := spec.JSON(target.Compiler{})
+	text, err := spec.JSON(targetspec.Compiler{})
 	if err != nil {
 		return "", err
 	}
@@ -98,7 +98,7 @@ func writeProbe(path string, measured *Capabilities) error {
 }
 
 // measure does the work in a folder of its own below scratch.
-func (t *Toolchain) measure(ctx context.Context, run Runner, identity *Identity, spec *target.Spec, scratch string) (_ *Capabilities, err error) {
+func (t *Toolchain) measure(ctx context.Context, run Runner, identity *Identity, spec *targetspec.Spec, scratch string) (_ *Capabilities, err error) {
 	dir, err := os.MkdirTemp(scratch, "probing-")
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ type prober struct {
 	toolchain *Toolchain
 	run       Runner
 	dir       string // scratch
-	spec      *target.Spec
+	spec      *targetspec.Spec
 	json      string // the specification for this compiler, once target has run
 }
 
@@ -197,7 +197,7 @@ func (p *prober) target(ctx context.Context, measured *Capabilities) error {
 	if err := os.WriteFile(p.json, text, 0o644); err != nil {
 		return err
 	}
-	if _, err := target.Validate(ctx, target.Runner(p.run), p.toolchain.Rustc, p.json); err != nil {
+	if _, err := targetspec.Validate(ctx, targetspec.Runner(p.run), p.toolchain.Rustc, p.json); err != nil {
 		return err
 	}
 	_, _, err = p.run(ctx, p.toolchain.Rustc, "--print=cfg", "--target="+p.json)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pannous/redox-clif/internal/target"
+	"github.com/pannous/redox-clif/internal/targetspec"
 )
 
 // realToolchain opens the toolchain directory that a variable names.
@@ -29,7 +29,7 @@ func realToolchain(t *testing.T, variable string) *Toolchain {
 // of the pinned nightly without Cranelift, REDOX_TEST_CRANELIFT one of rustc
 // 1.96 with the repaired backend.
 func TestRealToolchains(t *testing.T) {
-	spec, err := target.Load(os.DirFS("../../targets"), "aarch64-unknown-redox-clif")
+	spec, err := targetspec.Load(os.DirFS("../../targets"), "aarch64-unknown-redox-clif")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestRealToolchains(t *testing.T) {
 // measurement, and rustc's crash report does not stay behind.
 func TestCrashIsData(t *testing.T) {
 	found := realToolchain(t, "REDOX_TEST_CRANELIFT")
-	spec, err := target.Load(os.DirFS("../../targets"), "aarch64-unknown-redox-clif-kernel")
+	spec, err := targetspec.Load(os.DirFS("../../targets"), "aarch64-unknown-redox-clif-kernel")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	process "github.com/pannous/redox-clif/internal/run"
+	"github.com/pannous/redox-clif/internal/process"
 )
 
 // How long an interrupt waits for the second one that a Ctrl-C brings. On a busy machine the two may reach this process

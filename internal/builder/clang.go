@@ -1,0 +1,67 @@
+package builder
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/targetspec"
+)
+
+// Clang is a C compiler that can compile for any target.
+type Clang struct {
+	// Path is the program, "" when there is none.
+	Path string
+	// Identity is what it says of its version: part of the digests of what it compiles.
+	Identity string
+}
+
+// NoClangError says that a component has C in it and there is nothing to compile it with.
+type NoClangError struct{ Component string }
+
+func (e *NoClangError) Error() string {
+	return fmt.Sprintf("%s has C in it and needs clang, which is not in PATH (neither clang nor clang-NN): `apt install clang`", e.Component)
+}
+
+// clangFor checks that there is a C compiler for a step that wants one.
+func (b *Builder) clangFor(r *recipe.Recipe, s *recipe.Step) error {
+	if (s.CC || s.Kind == "c-programs") && b.Tools.Clang.Path == "" {
+		return &NoClangError{Component: r.Name + "/" + s.Name}
+	}
+	return nil
+}
+
+// clangEnv is what the crate cc reads (CC_TRIPLE and its like), so that build scripts compile C for the
+// target by clang, with the headers of the sysroot and none of this machine. What they compile for the
+// host goes to the host's own cc: these variables do not name it.
+func (b *Builder) clangEnv(triple string) (map[string]string, error) {
+	flags, err := b.clangFlags(triple, "%{root}/sysroot/include")
+	if err != nil {
+		return nil, err
+	}
+	flags = append(flags, "-ffile-prefix-map=%{root}=/build", "-ffile-prefix-map="+cargoHome+"=/cargo")
+	suffix := "_" + strings.NewReplacer("-", "_", ".", "_").Replace(triple)
+	return map[string]string{
+		"CC" + suffix:     clangPath,
+		"AR" + suffix:     arPath,
+		"CFLAGS" + suffix: strings.Join(flags, " "),
+	}, nil
+}
+
+// clangFlags make clang compile for Redox with the headers of a folder.
+func (b *Builder) clangFlags(triple, headers string) ([]string, error) {
+	spec, err := targetspec.Load(b.Specs, triple)
+	if err != nil {
+		return nil, err
+	}
+	if spec.LLVMTarget == nil {
+		return nil, fmt.Errorf("target %s has no llvm-target for clang", triple)
+	}
+	return []string{
+		"--target=" + *spec.LLVMTarget,
+		// Mainline clang has no word for Redox; its headers ask for this one.
+		"-D__redox__",
+		// Clang's own stdarg.h and the like stay, the machine's /usr/include does not.
+		"-nostdlibinc", "-isystem", headers,
+	}, nil
+}

@@ -1,0 +1,134 @@
+package builder
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+)
+
+const fetchVersion = 1
+
+// Fetch is the nodes that bring everything the recipes need to this machine: sources, the crates their
+// lock files name, and the crates of the standard library. After them builds work offline.
+func (b *Builder) Fetch(names []string) ([]*graph.Node, error) {
+	std, err := b.fetchStd()
+	if err != nil {
+		return nil, err
+	}
+	nodes := []*graph.Node{std}
+	for _, name := range names {
+		ws, err := b.workspace(name)
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, ws)
+		r, err := b.recipe(name)
+		if err != nil {
+			return nil, err
+		}
+		if !hasCargo(r) {
+			continue
+		}
+		crates, err := b.fetchCrates(r, ws)
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, crates)
+	}
+	return uniqueNodes(nodes), nil
+}
+
+// fetchCrates downloads the crates of one workspace into cargo's home.
+func (b *Builder) fetchCrates(r *recipe.Recipe, ws *graph.Node) (*graph.Node, error) {
+	return b.once(r.Name+"/crates", func(n *graph.Node) error {
+		n.Deps = []*graph.Node{ws}
+		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
+			return b.fetchAction(r.Cargo.Dir, in[ws])
+		}
+		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+			return b.edited(ctx, job.Action.Inputs, func(dir string) error {
+				manifest := filepath.Join(dir, "src", filepath.FromSlash(r.Cargo.Dir), "Cargo.toml")
+				if err := b.cargoFetch(ctx, job, dir, manifest); err != nil {
+					return err
+				}
+				// Only that the crates are there now is wanted, not the tree.
+				return os.RemoveAll(filepath.Join(dir, "src"))
+			})
+		}
+		return nil
+	})
+}
+
+// fetchStd downloads the crates of the standard library.
+func (b *Builder) fetchStd() (*graph.Node, error) {
+	return b.once("std/crates", func(n *graph.Node) error {
+		n.Plan = func(context.Context, graph.Outputs) (*action.Action, error) {
+			empty, err := b.Store.PutDirectory(&cas.Directory{})
+			if err != nil {
+				return nil, err
+			}
+			return b.fetchAction("", empty)
+		}
+		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+			return b.edited(ctx, job.Action.Inputs, func(dir string) error {
+				return b.cargoFetch(ctx, job, dir, path.Join(rustSrc, "library/Cargo.toml"))
+			})
+		}
+		return nil
+	})
+}
+
+func (b *Builder) fetchAction(dir string, inputs cas.Digest) (*action.Action, error) {
+	home, err := cargoHomeID(b.CargoHome)
+	if err != nil {
+		return nil, err
+	}
+	a := builtin("fetch-crates", fetchVersion, dir)
+	a.Inputs = inputs
+	a.Platform = b.platform()
+	a.Platform["cargo-home"] = home
+	return a, nil
+}
+
+func (b *Builder) cargoFetch(ctx context.Context, job *graph.Job, dir, manifest string) error {
+	if b.Offline {
+		return errors.New("`mage fetch` downloads: it cannot be used with -offline")
+	}
+	job.Status("cargo fetch")
+	return b.Roots.Tool(ctx, dir, cargoEnv(), b.extraCargoEnv(), job.Log, cargoPath, "fetch", "--locked", "--manifest-path", manifest)
+}
+
+// cargoHomeID names this very cargo home: what was downloaded into one that has been removed counts no more.
+func cargoHomeID(home string) (string, error) {
+	path := filepath.Join(home, "redox-clif-id")
+	b, err := os.ReadFile(path)
+	if err == nil && len(b) > 0 {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	var id [8]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return "", err
+	}
+	text := hex.EncodeToString(id[:])
+	if err := renameio.WriteFile(path, []byte(text+"\n"), 0o644, renameio.WithTempDir(home)); err != nil {
+		return "", fmt.Errorf("marking cargo's home: %w", err)
+	}
+	return text, nil
+}

@@ -1,0 +1,293 @@
+package builder
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/elfcheck"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/initfs"
+	"github.com/pannous/redox-clif/internal/recipe"
+)
+
+const initfsVersion = 3
+
+// ImageName is the name of an image in the output of its node.
+const ImageName = "initfs.img"
+
+// ErrNoImage says that a recipe makes no image.
+var ErrNoImage = errors.New("the recipe has no [initfs] table, so it makes no image")
+
+// Initfs is the node of a recipe's initfs image. Its output has initfs.img and manifest.json.
+func (b *Builder) Initfs(name string) (*graph.Node, error) {
+	r, err := b.recipe(name)
+	if err != nil {
+		return nil, err
+	}
+	if r.Initfs == nil {
+		return nil, fmt.Errorf("recipe %s: %w", name, ErrNoImage)
+	}
+	stage, err := b.Stage(name)
+	if err != nil {
+		return nil, err
+	}
+	bootstrap, err := b.resolve(r, r.Initfs.Bootstrap)
+	if err != nil {
+		return nil, err
+	}
+	return b.once(name+"/initfs", func(n *graph.Node) error {
+		var boot *FileRecord // set by Plan, which always comes before Run
+		n.Deps = uniqueNodes(append([]*graph.Node{stage}, nodesOf(bootstrap)...))
+		n.Memory = 64 << 20
+		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
+			e, from, err := b.find(in, bootstrap, r.Initfs.Bootstrap)
+			if err != nil {
+				return nil, err
+			}
+			// Not in its content, and in the manifest.
+			made, err := b.originOf(in, from, r, bootstrap[0].ref)
+			if err != nil {
+				return nil, err
+			}
+			origin, err := json.Marshal(made)
+			if err != nil {
+				return nil, err
+			}
+			boot = &made
+			a := builtin("initfs", initfsVersion, fmt.Sprintf("layout=%d", r.Initfs.Version), fmt.Sprintf("max-size-mib=%d", r.Initfs.MaxSize), "bootstrap="+string(origin))
+			a.Platform = map[string]string{"target": b.Target, "elf-rules": checkVersion}
+			a.Inputs, err = b.inputRoot(map[string]cas.Digest{"stage": in[stage]}, map[string]cas.Entry{"bootstrap": e})
+			return a, err
+		}
+		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+			return b.packInitfs(ctx, job, initfs.Version(r.Initfs.Version), int64(r.Initfs.MaxSize)<<20, boot)
+		}
+		return nil
+	})
+}
+
+// originOf is where a file that is in no stage comes from.
+func (b *Builder) originOf(in graph.Outputs, from *graph.Node, r *recipe.Recipe, ref recipe.Ref) (FileRecord, error) {
+	rec, err := (&stage{Builder: b, r: r}).provenanceOf(in, from, ref, "")
+	// What another recipe's manifest says besides is of its file, not of this one.
+	rec.Path, rec.Mode, rec.Size, rec.SHA256 = "", "", 0, ""
+	return rec, err
+}
+
+// packInitfs writes the image, checks every program in it and stores both the image and its manifest. The files go
+// from the store into the image, through one write: it is the largest thing that a changed line costs.
+func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs.Version, maxSize int64, origin *FileRecord) (cas.Digest, error) {
+	p, err := b.openPacking(job.Action.Inputs)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	entry, err := p.checkBootstrap()
+	if err != nil {
+		// What is wrong with the programs is reported with it.
+		return cas.Digest{}, multierror.Append(err, p.checkPrograms()).ErrorOrNil()
+	}
+	tree, err := p.tree()
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	image, err := b.Store.Create()
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	defer image.Close()
+	sum, err := initfs.Write(ctx, image, initfs.Spec{Version: version, Root: tree, MaxSize: maxSize,
+		Bootstrap: initfs.Bootstrap{Content: storedContent{b.Store, p.bootstrap}, Entry: entry}})
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	// After the files were copied, which verifies them: a byte flipped in the cache is no mistake of the linker's.
+	if err := p.checkPrograms(); err != nil {
+		return cas.Digest{}, err
+	}
+	fmt.Fprintf(job.Log, "%d inodes, %d bytes\n", sum.Inodes, sum.Size)
+	d, err := image.Commit()
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	p.manifest.Image = &ImageRecord{Name: ImageName, Layout: int(version), Entry: entry, Size: d.Size, SHA256: d.Hash,
+		BootstrapSize: p.bootstrap.Size, BootstrapSHA256: p.bootstrap.Hash, Bootstrap: origin}
+	return b.storeImage(d, p.manifest)
+}
+
+// storeImage puts the image and the manifest that describes it together.
+func (b *Builder) storeImage(image cas.Digest, m *Manifest) (cas.Digest, error) {
+	text, err := m.finish()
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	manifest, err := b.Store.PutBytes(text)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	return b.inputRoot(nil, map[string]cas.Entry{ImageName: {Digest: image}, "manifest.json": {Digest: manifest}})
+}
+
+// packing is what goes into an image.
+type packing struct {
+	*Builder
+	manifest  *Manifest // of the stage
+	files     *cas.Tree // of the stage
+	bootstrap cas.Digest
+	machine   elf.Machine
+}
+
+func (b *Builder) openPacking(inputs cas.Digest) (*packing, error) {
+	all, err := b.Store.LoadTree(inputs)
+	if err != nil {
+		return nil, err
+	}
+	text, err := b.Store.ReadAll(all.Entries["stage/manifest.json"].Digest)
+	if err != nil {
+		return nil, err
+	}
+	m, err := ReadManifest(text)
+	if err != nil {
+		return nil, err
+	}
+	machine, err := b.machine()
+	return &packing{b, m, all.Sub("stage/root"), all.Entries["bootstrap"].Digest, machine}, err
+}
+
+// checkBootstrap holds the bootstrap to its rules and returns its entry point.
+func (p *packing) checkBootstrap() (uint64, error) {
+	text, err := p.Store.ReadAll(p.bootstrap)
+	if err != nil {
+		return 0, err
+	}
+	report := elfcheck.Check(bytes.NewReader(text), int64(len(text)), elfcheck.Bootstrap(p.machine))
+	if err := report.Err(); err != nil {
+		return 0, fmt.Errorf("bootstrap: %w", err)
+	}
+	return report.Entry, nil
+}
+
+// checkPrograms holds every ELF file to the rules. All findings of all files come back at once.
+func (p *packing) checkPrograms() error {
+	var all *multierror.Error
+	for _, f := range p.manifest.Files {
+		if f.Link != "" {
+			continue
+		}
+		file, err := p.Store.Path(p.files.Entries[f.Path].Digest)
+		if err != nil {
+			return err
+		}
+		if is, err := isELF(file); err != nil {
+			return err
+		} else if !is {
+			continue
+		}
+		report, err := elfcheck.CheckFile(file, elfcheck.Program(p.machine))
+		if err != nil {
+			return err
+		}
+		if err := report.Err(); err != nil {
+			all = multierror.Append(all, fmt.Errorf("%s: %w", f.Path, err))
+		}
+	}
+	return all.ErrorOrNil()
+}
+
+// storedContent is content in the store. It is verified while it is copied.
+type storedContent struct {
+	store  *cas.Store
+	digest cas.Digest
+}
+
+func (s storedContent) Size() int64 { return s.digest.Size }
+
+func (s storedContent) Open() (io.ReadCloser, error) {
+	path, err := s.store.Path(s.digest)
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(path)
+}
+
+func (s storedContent) CopyTo(ctx context.Context, w io.Writer) error {
+	return s.store.CopyTo(ctx, s.digest, w)
+}
+
+func (b *Builder) machine() (elf.Machine, error) {
+	arch, _, _ := strings.Cut(b.Target, "-")
+	return elfcheck.MachineOf(arch)
+}
+
+func isELF(file string) (bool, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	var magic [4]byte
+	_, err = io.ReadFull(f, magic[:])
+	return err == nil && string(magic[:]) == elf.ELFMAG, nil
+}
+
+// tree makes the image's tree from the manifest: it has the modes.
+func (p *packing) tree() (*initfs.Node, error) {
+	top := &initfs.Node{Kind: initfs.Dir, Perm: 0o755}
+	dirs := map[string]*initfs.Node{"": top}
+	var dirOf func(p string) *initfs.Node
+	dirOf = func(p string) *initfs.Node {
+		if p == "." {
+			p = ""
+		}
+		if d := dirs[p]; d != nil {
+			return d
+		}
+		d := &initfs.Node{Name: path.Base(p), Kind: initfs.Dir, Perm: 0o755}
+		parent := dirOf(path.Dir(p))
+		parent.Children = append(parent.Children, d)
+		dirs[p] = d
+		return d
+	}
+	for _, f := range p.manifest.Files {
+		n := &initfs.Node{Name: path.Base(f.Path), Perm: uint16(parseMode(f.Mode))}
+		if f.Link != "" {
+			n.Kind, n.Target = initfs.Link, f.Link
+		} else {
+			e, ok := p.files.Entries[f.Path]
+			if !ok || e.Dir || e.Link != "" {
+				return nil, fmt.Errorf("the manifest names %s, and there is no such file in the stage", f.Path)
+			}
+			n.Content = storedContent{p.Store, e.Digest}
+		}
+		parent := dirOf(path.Dir(f.Path))
+		parent.Children = append(parent.Children, n)
+	}
+	return top, nil
+}
+
+// Kernel is the node that makes the kernel a recipe's image is booted by, and the kernel's path in its output.
+func (b *Builder) Kernel(name string) (*graph.Node, string, error) {
+	r, err := b.recipe(name)
+	if err != nil {
+		return nil, "", err
+	}
+	if r.Boot == nil {
+		return nil, "", fmt.Errorf("recipe %s has no [boot] table, so there is no kernel to boot it with", name)
+	}
+	places, err := b.resolve(r, r.Boot.Kernel)
+	if err != nil {
+		return nil, "", err
+	}
+	return places[0].node, places[0].path, nil
+}

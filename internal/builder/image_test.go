@@ -1,0 +1,171 @@
+package builder
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/initfs"
+)
+
+// smallELF is a static aarch64 program of one segment, mapped flat where a bootstrap belongs. Another seed is another
+// program of the same length; kind is e_type (2 for a program).
+func smallELF(kind uint16, seed byte) []byte {
+	const header, size = 64 + 56, 8192
+	b := make([]byte, size)
+	le := binary.LittleEndian
+	copy(b, "\x7fELF\x02\x01\x01")
+	le.PutUint16(b[16:], kind)
+	le.PutUint16(b[18:], 183) // EM_AARCH64
+	le.PutUint32(b[20:], 1)
+	le.PutUint64(b[24:], 0x2000+header) // e_entry
+	le.PutUint64(b[32:], 64)            // e_phoff
+	le.PutUint16(b[52:], 64)
+	le.PutUint16(b[54:], 56)
+	le.PutUint16(b[56:], 1)
+	p := b[64:]
+	le.PutUint32(p, 1)     // PT_LOAD
+	le.PutUint32(p[4:], 5) // R+X
+	le.PutUint64(p[16:], 0x2000)
+	le.PutUint64(p[24:], 0x2000)
+	le.PutUint64(p[32:], size)
+	le.PutUint64(p[40:], size)
+	le.PutUint64(p[48:], 0x1000)
+	b[size-1] = seed
+	return b
+}
+
+// imageInputs stores a stage of two programs and a bootstrap as the step that packs them finds it.
+func imageInputs(t *testing.T, b *Builder, programs map[string][]byte) cas.Digest {
+	t.Helper()
+	put := func(text []byte) cas.Digest {
+		t.Helper()
+		d, err := b.Store.PutBytes(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	m, tree := &Manifest{Recipe: "r", Target: b.Target}, cas.NewTree()
+	for path, text := range programs {
+		d := put(text)
+		tree.Entries["stage/root/"+path] = cas.Entry{Digest: d, Executable: true}
+		m.Files = append(m.Files, FileRecord{Path: path, Mode: "0755", Size: d.Size, SHA256: d.Hash, Backend: "cranelift"})
+	}
+	m.Files = append(m.Files, FileRecord{Path: "bin/link", Mode: "0777", Link: "a"})
+	text, err := m.finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree.Entries["stage/manifest.json"] = cas.Entry{Digest: put(text)}
+	tree.Entries["bootstrap"] = cas.Entry{Digest: put(smallELF(2, 'B'))}
+	root, err := b.Store.PutTree(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func packed(t *testing.T, b *Builder, inputs cas.Digest) (cas.Digest, error) {
+	t.Helper()
+	job := &graph.Job{Action: &action.Action{Inputs: inputs}, Log: io.Discard, Status: func(string) {}}
+	return b.packInitfs(t.Context(), job, initfs.V1, 1<<20, &FileRecord{Recipe: "bootstrap", Backend: "cranelift"})
+}
+
+func TestImageIsThatOfTheSameFilesInAFolder(t *testing.T) {
+	b := newBuilder(t, nil)
+	programs := map[string][]byte{"bin/a": smallELF(2, 'a'), "bin/b": smallELF(2, 'b'), "etc/empty": {}}
+	out, err := packed(t, b, imageInputs(t, b, programs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, _, err := b.Store.Lookup(out, ImageName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.Store.ReadAll(e.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(name string, perm uint16, text []byte) *initfs.Node {
+		return &initfs.Node{Name: name, Perm: perm, Content: initfs.Bytes(text)}
+	}
+	dir := func(name string, children ...*initfs.Node) *initfs.Node {
+		return &initfs.Node{Name: name, Kind: initfs.Dir, Perm: 0o755, Children: children}
+	}
+	var want bytes.Buffer
+	_, err = initfs.Write(t.Context(), &want, initfs.Spec{
+		Version:   initfs.V1,
+		Bootstrap: initfs.Bootstrap{Content: initfs.Bytes(smallELF(2, 'B')), Entry: 0x2000 + 64 + 56},
+		Root: dir("", dir("bin", file("a", 0o755, programs["bin/a"]), file("b", 0o755, programs["bin/b"]),
+			&initfs.Node{Name: "link", Kind: initfs.Link, Perm: 0o777, Target: "a"}), dir("etc", file("empty", 0o755, nil))),
+	})
+	if err != nil || !bytes.Equal(got, want.Bytes()) {
+		t.Errorf("%d bytes, want %d (%v)", len(got), want.Len(), err)
+	}
+	m, err := b.readManifest(out)
+	if err != nil || m.Image.SHA256 != cas.DigestBytes(got).Hash || m.Image.Size != int64(len(got)) || m.Image.Entry != 0x2000+64+56 ||
+		m.Image.BootstrapSHA256 != cas.DigestBytes(smallELF(2, 'B')).Hash || m.Image.BootstrapSize != 8192 {
+		t.Errorf("%+v %v", m.Image, err)
+	}
+}
+
+// A byte that was flipped in the store, with every time put back, does not get into an image, and is no mistake of the
+// compiler's either: the blob goes, so that it is made again.
+func TestFlippedProgramIsNotPacked(t *testing.T) {
+	for name, flip := range map[string]int{"in its header": 18, "in its code": 5000} {
+		for _, of := range [][]byte{smallELF(2, 'a'), smallELF(2, 'B')} {
+			b := newBuilder(t, nil)
+			inputs := imageInputs(t, b, map[string][]byte{"bin/a": smallELF(2, 'a')})
+			path, err := b.Store.Path(cas.DigestBytes(of))
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := bytes.Clone(of)
+			text[flip] ^= 1
+			if err := errors.Join(os.Chmod(path, 0o644), os.WriteFile(path, text, 0o644), os.Chtimes(path, info.ModTime(), info.ModTime())); err != nil {
+				t.Fatal(err)
+			}
+			_, err = packed(t, b, inputs)
+			var missing *cas.MissingError
+			if !errors.As(err, &missing) || missing.Digest != cas.DigestBytes(of) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if b.Store.Has(cas.DigestBytes(of)) {
+				t.Errorf("%s: the damaged blob is still there", name)
+			}
+		}
+	}
+}
+
+func TestProgramsThatBreakTheRulesMakeNoImage(t *testing.T) {
+	b := newBuilder(t, nil)
+	const shared, relocatable = 3, 1
+	_, err := packed(t, b, imageInputs(t, b, map[string][]byte{
+		"bin/a": smallELF(2, 'a'), "bin/bad": smallELF(shared, 'x'), "bin/worse": smallELF(relocatable, 'y'),
+	}))
+	if err == nil || !strings.Contains(err.Error(), "bin/bad") || !strings.Contains(err.Error(), "bin/worse") || strings.Contains(err.Error(), "bin/a:") {
+		t.Errorf("got %v", err)
+	}
+	count := 0
+	_ = b.Store.Walk(func(d cas.Digest, _ os.FileInfo) error {
+		if d.Size > 3*8192 {
+			count++
+		}
+		return nil
+	})
+	if count > 0 {
+		t.Error("the image was stored all the same")
+	}
+}

@@ -1,0 +1,101 @@
+package builder
+
+import (
+	"fmt"
+
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+)
+
+// resolved is a reference bound to the node whose output holds it.
+type resolved struct {
+	ref  recipe.Ref
+	node *graph.Node
+	// path is the reference's path in the node's output tree.
+	path string
+}
+
+// resolve finds the nodes behind a reference. A step that is split among backends has several
+// nodes; the file is in one of them.
+func (b *Builder) resolve(r *recipe.Recipe, text string) ([]resolved, error) {
+	ref, err := recipe.ParseRef(text)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case ref.Recipe != "":
+		n, err := b.Stage(ref.Recipe)
+		if err != nil {
+			return nil, err
+		}
+		return []resolved{{ref, n, join("root", ref.Path)}}, nil
+	case ref.Step == "source":
+		n, err := b.workspace(r.Name)
+		if err != nil {
+			return nil, err
+		}
+		return []resolved{{ref, n, join("src", ref.Path)}}, nil
+	case ref.Step == "recipe":
+		n, err := b.ownFolder(r)
+		if err != nil {
+			return nil, err
+		}
+		return []resolved{{ref, n, ref.Path}}, nil
+	}
+	step, ok := r.Step(ref.Step)
+	if !ok {
+		return nil, fmt.Errorf("%s: %q: there is no step %q", r.Path, text, ref.Step)
+	}
+	nodes, err := b.step(r, step)
+	if err != nil {
+		return nil, err
+	}
+	var out []resolved
+	for _, n := range nodes {
+		out = append(out, resolved{ref, n, ref.Path})
+	}
+	return out, nil
+}
+
+func join(dir, path string) string {
+	if path == "" {
+		return dir
+	}
+	return dir + "/" + path
+}
+
+// find looks a reference up in the outputs. The error names what the reference was looked for in.
+func (b *Builder) find(in graph.Outputs, places []resolved, text string) (cas.Entry, *graph.Node, error) {
+	for _, p := range places {
+		e, ok, err := b.Store.Lookup(in[p.node], p.path)
+		if err != nil {
+			return cas.Entry{}, nil, err
+		}
+		if ok {
+			return e, p.node, nil
+		}
+	}
+	return cas.Entry{}, nil, fmt.Errorf("%q: %s did not make it", text, places[0].node.ID)
+}
+
+func nodesOf(places []resolved) []*graph.Node {
+	var nodes []*graph.Node
+	for _, p := range places {
+		nodes = append(nodes, p.node)
+	}
+	return nodes
+}
+
+// uniqueNodes keeps the first of each node.
+func uniqueNodes(nodes []*graph.Node) []*graph.Node {
+	seen := map[*graph.Node]bool{}
+	var out []*graph.Node
+	for _, n := range nodes {
+		if !seen[n] {
+			seen[n] = true
+			out = append(out, n)
+		}
+	}
+	return out
+}

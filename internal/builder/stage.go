@@ -1,0 +1,346 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/elfcheck"
+	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+)
+
+// Stage is the node of a recipe's staged tree. Its output has the tree in root/ and manifest.json.
+func (b *Builder) Stage(name string) (*graph.Node, error) {
+	r, err := b.recipe(name)
+	if err != nil {
+		return nil, err
+	}
+	return b.stage(name, r, r.Files)
+}
+
+// sysrootFor is what a step needs of its sysroot. Rust alone needs the libraries: the C headers, and with them
+// the tool that makes them, are for steps with C in them.
+func (b *Builder) sysrootFor(s *recipe.Step) (*graph.Node, error) {
+	if s.CC {
+		return b.Stage(s.Sysroot)
+	}
+	r, err := b.recipe(s.Sysroot)
+	if err != nil {
+		return nil, err
+	}
+	var libraries []recipe.File
+	for _, f := range r.Files {
+		if f.To == "lib" || strings.HasPrefix(f.To, "lib/") {
+			libraries = append(libraries, f)
+		}
+	}
+	if len(libraries) == len(r.Files) {
+		return b.Stage(s.Sysroot)
+	}
+	return b.stage(s.Sysroot+"/lib", r, libraries)
+}
+
+// stage is a node of some of a recipe's files.
+func (b *Builder) stage(id string, r *recipe.Recipe, files []recipe.File) (*graph.Node, error) {
+	return b.once(id, func(n *graph.Node) error {
+		// Made here and not in compose: composing runs beside other nodes, making the graph does not.
+		spec, err := b.spec(b.Target)
+		if err != nil {
+			return err
+		}
+		s := &stage{Builder: b, r: r, target: cas.DigestBytes(spec).Hash}
+		for _, f := range files {
+			if err := s.add(n, f); err != nil {
+				return inRecipe(r, err)
+			}
+		}
+		n.Deps = uniqueNodes(n.Deps)
+		n.Resolve = func(_ context.Context, in graph.Outputs) (cas.Digest, error) { return s.compose(in) }
+		return nil
+	})
+}
+
+// stage is a recipe's files bound to nodes.
+type stage struct {
+	*Builder
+	r     *recipe.Recipe
+	files []stagedFile
+	// target is the SHA-256 of the user-space target's JSON.
+	target string
+}
+
+type stagedFile struct {
+	recipe.File
+	places []resolved
+	// strip is the node that strips the file, nil if it is taken as it is.
+	strip *graph.Node
+}
+
+func (s *stage) add(n *graph.Node, f recipe.File) error {
+	places, err := s.resolve(s.r, f.From)
+	if err != nil {
+		return err
+	}
+	staged := stagedFile{File: f, places: places}
+	n.Deps = append(n.Deps, nodesOf(places)...)
+	if f.Strip != "" {
+		if staged.strip, err = s.stripNode(f, places); err != nil {
+			return err
+		}
+		n.Deps = append(n.Deps, staged.strip)
+	}
+	s.files = append(s.files, staged)
+	return nil
+}
+
+// stripNode takes symbols out of one file. It is an action of its own, so that one changed program
+// costs one strip.
+func (s *stage) stripNode(f recipe.File, places []resolved) (*graph.Node, error) {
+	return s.once(s.r.Name+"/strip/"+f.To, func(n *graph.Node) error {
+		n.Deps = uniqueNodes(nodesOf(places))
+		n.Memory = 128 << 20
+		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
+			e, from, err := s.find(in, places, f.From)
+			if err != nil {
+				return nil, err
+			}
+			if e.Dir || e.Link != "" {
+				return nil, fmt.Errorf("%q is no file to strip", f.From)
+			}
+			files := map[string]cas.Entry{"in": e}
+			// .comment stays: it names the compilers of everything that was linked in.
+			args := []string{objcopyPath, "--strip-" + f.Strip, "--keep-section=.comment"}
+			note, err := s.note(in, from, places[0].ref)
+			if err != nil {
+				return nil, err
+			}
+			if note != nil {
+				d, err := s.Store.PutBytes(note)
+				if err != nil {
+					return nil, err
+				}
+				files["note"] = cas.Entry{Digest: d}
+				args = append(args, "--add-section="+elfcheck.NoteSection+"=%{root}/note")
+			}
+			inputs, err := s.inputRoot(nil, files)
+			if err != nil {
+				return nil, err
+			}
+			return &action.Action{
+				Args: append(args, "%{root}/in", "%{root}/out/stripped"),
+				Env:  toolEnv(), Outputs: []string{"out/stripped"}, Platform: s.platform(), Inputs: inputs,
+			}, nil
+		}
+		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+			return s.run(ctx, job, execroot.Spec{}, func(ctx context.Context, root string) (*cas.Tree, error) {
+				d, err := s.Store.PutFile(ctx, path.Join(root, "out/stripped"))
+				t := cas.NewTree()
+				t.Entries["stripped"] = cas.Entry{Digest: d, Executable: true}
+				return t, err
+			})
+		}
+		return nil
+	})
+}
+
+// note is what a program will say of its own making, nil for what no compiler of ours made. Nothing in it depends on
+// the source's content, so that an edit that changes no code changes no program.
+func (s *stage) note(in graph.Outputs, from *graph.Node, ref recipe.Ref) ([]byte, error) {
+	if ref.Recipe != "" {
+		return nil, nil // has one from there
+	}
+	rec, err := s.provenanceOf(in, from, ref, "")
+	if err != nil || rec.Backend == "" {
+		return nil, err
+	}
+	return elfcheck.Making{
+		Backend: rec.Backend, Compiler: rec.Compiler, Recipe: rec.Recipe, Source: rec.Source, Patches: rec.Patches, C: rec.C, Sysroot: rec.Sysroot,
+	}.Note().Encode(), nil
+}
+
+// compose puts the staged tree and its manifest together, from digests alone.
+func (s *stage) compose(in graph.Outputs) (cas.Digest, error) {
+	m := &Manifest{Recipe: s.r.Name, Target: s.Target, Profile: s.Profile, Toolchain: s.Tools.Name, Spec: s.target}
+	tree := cas.NewTree()
+	for _, f := range s.files {
+		if err := s.place(in, tree, m, f); err != nil {
+			return cas.Digest{}, err
+		}
+	}
+	if err := filesInFiles(tree); err != nil {
+		return cas.Digest{}, err
+	}
+	s.sysroots(m)
+	text, err := m.finish()
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	manifest, err := s.Store.PutBytes(text)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	root := cas.NewTree()
+	root.Graft("root", tree)
+	root.Entries["manifest.json"] = cas.Entry{Digest: manifest}
+	return s.Store.PutTree(root)
+}
+
+// place adds one file, or everything below one folder.
+func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *Manifest, f stagedFile) error {
+	e, from, err := s.find(in, f.places, f.From)
+	if err != nil {
+		return err
+	}
+	if f.strip != nil {
+		if e, _, err = s.Store.Lookup(in[f.strip], "stripped"); err != nil {
+			return err
+		}
+	}
+	if !e.Dir {
+		rec, err := s.provenanceOf(in, from, f.places[0].ref, "")
+		if err != nil {
+			return err
+		}
+		if err := s.placeOne(tree, m, f, f.To, e, rec); err != nil {
+			return err
+		}
+		return s.placeLinks(tree, m, f)
+	}
+	if len(f.Links) > 0 {
+		return fmt.Errorf("%q is a folder: links are for one file", f.From)
+	}
+	below, err := s.Store.LoadTree(e.Digest)
+	if err != nil {
+		return err
+	}
+	for _, p := range below.Paths() {
+		if below.Entries[p].Dir {
+			tree.Entries[path.Join(f.To, p)] = below.Entries[p]
+			continue
+		}
+		rec, err := s.provenanceOf(in, from, f.places[0].ref, p)
+		if err != nil {
+			return err
+		}
+		if err := s.placeOne(tree, m, f, path.Join(f.To, p), below.Entries[p], rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placeLinks adds the other names of a file. They are relative, so that they hold wherever the
+// stage is unpacked.
+func (s *stage) placeLinks(tree *cas.Tree, m *Manifest, f stagedFile) error {
+	for _, link := range f.Links {
+		target, err := filepath.Rel(path.Dir(link), f.To)
+		if err != nil {
+			return err
+		}
+		named := stagedFile{File: recipe.File{From: f.From, Mode: "0777"}}
+		if err := s.placeOne(tree, m, named, link, cas.Entry{Link: filepath.ToSlash(target)}, FileRecord{Recipe: s.r.Name}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stage) placeOne(tree *cas.Tree, m *Manifest, f stagedFile, to string, e cas.Entry, rec FileRecord) error {
+	if to == "" {
+		return fmt.Errorf("%q is a file: `to` has to say its path in the stage", f.From)
+	}
+	if _, taken := tree.Entries[to]; taken {
+		return fmt.Errorf("two files are placed at %s (the second from %q)", to, f.From)
+	}
+	perm, err := f.Perm(e.Executable)
+	if err != nil {
+		return err
+	}
+	if f.Mode == "" && rec.Mode != "" {
+		perm = parseMode(rec.Mode)
+	}
+	e.Executable = e.Link == "" && perm&0o111 != 0
+	tree.Entries[to] = e
+	rec.Path, rec.Mode, rec.Link = to, fmt.Sprintf("%04o", perm), e.Link
+	rec.Size, rec.SHA256 = e.Digest.Size, e.Digest.Hash
+	m.Files = append(m.Files, rec)
+	return nil
+}
+
+// filesInFiles finds a file placed below the path of another file, which no file system can hold.
+func filesInFiles(tree *cas.Tree) error {
+	for _, p := range tree.Paths() {
+		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+			if e, ok := tree.Entries[dir]; ok && !e.Dir {
+				return fmt.Errorf("a file is placed at %s, but %s is a file and no folder", p, dir)
+			}
+		}
+	}
+	return nil
+}
+
+func parseMode(text string) fs.FileMode {
+	var n uint32
+	_, _ = fmt.Sscanf(text, "%o", &n)
+	return fs.FileMode(n)
+}
+
+// provenanceOf carries over what another recipe's manifest says of a file, or says it for the first time.
+func (s *stage) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref, below string) (FileRecord, error) {
+	if ref.Recipe != "" {
+		m, err := s.manifest(in[from])
+		if err != nil {
+			return FileRecord{}, err
+		}
+		for _, rec := range m.Files {
+			if rec.Path == path.Join(ref.Path, below) {
+				return rec, nil
+			}
+		}
+		return FileRecord{Recipe: ref.Recipe}, nil
+	}
+	p, ok := s.Builder.provenance[from]
+	if !ok {
+		p = provenance{recipe: s.r}
+	}
+	rec := FileRecord{}
+	// The source was resolved when its node was made, so this cannot fail any more.
+	_ = s.record(&rec, p)
+	return rec, nil
+}
+
+// manifest reads the manifest of a staged tree, each once: it is asked for every file that is taken from the tree.
+// Nobody may change it.
+func (b *Builder) manifest(stage cas.Digest) (*Manifest, error) {
+	if m, ok := b.manifests.Load(stage); ok {
+		return m.(*Manifest), nil
+	}
+	m, err := b.readManifest(stage)
+	if err == nil {
+		b.manifests.Store(stage, m)
+	}
+	return m, err
+}
+
+func (b *Builder) readManifest(stage cas.Digest) (*Manifest, error) {
+	e, ok, err := b.Store.Lookup(stage, "manifest.json")
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, errors.New("the staged tree has no manifest")
+	}
+	text, err := b.Store.ReadAll(e.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return ReadManifest(text)
+}

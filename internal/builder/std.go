@@ -1,0 +1,129 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+)
+
+// stdPackages are the crates of the standard library by the recipe's word for them. Both have
+// the memory functions: in programs they are weak and relibc's win, in freestanding code
+// there are no others.
+var stdPackages = map[string][]string{
+	"std":  {"-p", "std", "-p", "panic_abort", "--features", "std/compiler-builtins-mem"},
+	"core": {"-p", "alloc", "--features", "alloc/compiler-builtins-mem"},
+}
+
+// std is the node of a prepared standard library: built once per toolchain, spec, backend and set, used
+// with --sysroot by every step in place of -Zbuild-std.
+//
+// The library's own workspace in rust-src is built, not a dummy crate with -Zbuild-std: its
+// package ids are relative and its Cargo.lock is its own, so the place of the toolchain is
+// not in the result, and nothing is written into rust-src.
+func (b *Builder) std(kind, set string, backend recipe.Backend) (*graph.Node, error) {
+	triple := b.Triple(kind)
+	id := fmt.Sprintf("std/%s/%s-%s", triple, set, backend)
+	return b.once(id, func(n *graph.Node) error {
+		spec, err := b.spec(triple)
+		if err != nil {
+			return err
+		}
+		vendor, err := b.stdCratesFor(kind, set)
+		if err != nil {
+			return err
+		}
+		if vendor != nil {
+			n.Deps = []*graph.Node{vendor}
+		}
+		n.Memory = 2 << 30
+		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
+			dirs := map[string]cas.Digest{}
+			if vendor != nil {
+				dirs[vendorFolder] = in[vendor]
+			}
+			return b.stdAction(triple, set, spec, backend, dirs)
+		}
+		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+			return b.run(ctx, job, execroot.Spec{Dir: "/", ExtraEnv: b.extraCargoEnv()}, func(ctx context.Context, root string) (*cas.Tree, error) {
+				return b.collectRlibs(ctx, filepath.Join(root, "target", triple, "release", "deps"), triple)
+			})
+		}
+		return nil
+	})
+}
+
+// stdAction builds the library; dirs is what is laid beside the target spec.
+func (b *Builder) stdAction(triple, set string, spec []byte, backend recipe.Backend, dirs map[string]cas.Digest) (*action.Action, error) {
+	specDir, err := b.folderOf(triple+".json", spec)
+	if err != nil {
+		return nil, err
+	}
+	dirs["spec"] = specDir
+	inputs, err := b.inputRoot(dirs, nil)
+	if err != nil {
+		return nil, err
+	}
+	rustcJSON, cargoJSON := b.jsonTargetFlags()
+	flags := append([]string{"-Zforce-unstable-if-unmarked"}, rustcJSON...)
+	flags = append(flags, backendFlags(backend)...)
+	flags = append(flags, remaps()...)
+	env := cargoEnv()
+	env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(flags)
+	// Marks the crates as another std than the host's, as rustc's own build does.
+	env["__CARGO_DEFAULT_LIB_METADATA"] = "redox-clif"
+	// A compiler that is not a nightly by name may still be told to build its own library.
+	env["RUSTC_BOOTSTRAP"] = "1"
+	args := []string{cargoPath, "build", "--manifest-path", rustSrc + "/library/Cargo.toml", "--locked", "--release",
+		"--target", "%{root}/spec/" + triple + ".json"}
+	args = append(args, cargoJSON...)
+	if _, vendored := dirs[vendorFolder]; vendored {
+		args = append(args, vendorConfig()...)
+	}
+	args = append(args, stdPackages[set]...)
+	return &action.Action{
+		Args: args, Env: env, Inputs: inputs, Platform: b.platform(),
+		Outputs: []string{"target/" + triple + "/release/deps"},
+	}, nil
+}
+
+// collectRlibs lays the crates out as rustc looks for them in a sysroot.
+func (b *Builder) collectRlibs(ctx context.Context, deps, triple string) (*cas.Tree, error) {
+	// Not by filepath.Glob: the cache may lie in a folder with brackets in its name.
+	found, err := os.ReadDir(deps)
+	if err != nil {
+		return nil, err
+	}
+	tree := cas.NewTree()
+	for _, file := range found {
+		if path.Ext(file.Name()) != ".rlib" {
+			continue
+		}
+		d, err := b.Store.PutFile(ctx, filepath.Join(deps, file.Name()))
+		if err != nil {
+			return nil, err
+		}
+		tree.Entries[path.Join("lib/rustlib", triple, "lib", file.Name())] = cas.Entry{Digest: d}
+	}
+	if !hasCrate(tree, "libcore-") {
+		return nil, fmt.Errorf("the build of the standard library left no libcore in %s", deps)
+	}
+	return tree, nil
+}
+
+func hasCrate(t *cas.Tree, prefix string) bool {
+	for p := range t.Entries {
+		if strings.HasPrefix(path.Base(p), prefix) {
+			return true
+		}
+	}
+	return false
+}

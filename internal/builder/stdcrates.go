@@ -1,0 +1,161 @@
+package builder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/patch"
+)
+
+// The standard library uses crates of the registry, libc among them, and ours have to be patched there as in
+// programs. Its workspace in rust-src is not touched, and a path outside of it would be hashed absolutely
+// (see cargoedit.Enclose). Cargo's source replacement does neither: a directory that has all crates stands in
+// for the registry, under the ids and checksums that the library's own Cargo.lock has.
+
+const stdCratesVersion = 1
+
+// vendorFolder is where an exec root has the crates of the standard library.
+const vendorFolder = "vendor"
+
+// stdSeries are the patch series for crates of the standard library of programs, in order. Their names are the crates'.
+var stdSeries = []string{"libc"}
+
+// vendorConfig makes cargo take every crate of the registry from the folder.
+func vendorConfig() []string {
+	return []string{
+		"--config", `source.crates-io.replace-with="redox-clif-vendor"`,
+		"--config", `source.redox-clif-vendor.directory="%{root}/` + vendorFolder + `"`,
+	}
+}
+
+// stdCratesFor is the node of the patched crates for a set of the library; nil when none of them are in it.
+func (b *Builder) stdCratesFor(kind, set string) (*graph.Node, error) {
+	user := kind == "" || kind == "user"
+	if !user || set != "std" {
+		return nil, nil
+	}
+	return b.stdCrates()
+}
+
+// stdCrates is the node of the crates that the library's Cargo.lock names, patched.
+func (b *Builder) stdCrates() (*graph.Node, error) {
+	return b.once("std/vendor", func(n *graph.Node) error {
+		var all []*patch.Series
+		args := []string{}
+		for _, name := range stdSeries {
+			s, err := patch.Load(b.Patches, name)
+			if err != nil {
+				return err
+			}
+			all = append(all, s)
+			args = append(args, name+"="+s.Digest())
+		}
+		n.Memory = 256 << 20
+		n.Plan = func(context.Context, graph.Outputs) (*action.Action, error) {
+			a := builtin("std-crates", stdCratesVersion, args...)
+			a.Platform = b.platform()
+			return a, nil
+		}
+		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+			return b.vendorStd(ctx, job, all)
+		}
+		return nil
+	})
+}
+
+func (b *Builder) vendorStd(ctx context.Context, job *graph.Job, all []*patch.Series) (cas.Digest, error) {
+	dir, err := b.tempDir("vendor")
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	defer os.RemoveAll(dir)
+	vendor := filepath.Join(dir, vendorFolder)
+	job.Status("cargo vendor")
+	err = b.Roots.Tool(ctx, dir, cargoEnv(), b.extraCargoEnv(), job.Log, cargoPath, "vendor", "--locked", "--versioned-dirs",
+		"--manifest-path", rustSrc+"/library/Cargo.toml", vendor)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	for _, s := range all {
+		if err := patchVendored(ctx, job, vendor, s); err != nil {
+			return cas.Digest{}, fmt.Errorf("patches/%s for the standard library: %w", s.Name, err)
+		}
+	}
+	tree, err := b.Store.Capture(ctx, vendor, cas.CaptureOptions{Store: true, Volatile: true})
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	return b.Store.PutTree(tree)
+}
+
+// patchVendored applies a series to every version of its crate.
+func patchVendored(ctx context.Context, job *graph.Job, vendor string, s *patch.Series) error {
+	entries, err := os.ReadDir(vendor)
+	if err != nil {
+		return err
+	}
+	found := false
+	for _, e := range entries {
+		version, ok := strings.CutPrefix(e.Name(), s.Name+"-")
+		if !ok || version == "" || version[0] < '0' || version[0] > '9' {
+			continue
+		}
+		found = true
+		if err := patchFolder(ctx, job, filepath.Join(vendor, e.Name()), s); err != nil {
+			return fmt.Errorf("%s: %w", e.Name(), err)
+		}
+	}
+	if !found {
+		return fmt.Errorf("the library has no crate %s", s.Name)
+	}
+	return nil
+}
+
+func patchFolder(ctx context.Context, job *graph.Job, dir string, s *patch.Series) error {
+	tree, err := patch.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	report, err := patch.Apply(ctx, s, tree, patch.Options{})
+	if report != nil {
+		fmt.Fprintf(job.Log, "%s: %s\n", filepath.Base(dir), report.Summary())
+	}
+	if err != nil {
+		return err
+	}
+	return dropFileSums(filepath.Join(dir, ".cargo-checksum.json"))
+}
+
+// dropFileSums leaves the checksum of the whole crate, which Cargo.lock asks for, and takes out those of its files,
+// which cargo checks only where they are given. What was downloaded has been verified by then.
+func dropFileSums(name string) error {
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cargo vendor left no %s", filepath.Base(name))
+	}
+	if err != nil {
+		return err
+	}
+	var sums struct {
+		Files   map[string]string `json:"files"`
+		Package string            `json:"package"`
+	}
+	if err := json.Unmarshal(text, &sums); err != nil {
+		return err
+	}
+	sums.Files = map[string]string{}
+	if text, err = json.Marshal(sums); err != nil {
+		return err
+	}
+	return os.WriteFile(name, text, 0o644)
+}

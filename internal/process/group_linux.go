@@ -1,0 +1,6 @@
+package process
+
+import "syscall"
+
+// EndsWithUs has the kernel end a program when the thread that started it, or this process, dies, even by kill -9.
+func EndsWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

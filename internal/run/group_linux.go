@@ -1,6 +1,0 @@
-package run
-
-import "syscall"
-
-// EndsWithUs has the kernel end a program when the thread that started it, or this process, dies, even by kill -9.
-func EndsWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
