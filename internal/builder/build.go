@@ -27,6 +27,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -213,7 +214,7 @@ func (b *Builder) platform() map[string]string {
 func (b *Builder) checkedPlatform(s *recipe.Step) map[string]string {
 	p := b.platform()
 	if rules := s.RulesOrDefault(); rules != "none" {
-		p["elf-rules"] = rules + "/" + checkVersion
+		p["elf-rules"] = rules + "/" + elfcheck.Version
 	}
 	if s.CC {
 		p["clang"] = b.Tools.Clang.Identity

@@ -11,10 +11,6 @@ import (
 	"github.com/pannous/redox-clif/internal/recipe"
 )
 
-// checkVersion is raised when the rules for linked files change: results that the old rules
-// let through are then made again.
-const checkVersion = "1"
-
 // checkLinked holds what a step linked to the rules of its kind, before anything strips it.
 func (b *Builder) checkLinked(file string, s *recipe.Step) error {
 	machine, err := b.machine()

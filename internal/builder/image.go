@@ -19,6 +19,7 @@ import (
 	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/initfs"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/recipe"
 )
 
@@ -48,7 +49,7 @@ func (b *Builder) Initfs(name string) (*graph.Node, error) {
 		return nil, err
 	}
 	return b.once(name+"/initfs", func(n *graph.Node) error {
-		var boot *FileRecord // set by Plan, which always comes before Run
+		var boot *manifest.File // set by Plan, which always comes before Run
 		n.Deps = uniqueNodes(append([]*graph.Node{stage}, nodesOf(bootstrap)...))
 		n.Memory = 64 << 20
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
@@ -67,7 +68,7 @@ func (b *Builder) Initfs(name string) (*graph.Node, error) {
 			}
 			boot = &made
 			a := builtin("initfs", initfsVersion, fmt.Sprintf("layout=%d", r.Initfs.Version), fmt.Sprintf("max-size-mib=%d", r.Initfs.MaxSize), "bootstrap="+string(origin))
-			a.Platform = map[string]string{"target": b.Target, "elf-rules": checkVersion}
+			a.Platform = map[string]string{"target": b.Target, "elf-rules": elfcheck.Version}
 			a.Inputs, err = b.inputRoot(map[string]cas.Digest{"stage": in[stage]}, map[string]cas.Entry{"bootstrap": e})
 			return a, err
 		}
@@ -79,7 +80,7 @@ func (b *Builder) Initfs(name string) (*graph.Node, error) {
 }
 
 // originOf is where a file that is in no stage comes from.
-func (b *Builder) originOf(in graph.Outputs, from *graph.Node, r *recipe.Recipe, ref recipe.Ref) (FileRecord, error) {
+func (b *Builder) originOf(in graph.Outputs, from *graph.Node, r *recipe.Recipe, ref recipe.Ref) (manifest.File, error) {
 	rec, err := (&stage{Builder: b, r: r}).provenanceOf(in, from, ref, "")
 	// What another recipe's manifest says besides is of its file, not of this one.
 	rec.Path, rec.Mode, rec.Size, rec.SHA256 = "", "", 0, ""
@@ -88,7 +89,7 @@ func (b *Builder) originOf(in graph.Outputs, from *graph.Node, r *recipe.Recipe,
 
 // packInitfs writes the image, checks every program in it and stores both the image and its manifest. The files go
 // from the store into the image, through one write: it is the largest thing that a changed line costs.
-func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs.Version, maxSize int64, origin *FileRecord) (cas.Digest, error) {
+func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs.Version, maxSize int64, origin *manifest.File) (cas.Digest, error) {
 	p, err := b.openPacking(job.Action.Inputs)
 	if err != nil {
 		return cas.Digest{}, err
@@ -121,29 +122,29 @@ func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	p.manifest.Image = &ImageRecord{Name: ImageName, Layout: int(version), Entry: entry, Size: d.Size, SHA256: d.Hash,
+	p.manifest.Image = &manifest.Image{Name: ImageName, Layout: int(version), Entry: entry, Size: d.Size, SHA256: d.Hash,
 		BootstrapSize: p.bootstrap.Size, BootstrapSHA256: p.bootstrap.Hash, Bootstrap: origin}
 	return b.storeImage(d, p.manifest)
 }
 
 // storeImage puts the image and the manifest that describes it together.
-func (b *Builder) storeImage(image cas.Digest, m *Manifest) (cas.Digest, error) {
-	text, err := m.finish()
+func (b *Builder) storeImage(image cas.Digest, m *manifest.Manifest) (cas.Digest, error) {
+	text, err := m.Encode()
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	manifest, err := b.Store.PutBytes(text)
+	stored, err := b.Store.PutBytes(text)
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	return b.inputRoot(nil, map[string]cas.Entry{ImageName: {Digest: image}, "manifest.json": {Digest: manifest}})
+	return b.inputRoot(nil, map[string]cas.Entry{ImageName: {Digest: image}, manifest.FileName: {Digest: stored}})
 }
 
 // packing is what goes into an image.
 type packing struct {
 	*Builder
-	manifest  *Manifest // of the stage
-	files     *cas.Tree // of the stage
+	manifest  *manifest.Manifest // of the stage
+	files     *cas.Tree          // of the stage
 	bootstrap cas.Digest
 	machine   elf.Machine
 }
@@ -157,7 +158,7 @@ func (b *Builder) openPacking(inputs cas.Digest) (*packing, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := ReadManifest(text)
+	m, err := manifest.Read(text)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/initfs"
+	"github.com/pannous/redox-clif/internal/manifest"
 )
 
 // smallELF is a static aarch64 program of one segment, mapped flat where a bootstrap belongs. Another seed is another
@@ -53,14 +54,14 @@ func imageInputs(t *testing.T, b *Builder, programs map[string][]byte) cas.Diges
 		}
 		return d
 	}
-	m, tree := &Manifest{Recipe: "r", Target: b.Target}, cas.NewTree()
+	m, tree := &manifest.Manifest{Recipe: "r", Target: b.Target}, cas.NewTree()
 	for path, text := range programs {
 		d := put(text)
 		tree.Entries["stage/root/"+path] = cas.Entry{Digest: d, Executable: true}
-		m.Files = append(m.Files, FileRecord{Path: path, Mode: "0755", Size: d.Size, SHA256: d.Hash, Backend: "cranelift"})
+		m.Files = append(m.Files, manifest.File{Path: path, Mode: "0755", Size: d.Size, SHA256: d.Hash, Backend: "cranelift"})
 	}
-	m.Files = append(m.Files, FileRecord{Path: "bin/link", Mode: "0777", Link: "a"})
-	text, err := m.finish()
+	m.Files = append(m.Files, manifest.File{Path: "bin/link", Mode: "0777", Link: "a"})
+	text, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func imageInputs(t *testing.T, b *Builder, programs map[string][]byte) cas.Diges
 func packed(t *testing.T, b *Builder, inputs cas.Digest) (cas.Digest, error) {
 	t.Helper()
 	job := &graph.Job{Action: &action.Action{Inputs: inputs}, Log: io.Discard, Status: func(string) {}}
-	return b.packInitfs(t.Context(), job, initfs.V1, 1<<20, &FileRecord{Recipe: "bootstrap", Backend: "cranelift"})
+	return b.packInitfs(t.Context(), job, initfs.V1, 1<<20, &manifest.File{Recipe: "bootstrap", Backend: "cranelift"})
 }
 
 func TestImageIsThatOfTheSameFilesInAFolder(t *testing.T) {

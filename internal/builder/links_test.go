@@ -4,12 +4,13 @@ import (
 	"testing"
 
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/recipe"
 )
 
 func TestLinksAreRelativeNamesOfOneFile(t *testing.T) {
 	s := &stage{Builder: New(Options{}), r: &recipe.Recipe{Name: "coreutils"}}
-	tree, m := cas.NewTree(), &Manifest{}
+	tree, m := cas.NewTree(), &manifest.Manifest{}
 	f := stagedFile{File: recipe.File{From: "coreutils/coreutils", To: "usr/bin/coreutils", Links: []string{"usr/bin/ls", "bin/cat"}}}
 	if err := s.placeLinks(tree, m, f); err != nil {
 		t.Fatal(err)

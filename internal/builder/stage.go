@@ -14,6 +14,7 @@ import (
 	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/recipe"
 )
 
@@ -168,7 +169,7 @@ func (s *stage) note(in graph.Outputs, from *graph.Node, ref recipe.Ref) ([]byte
 
 // compose puts the staged tree and its manifest together, from digests alone.
 func (s *stage) compose(in graph.Outputs) (cas.Digest, error) {
-	m := &Manifest{Recipe: s.r.Name, Target: s.Target, Profile: s.Profile, Toolchain: s.Tools.Name, Spec: s.target}
+	m := &manifest.Manifest{Recipe: s.r.Name, Target: s.Target, Profile: s.Profile, Toolchain: s.Tools.Name, Spec: s.target}
 	tree := cas.NewTree()
 	for _, f := range s.files {
 		if err := s.place(in, tree, m, f); err != nil {
@@ -179,22 +180,22 @@ func (s *stage) compose(in graph.Outputs) (cas.Digest, error) {
 		return cas.Digest{}, err
 	}
 	s.sysroots(m)
-	text, err := m.finish()
+	text, err := m.Encode()
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	manifest, err := s.Store.PutBytes(text)
+	stored, err := s.Store.PutBytes(text)
 	if err != nil {
 		return cas.Digest{}, err
 	}
 	root := cas.NewTree()
 	root.Graft("root", tree)
-	root.Entries["manifest.json"] = cas.Entry{Digest: manifest}
+	root.Entries[manifest.FileName] = cas.Entry{Digest: stored}
 	return s.Store.PutTree(root)
 }
 
 // place adds one file, or everything below one folder.
-func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *Manifest, f stagedFile) error {
+func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *manifest.Manifest, f stagedFile) error {
 	e, from, err := s.find(in, f.places, f.From)
 	if err != nil {
 		return err
@@ -239,21 +240,21 @@ func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *Manifest, f stagedFil
 
 // placeLinks adds the other names of a file. They are relative, so that they hold wherever the
 // stage is unpacked.
-func (s *stage) placeLinks(tree *cas.Tree, m *Manifest, f stagedFile) error {
+func (s *stage) placeLinks(tree *cas.Tree, m *manifest.Manifest, f stagedFile) error {
 	for _, link := range f.Links {
 		target, err := filepath.Rel(path.Dir(link), f.To)
 		if err != nil {
 			return err
 		}
 		named := stagedFile{File: recipe.File{From: f.From, Mode: "0777"}}
-		if err := s.placeOne(tree, m, named, link, cas.Entry{Link: filepath.ToSlash(target)}, FileRecord{Recipe: s.r.Name}); err != nil {
+		if err := s.placeOne(tree, m, named, link, cas.Entry{Link: filepath.ToSlash(target)}, manifest.File{Recipe: s.r.Name}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *stage) placeOne(tree *cas.Tree, m *Manifest, f stagedFile, to string, e cas.Entry, rec FileRecord) error {
+func (s *stage) placeOne(tree *cas.Tree, m *manifest.Manifest, f stagedFile, to string, e cas.Entry, rec manifest.File) error {
 	if to == "" {
 		return fmt.Errorf("%q is a file: `to` has to say its path in the stage", f.From)
 	}
@@ -294,24 +295,24 @@ func parseMode(text string) fs.FileMode {
 }
 
 // provenanceOf carries over what another recipe's manifest says of a file, or says it for the first time.
-func (s *stage) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref, below string) (FileRecord, error) {
+func (s *stage) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref, below string) (manifest.File, error) {
 	if ref.Recipe != "" {
 		m, err := s.manifest(in[from])
 		if err != nil {
-			return FileRecord{}, err
+			return manifest.File{}, err
 		}
 		for _, rec := range m.Files {
 			if rec.Path == path.Join(ref.Path, below) {
 				return rec, nil
 			}
 		}
-		return FileRecord{Recipe: ref.Recipe}, nil
+		return manifest.File{Recipe: ref.Recipe}, nil
 	}
 	p, ok := s.Builder.provenance[from]
 	if !ok {
 		p = provenance{recipe: s.r}
 	}
-	rec := FileRecord{}
+	rec := manifest.File{}
 	// The source was resolved when its node was made, so this cannot fail any more.
 	_ = s.record(&rec, p)
 	return rec, nil
@@ -319,9 +320,9 @@ func (s *stage) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref,
 
 // manifest reads the manifest of a staged tree, each once: it is asked for every file that is taken from the tree.
 // Nobody may change it.
-func (b *Builder) manifest(stage cas.Digest) (*Manifest, error) {
+func (b *Builder) manifest(stage cas.Digest) (*manifest.Manifest, error) {
 	if m, ok := b.manifests.Load(stage); ok {
-		return m.(*Manifest), nil
+		return m.(*manifest.Manifest), nil
 	}
 	m, err := b.readManifest(stage)
 	if err == nil {
@@ -330,8 +331,8 @@ func (b *Builder) manifest(stage cas.Digest) (*Manifest, error) {
 	return m, err
 }
 
-func (b *Builder) readManifest(stage cas.Digest) (*Manifest, error) {
-	e, ok, err := b.Store.Lookup(stage, "manifest.json")
+func (b *Builder) readManifest(stage cas.Digest) (*manifest.Manifest, error) {
+	e, ok, err := b.Store.Lookup(stage, manifest.FileName)
 	if err != nil {
 		return nil, err
 	}
@@ -342,5 +343,5 @@ func (b *Builder) readManifest(stage cas.Digest) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ReadManifest(text)
+	return manifest.Read(text)
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
-	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/patch"
 	"github.com/pannous/redox-clif/internal/targetspec"
 )
@@ -164,15 +164,15 @@ type Stage struct {
 // the target spec, and every object with the digest that the build recorded for it.
 func Objects(s Stage) ([]Finding, error) {
 	fix := "mage recipe:build " + s.Recipe
-	name := path.Join(s.Dir, "manifest.json")
-	text, err := fs.ReadFile(s.Files, "manifest.json")
+	name := path.Join(s.Dir, manifest.FileName)
+	text, err := fs.ReadFile(s.Files, manifest.FileName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []Finding{{Kind: Sysroot, File: name, Expected: "a manifest that tells where the objects come from", Fix: fix}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	m, err := builder.ReadManifest(text)
+	m, err := manifest.Read(text)
 	if err != nil {
 		return []Finding{{Kind: Sysroot, File: name, Expected: "a manifest", Found: firstLine(err.Error()), Fix: fix}}, nil
 	}
@@ -191,9 +191,9 @@ func Objects(s Stage) ([]Finding, error) {
 }
 
 // foreignObjects lists the files of a stage that the build did not put there.
-func foreignObjects(s Stage, m *builder.Manifest, fix string) ([]Finding, error) {
+func foreignObjects(s Stage, m *manifest.Manifest, fix string) ([]Finding, error) {
 	var found []Finding
-	recorded := map[string]builder.FileRecord{}
+	recorded := map[string]manifest.File{}
 	for _, f := range m.Files {
 		recorded[f.Path] = f
 	}

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
-	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/disk"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -108,11 +108,11 @@ func (b *bench) sizesBy(ctx context.Context, backend string, f *backendFigures) 
 	}
 	// Where the copy's session writes; this one's own configuration is of another folder.
 	out := filepath.Join(b.checkout(), "out", b.Config.Target)
-	text, err := os.ReadFile(filepath.Join(out, "manifest.json"))
+	text, err := os.ReadFile(filepath.Join(out, manifest.FileName))
 	if err != nil {
 		return err
 	}
-	m, err := builder.ReadManifest(text)
+	m, err := manifest.Read(text)
 	if err != nil {
 		return err
 	}

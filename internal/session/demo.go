@@ -15,6 +15,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/ui"
@@ -82,7 +83,7 @@ func (s *Session) copyForBoot(ctx context.Context, kernel, dir string) error {
 	defer unlock()
 	for from, to := range map[string]string{
 		filepath.Join(s.Config.Out(), builder.ImageName): builder.ImageName,
-		filepath.Join(s.Config.Out(), "manifest.json"):   "manifest.json",
+		filepath.Join(s.Config.Out(), manifest.FileName): manifest.FileName,
 		kernel: kernelName,
 	} {
 		b, err := os.ReadFile(from)
@@ -165,12 +166,12 @@ func (s *Session) watchDemo(ctx context.Context, machine qemu.Machine, script qe
 
 // checkedManifest reads the manifest beside an image and compares the size: bytes cut off the end of a
 // file that are zero look the same in the guest's memory.
-func (s *Session) checkedManifest(image string) (*builder.Manifest, error) {
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), "manifest.json"))
+func (s *Session) checkedManifest(image string) (*manifest.Manifest, error) {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), manifest.FileName))
 	if err != nil {
 		return nil, fmt.Errorf("no manifest beside the image, build it with `mage demo`: %w", err)
 	}
-	m, err := builder.ReadManifest(text)
+	m, err := manifest.Read(text)
 	if err != nil || m.Image == nil {
 		return nil, fmt.Errorf("manifest.json beside %s describes no image", s.relative(image))
 	}
@@ -196,14 +197,14 @@ func newNonce() (string, error) {
 
 // bootArguments tell the smoke kernel what it must find in memory. They come from the manifest
 // written when the image was packed, never from the image: a changed byte anywhere is then a panic.
-func bootArguments(m *builder.Manifest, nonce string) string {
+func bootArguments(m *manifest.Manifest, nonce string) string {
 	return fmt.Sprintf("initfs.size=%d initfs.sha256=%s bootstrap.size=%d bootstrap.sha256=%s nonce=%s watchdog=%d",
 		m.Image.Size, m.Image.SHA256, m.Image.BootstrapSize, m.Image.BootstrapSHA256, nonce, watchdogSeconds)
 }
 
 // demoScript is what a right boot prints. The order of the lines is the guest's own business, except
 // that it powers off after all of them; that nothing is missing is ours.
-func demoScript(m *builder.Manifest, boot *recipe.Boot, nonce string) qemu.Script {
+func demoScript(m *manifest.Manifest, boot *recipe.Boot, nonce string) qemu.Script {
 	q := regexp.QuoteMeta
 	var steps []qemu.Step
 	see := func(pattern string, args ...any) {

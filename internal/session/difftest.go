@@ -15,6 +15,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/difftest"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -43,7 +44,7 @@ type diffTests struct {
 	objects  []objectResult
 	dir      string   // holds programs/, the image and the kernel
 	programs []string // below bin/
-	image    builder.ImageRecord
+	image    manifest.Image
 	run      *difftest.Run
 	took     time.Duration
 }
@@ -137,7 +138,7 @@ func (t *diffTests) boot(ctx context.Context, name, trace string) (*difftest.Run
 	machine := qemu.VirtAArch64(program)
 	machine.Memory = 256
 	machine.Kernel = filepath.Join(t.dir, kernelName)
-	machine.Append = fmt.Sprintf("%s watchdog=%d", bootArguments(&builder.Manifest{Image: &t.image}, settings), diffWatchdog)
+	machine.Append = fmt.Sprintf("%s watchdog=%d", bootArguments(&manifest.Manifest{Image: &t.image}, settings), diffWatchdog)
 	machine.Loaders = []qemu.Loader{{File: filepath.Join(t.dir, builder.ImageName), Addr: demoLoadAddress, Raw: true}}
 	log := filepath.Join(t.Config.Logs(), name+".serial.log")
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {

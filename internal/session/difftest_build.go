@@ -17,6 +17,7 @@ import (
 	"github.com/pannous/redox-clif/internal/difftest"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/initfs"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/recipe"
 )
 
@@ -232,6 +233,6 @@ func (t *diffTests) writeImage(ctx context.Context, root string) error {
 		return err
 	}
 	own := cas.DigestBytes(boot)
-	t.image = builder.ImageRecord{Size: whole.Size, SHA256: whole.Hash, BootstrapSize: own.Size, BootstrapSHA256: own.Hash}
+	t.image = manifest.Image{Size: whole.Size, SHA256: whole.Hash, BootstrapSize: own.Size, BootstrapSHA256: own.Hash}
 	return nil
 }

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/drift"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/recipe/gen"
 )
 
@@ -194,10 +194,10 @@ func (c *checkout) exportSysroot() {
 		c.t.Fatal(err)
 	}
 	library := "the library"
-	m := builder.Manifest{
+	m := manifest.Manifest{
 		Schema: 1, Recipe: "sysroot", Target: s.Config.Target, Toolchain: (&Toolchain{in.pin, in.toolchain, in.identity, in.caps}).Name(),
 		Spec:  cas.DigestBytes(spec).Hash,
-		Files: []builder.FileRecord{{Path: "lib/libc.a", SHA256: cas.DigestBytes([]byte(library)).Hash}},
+		Files: []manifest.File{{Path: "lib/libc.a", SHA256: cas.DigestBytes([]byte(library)).Hash}},
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
@@ -28,22 +29,22 @@ func (s *Session) export(ctx context.Context, tree cas.Digest, dir string) error
 
 // exportImage places an image and its manifest in out/<triple>/, where `mage run` and the scripts
 // of users look for the newest one, and returns the manifest.
-func (s *Session) exportImage(ctx context.Context, image cas.Digest) (*builder.Manifest, error) {
+func (s *Session) exportImage(ctx context.Context, image cas.Digest) (*manifest.Manifest, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	e, err := s.madeWith(image, "manifest.json")
+	e, err := s.madeWith(image, manifest.FileName)
 	if err != nil {
 		return nil, err
 	}
 	text, err := s.Store.ReadAll(e.Digest)
 	if err != nil {
-		return nil, lostMeanwhile("manifest.json", err)
+		return nil, lostMeanwhile(manifest.FileName, err)
 	}
 	// Beside another manifest lies another image, as far as anybody knows: it need not be read to be replaced.
-	path := filepath.Join(s.Config.Out(), "manifest.json")
+	path := filepath.Join(s.Config.Out(), manifest.FileName)
 	old, err := os.ReadFile(path)
 	same := err == nil && bytes.Equal(old, text)
 	if err := s.placeImage(ctx, image, same); err != nil {
@@ -51,10 +52,10 @@ func (s *Session) exportImage(ctx context.Context, image cas.Digest) (*builder.M
 	}
 	if !same {
 		if err := s.Store.PlaceFile(ctx, e.Digest, path, 0o644); err != nil {
-			return nil, lostMeanwhile("manifest.json", err)
+			return nil, lostMeanwhile(manifest.FileName, err)
 		}
 	}
-	return builder.ReadManifest(text)
+	return manifest.Read(text)
 }
 
 // madeWith is a file in the output of the step that packs an image.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/manifest"
 )
 
 // imageOf stores what the step that packs an image would.
@@ -20,7 +21,7 @@ func imageOf(t *testing.T, s *Session, text string) cas.Digest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := json.Marshal(&builder.Manifest{Recipe: "r", Image: &builder.ImageRecord{SHA256: image.Hash, Size: image.Size}})
+	m, err := json.Marshal(&manifest.Manifest{Recipe: "r", Image: &manifest.Image{SHA256: image.Hash, Size: image.Size}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/initfs"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/redoxfs"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -188,13 +189,13 @@ type imageBuild struct {
 	s      *Session
 	tool   string
 	initfs string // the image's initfs reference, when that is a recipe
-	stages map[string]*builder.Manifest
+	stages map[string]*manifest.Manifest
 }
 
 // imageParts builds the tool and every recipe that the description refers to, and lays the trees out in out/.
 // With -dryrun it prints the plan and returns nil.
 func (s *Session) imageParts(ctx context.Context, d *disk.Description) (*imageBuild, error) {
-	b := &imageBuild{s: s, stages: map[string]*builder.Manifest{}}
+	b := &imageBuild{s: s, stages: map[string]*manifest.Manifest{}}
 	recipes := map[string]bool{toolRecipe: true}
 	for _, ref := range references(d) {
 		if name, _, ok := strings.Cut(ref, ":"); ok && !strings.HasPrefix(ref, filePrefix) {
@@ -250,11 +251,11 @@ func (b *imageBuild) layOut(ctx context.Context, built *Built, names []string) e
 		if err := b.s.export(ctx, built.Output(i), dir); err != nil {
 			return err
 		}
-		text, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+		text, err := os.ReadFile(filepath.Join(dir, manifest.FileName))
 		if err != nil {
 			return err
 		}
-		if b.stages[name], err = builder.ReadManifest(text); err != nil {
+		if b.stages[name], err = manifest.Read(text); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/redoxfs"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -56,11 +57,11 @@ func (s *Session) ImageInject(ctx context.Context, f InjectFlags) error {
 
 // builtInitfs is the image in out/, which the demo and the real initfs share.
 func (s *Session) builtInitfs() (string, error) {
-	text, err := os.ReadFile(filepath.Join(s.Config.Out(), "manifest.json"))
+	text, err := os.ReadFile(filepath.Join(s.Config.Out(), manifest.FileName))
 	if err != nil {
 		return "", fmt.Errorf("no initfs to inject, `mage initfs` builds one: %w", err)
 	}
-	m, err := builder.ReadManifest(text)
+	m, err := manifest.Read(text)
 	if err != nil {
 		return "", err
 	}

@@ -8,10 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/disk"
+	"github.com/pannous/redox-clif/internal/manifest"
 )
 
 // imageCheckout is a Session in an empty checkout, enough for what needs neither recipes nor a cache.
@@ -61,7 +61,7 @@ func TestShippedImagesParse(t *testing.T) {
 
 func TestResolve(t *testing.T) {
 	s := imageCheckout(t, map[string]string{"some/dir/file": "x", "some/dir/sub/other": "y"})
-	b := &imageBuild{s: s, initfs: "initfs", stages: map[string]*builder.Manifest{"base": {Files: []builder.FileRecord{
+	b := &imageBuild{s: s, initfs: "initfs", stages: map[string]*manifest.Manifest{"base": {Files: []manifest.File{
 		{Path: "bin/init", Mode: "0755"}, {Path: "bin/sh", Mode: "0777", Link: "init"}, {Path: "binary", Mode: "0644"},
 	}}}}
 	out := s.Config.Out()

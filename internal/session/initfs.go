@@ -14,10 +14,10 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
-	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/initfs"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -84,12 +84,12 @@ func dash(s string) string {
 }
 
 // imageManifest reads the manifest beside an image when it is that image's: the digest decides. nil without one.
-func imageManifest(image string) *builder.Manifest {
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), "manifest.json"))
+func imageManifest(image string) *manifest.Manifest {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), manifest.FileName))
 	if err != nil {
 		return nil
 	}
-	m, err := builder.ReadManifest(text)
+	m, err := manifest.Read(text)
 	if err != nil || m.Image == nil {
 		return nil
 	}
@@ -101,8 +101,8 @@ func imageManifest(image string) *builder.Manifest {
 }
 
 // manifestFor is the records of imageManifest, by path.
-func manifestFor(image string) map[string]builder.FileRecord {
-	records := map[string]builder.FileRecord{}
+func manifestFor(image string) map[string]manifest.File {
+	records := map[string]manifest.File{}
 	if m := imageManifest(image); m != nil {
 		for _, f := range m.Files {
 			records[f.Path] = f
@@ -113,7 +113,7 @@ func manifestFor(image string) map[string]builder.FileRecord {
 
 // madeBy is what an ELF file says of its own making. What it does not say (a file that is no program, an image
 // made elsewhere) is taken from the manifest that belongs to the image, if there is one.
-func madeBy(n *initfs.Node, rec builder.FileRecord) elfcheck.Making {
+func madeBy(n *initfs.Node, rec manifest.File) elfcheck.Making {
 	said, _ := provenanceOf(n)
 	if said.Backend != "" {
 		return said

@@ -17,6 +17,7 @@ import (
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/patch"
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
@@ -115,11 +116,11 @@ func (s *Session) layOutPackage(ctx context.Context, stage cas.Digest, name, dir
 	if err := s.export(ctx, stage, dir); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	text, err := os.ReadFile(filepath.Join(dir, manifest.FileName))
 	if err != nil {
 		return nil, err
 	}
-	m, err := builder.ReadManifest(text)
+	m, err := manifest.Read(text)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/initfs"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -72,7 +73,7 @@ func (s *Session) purityOf(file string) error {
 	}
 	if img.Bootstrap != nil {
 		boot := &initfs.Node{Kind: initfs.File, Content: img.Bootstrap}
-		var rec builder.FileRecord
+		var rec manifest.File
 		if m != nil && m.Image.Bootstrap != nil {
 			rec = *m.Image.Bootstrap
 		}
@@ -82,7 +83,7 @@ func (s *Session) purityOf(file string) error {
 }
 
 // rowOf joins what a file says of itself with what the manifest says of it.
-func rowOf(name string, n *initfs.Node, rec builder.FileRecord) purityRow {
+func rowOf(name string, n *initfs.Node, rec manifest.File) purityRow {
 	said := madeBy(n, rec)
 	_, linked := provenanceOf(n)
 	row := purityRow{
@@ -101,7 +102,7 @@ func rowOf(name string, n *initfs.Node, rec builder.FileRecord) purityRow {
 	return row
 }
 
-func (s *Session) printPurity(file string, m *builder.Manifest, rows []purityRow) error {
+func (s *Session) printPurity(file string, m *manifest.Manifest, rows []purityRow) error {
 	table := [][]string{{"FILE", "SIZE", "BACKEND", "LINKED IN", "COMPILER", "SOURCE", "PATCHES"}}
 	for _, r := range rows {
 		table = append(table, []string{r.path, fmt.Sprint(r.size), dash(r.backend), dash(strings.Join(r.linked, "+")), dash(r.compiler),
@@ -181,8 +182,8 @@ func some(files []string) string {
 }
 
 // purityOfRows counts as the manifest does.
-func purityOfRows(rows []purityRow) *builder.Purity {
-	p := &builder.Purity{}
+func purityOfRows(rows []purityRow) *manifest.Purity {
+	p := &manifest.Purity{}
 	for _, r := range rows {
 		if r.backend == "" {
 			continue
@@ -198,6 +199,6 @@ func purityOfRows(rows []purityRow) *builder.Purity {
 	return p
 }
 
-func purityText(p *builder.Purity) string {
+func purityText(p *manifest.Purity) string {
 	return fmt.Sprintf("%.1f %% by Cranelift: %s of %s compiled, files counted whole", p.Percent, ui.Bytes(p.Cranelift), ui.Bytes(p.Compiled))
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/manifest"
 )
 
 func TestImpurities(t *testing.T) {
@@ -30,7 +30,7 @@ func TestImpurities(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(&builder.Purity{Cranelift: 700, Compiled: 1000, Percent: 70}, purityOfRows(rows)); diff != "" {
+	if diff := cmp.Diff(&manifest.Purity{Cranelift: 700, Compiled: 1000, Percent: 70}, purityOfRows(rows)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/relibctest"
 )
 
@@ -135,7 +136,7 @@ func (t *relibcTests) build(ctx context.Context) error {
 
 // checkLibrary refuses a C library that its recipe has tied to the other backend: it would be compared with itself.
 func (t *relibcTests) checkLibrary(stage cas.Digest, backend string) error {
-	e, ok, err := t.Store.Lookup(stage, "manifest.json")
+	e, ok, err := t.Store.Lookup(stage, manifest.FileName)
 	if err != nil || !ok {
 		return errors.Join(err, fs.ErrNotExist)
 	}
@@ -143,14 +144,14 @@ func (t *relibcTests) checkLibrary(stage cas.Digest, backend string) error {
 	if err != nil {
 		return err
 	}
-	m, err := builder.ReadManifest(text)
+	m, err := manifest.Read(text)
 	if err != nil {
 		return err
 	}
 	return builtBy(m, backend)
 }
 
-func builtBy(m *builder.Manifest, backend string) error {
+func builtBy(m *manifest.Manifest, backend string) error {
 	for _, f := range m.Files {
 		if f.Backend != backend {
 			return fmt.Errorf("%s of relibc is compiled by %q and not by %s, so that there is nothing to compare (reason: %s); `mage toolchain:build` makes a toolchain whose Cranelift can",

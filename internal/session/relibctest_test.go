@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/relibctest"
 )
 
@@ -113,7 +113,7 @@ func TestEveryTestIsCounted(t *testing.T) {
 }
 
 func TestALibraryThatIsTiedToLLVMIsNotComparedWithItself(t *testing.T) {
-	m := &builder.Manifest{Files: []builder.FileRecord{
+	m := &manifest.Manifest{Files: []manifest.File{
 		{Path: "lib/libc.a", Backend: "cranelift"}, {Path: "lib/crt0.o", Backend: "llvm", Reason: "assembly"},
 	}}
 	if err := builtBy(m, relibctest.Tested); err == nil || !strings.Contains(err.Error(), "lib/crt0.o") || !strings.Contains(err.Error(), "assembly") {

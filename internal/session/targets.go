@@ -10,6 +10,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -51,7 +52,7 @@ func (s *Session) showImage(ctx context.Context, built *Built) error {
 
 // backendShares says how many of the compiled bytes came from which backend; the bootstrap, which is
 // no file of the image's tree, is not among them.
-func backendShares(m *builder.Manifest) string {
+func backendShares(m *manifest.Manifest) string {
 	var total int64
 	for _, n := range m.Bytes {
 		total += n
