@@ -21,7 +21,7 @@ func (Image) Build(ctx context.Context, name, loader, kernel, initfs, out *strin
 	if err != nil {
 		return err
 	}
-	return session.Hinted(s.ImageBuild(ctx, session.ImageFlags{Name: text(name), Loader: text(loader), Kernel: text(kernel), Initfs: text(initfs), Out: text(out)}))
+	return session.Hinted(s.ImageBuild(ctx, session.ImageFlags{Name: text(name), Loader: text(loader), Kernel: text(kernel), Initfs: text(initfs), Out: text(out)}, session.BuildOptions{}))
 }
 
 // Inject puts the initfs of out/ into an image, or -initfs=FILE, -kernel=FILE, -files=HOST:/PATH[:MODE],...; -img=IMG.

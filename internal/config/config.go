@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/errs"
 )
 
 // DefaultTarget is the user-space target that is built when nothing else is asked for.
@@ -165,19 +167,10 @@ func Load(environ []string, dir string, flags Flags) (*Config, error) {
 	all = multierror.Append(all, c.fromEnvironment(env)...)
 	all = multierror.Append(all, c.fromFlags(flags)...)
 	if err := all.ErrorOrNil(); err != nil {
-		all.ErrorFormat = lines
+		all.ErrorFormat = errs.Lines
 		return nil, err
 	}
 	return c, nil
-}
-
-// lines lists errors, each on a line of its own.
-func lines(errs []error) string {
-	texts := make([]string, len(errs))
-	for i, err := range errs {
-		texts[i] = err.Error()
-	}
-	return strings.Join(texts, "\n")
 }
 
 // findRoot walks up to the folder that has recipes/ and toolchain/toolchain.toml.
@@ -382,6 +375,33 @@ func builtName(value string) string {
 	}
 	return value
 }
+
+// Recipes, Patches and Targets are the folders of the checkout that say what is built, with which changes, for which targets.
+func (c *Config) Recipes() string { return filepath.Join(c.Root, "recipes") }
+func (c *Config) Patches() string { return filepath.Join(c.Root, "patches") }
+func (c *Config) Targets() string { return filepath.Join(c.Root, "targets") }
+
+// ToolchainDir has the pin, the lock and what toolchains are built of.
+func (c *Config) ToolchainDir() string { return filepath.Join(c.Root, "toolchain") }
+
+// Pin is the file with the one pin, PinLock the one with what was verified of it.
+func (c *Config) Pin() string     { return filepath.Join(c.ToolchainDir(), "toolchain.toml") }
+func (c *Config) PinLock() string { return filepath.Join(c.ToolchainDir(), "toolchain.lock.toml") }
+
+// Image is where a disk image is made when nothing else is said.
+func (c *Config) Image(name string) string { return filepath.Join(c.Out(), name+".img") }
+
+// Work is the part of the cache that tools work in, Sources that of fetched repositories and archives, Locks that of the
+// locks of steps, Packages that of package repositories, Toolchains that of what is known of toolchains.
+func (c *Config) Work() string       { return filepath.Join(c.Cache, "work") }
+func (c *Config) Sources() string    { return filepath.Join(c.Cache, "sources") }
+func (c *Config) Locks() string      { return filepath.Join(c.Cache, "locks") }
+func (c *Config) Packages() string   { return filepath.Join(c.Cache, "pkg") }
+func (c *Config) Toolchains() string { return filepath.Join(c.Cache, "toolchains") }
+
+// ReproPrefix starts the name of a folder with two builds, in the cache. It is locked while they run, so
+// that a collection of the cache can tell what a killed run left.
+const ReproPrefix = "repro-"
 
 // BuiltToolchains is the folder of the toolchains that were built here, by name.
 func (c *Config) BuiltToolchains() string { return filepath.Join(c.Cache, "rust") }

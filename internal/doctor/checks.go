@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/qemu"
 )
 
@@ -92,7 +93,7 @@ func (c *checker) golang(s Settings) {
 	version := strings.TrimPrefix(strings.TrimSpace(out), "go")
 	switch {
 	case err != nil:
-		c.lacks("go", forAll, path+" does not run: "+firstLine(err.Error()), p.install(c.family))
+		c.lacks("go", forAll, path+" does not run: "+errs.FirstLine(err.Error()), p.install(c.family))
 	case older(version, s.GoVersion) && older(version, "1.21"):
 		// From 1.21 on go gets the version that go.mod wants by itself.
 		c.lacks("go", forAll, "go "+version+" is older than "+s.GoVersion, "get "+s.GoVersion+" or newer from https://go.dev/dl/")
@@ -127,13 +128,13 @@ func (c *checker) toolchain(t Toolchain) {
 	const what = "Rust toolchain"
 	switch {
 	case t.Name == "" && t.Directory != "":
-		c.lacks(what, forAll, firstLine(t.Problem), "set REDOX_TOOLCHAIN to a toolchain directory, or unset it to use "+t.Channel)
+		c.lacks(what, forAll, errs.FirstLine(t.Problem), "set REDOX_TOOLCHAIN to a toolchain directory, or unset it to use "+t.Channel)
 		return
 	case t.Name == "":
-		c.lacks(what, forAll, firstLine(t.Problem), "go tool mage toolchain:install")
+		c.lacks(what, forAll, errs.FirstLine(t.Problem), "go tool mage toolchain:install")
 		return
 	case t.Problem != "" && len(t.Lacking) == 0:
-		c.lacks(what, forAll, firstLine(t.Problem), "rustup toolchain uninstall "+t.Channel+" && go tool mage toolchain:install")
+		c.lacks(what, forAll, errs.FirstLine(t.Problem), "rustup toolchain uninstall "+t.Channel+" && go tool mage toolchain:install")
 	default:
 		c.ok(what, forAll, t.Name)
 	}
@@ -142,7 +143,7 @@ func (c *checker) toolchain(t Toolchain) {
 		c.ok("Cranelift backend", "building by Cranelift", "assembles asm for the JSON target")
 		return
 	}
-	c.lacks("Cranelift backend", "building by Cranelift", firstLine(t.CraneliftWhy), "go tool mage toolchain:install -cranelift, or REDOX_TOOLCHAIN=DIR, or -backend='llvm:*'")
+	c.lacks("Cranelift backend", "building by Cranelift", errs.FirstLine(t.CraneliftWhy), "go tool mage toolchain:install -cranelift, or REDOX_TOOLCHAIN=DIR, or -backend='llvm:*'")
 }
 
 func (c *checker) components(t Toolchain) {
@@ -183,7 +184,7 @@ func (c *checker) qemu(s Settings) {
 func (c *checker) lacksQEMU(what, purpose string, err error) {
 	e := (*qemu.NotInstalledError)(nil)
 	if !errors.As(err, &e) {
-		c.lacks(what, purpose, firstLine(err.Error()), "")
+		c.lacks(what, purpose, errs.FirstLine(err.Error()), "")
 		return
 	}
 	c.lacks(what, purpose, "not installed", packages{e.Debian, e.Fedora, e.Brew}.install(c.family))
@@ -194,7 +195,7 @@ func (c *checker) space(what, dir string, wanted int64) {
 	gib := func(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
 	switch {
 	case err != nil:
-		c.lacks(what, forInitfs, firstLine(err.Error()), "REDOX_CACHE=DIR moves the cache to another disk")
+		c.lacks(what, forInitfs, errs.FirstLine(err.Error()), "REDOX_CACHE=DIR moves the cache to another disk")
 	case free < wanted:
 		c.lacks(what, forInitfs, fmt.Sprintf("%s free in %s, a cold build wants %s", gib(free), dir, gib(wanted)),
 			"go tool mage cache:gc, or REDOX_CACHE=DIR on another disk")
@@ -206,14 +207,9 @@ func (c *checker) space(what, dir string, wanted int64) {
 func (c *checker) network(hosts []Host) {
 	for _, h := range hosts {
 		if err := h.Try(c.ctx); err != nil {
-			c.lacks(h.What, forNetwork, h.From+": "+firstLine(err.Error()), "check the proxy settings (https_proxy), or name a [mirror] in overrides.toml")
+			c.lacks(h.What, forNetwork, h.From+": "+errs.FirstLine(err.Error()), "check the proxy settings (https_proxy), or name a [mirror] in overrides.toml")
 			continue
 		}
 		c.ok(h.What, forNetwork, h.From)
 	}
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/patch"
 	"github.com/pannous/redox-clif/internal/targetspec"
@@ -174,7 +175,7 @@ func Objects(s Stage) ([]Finding, error) {
 	}
 	m, err := manifest.Read(text)
 	if err != nil {
-		return []Finding{{Kind: Sysroot, File: name, Expected: "a manifest", Found: firstLine(err.Error()), Fix: fix}}, nil
+		return []Finding{{Kind: Sysroot, File: name, Expected: "a manifest", Found: errs.FirstLine(err.Error()), Fix: fix}}, nil
 	}
 	var found []Finding
 	for _, fact := range []struct{ key, what, want, got string }{

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
@@ -52,7 +53,7 @@ func File(channel, source, recipe, name string, text []byte) []Finding {
 	found, line, err := toolchain.ChannelOf(name, text)
 	switch {
 	case err != nil:
-		f.Found, f.Fix = "an unreadable file: "+firstLine(err.Error()), "make the file readable by hand, then "+f.Fix
+		f.Found, f.Fix = "an unreadable file: "+errs.FirstLine(err.Error()), "make the file readable by hand, then "+f.Fix
 	case found == channel:
 		return nil
 	case found == "":
@@ -91,11 +92,6 @@ func SourceFiles(channel string, s *Source) ([]Finding, error) {
 		found = append(found, File(channel, s.Name, s.Recipe, name, file.Data)...)
 	}
 	return found, nil
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
 }
 
 // datedNightly is a toolchain named by a day. floating is one that is another tomorrow, where workflows

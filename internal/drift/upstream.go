@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pannous/redox-clif/internal/errs"
 )
 
 // Upstream is how far a git source's pin is behind its repository. It is for people: nothing fails on it.
@@ -124,5 +126,5 @@ func telling(message string) string {
 			}
 		}
 	}
-	return firstLine(message)
+	return errs.FirstLine(message)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -65,13 +66,7 @@ func LoadAll(dir string) (Set, error) {
 // listed is the mistakes, each from a line of its own: they bring their place and their source line.
 func listed(all *multierror.Error) error {
 	if all != nil {
-		all.ErrorFormat = func(errs []error) string {
-			texts := make([]string, len(errs))
-			for i, err := range errs {
-				texts[i] = err.Error()
-			}
-			return strings.Join(texts, "\n")
-		}
+		all.ErrorFormat = errs.Lines
 	}
 	return all.ErrorOrNil()
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/errs"
 )
 
 // Machine is what a build asks of the machine.
@@ -124,7 +126,7 @@ func (m Machine) tools(ctx context.Context, l *LLVM) error {
 	}
 	bin = strings.TrimSpace(bin)
 	l.Tools = map[string]string{}
-	missing := &multierror.Error{ErrorFormat: lines}
+	missing := &multierror.Error{ErrorFormat: errs.Lines}
 	for _, name := range tools {
 		if l.Tools[name] = m.tool(bin, name, l.Major()); l.Tools[name] == "" {
 			missing = multierror.Append(missing, &Lacking{What: name + " of LLVM " + l.Version, Fix: m.Hint("llvm-"+l.Major(), "llvm", "llvm")})
@@ -163,7 +165,7 @@ type wantedProgram struct {
 // FindPrograms finds them, and those that compile LLVM if that is wanted. The errors are *Lacking, all of them at once.
 func FindPrograms(ctx context.Context, m Machine, ownLLVM bool) (*Programs, error) {
 	p := &Programs{}
-	missing := &multierror.Error{ErrorFormat: lines}
+	missing := &multierror.Error{ErrorFormat: errs.Lines}
 	wanted := []wantedProgram{
 		{&p.Python, "Python 3 (rustc's x.py is written in it)", "python3", "python3", "python", []string{"python3", "python"}},
 		{&p.CC, "C compiler", "gcc libc6-dev", "gcc", "!xcode-select --install", []string{"cc"}},

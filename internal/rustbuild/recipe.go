@@ -21,6 +21,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -118,7 +119,7 @@ func Load(fsys fs.FS, name, llvm string) (*Recipe, error) {
 }
 
 func (r *Recipe) validate() error {
-	all := &multierror.Error{ErrorFormat: lines}
+	all := &multierror.Error{ErrorFormat: errs.Lines}
 	fault := func(format string, args ...any) {
 		all = multierror.Append(all, fmt.Errorf("toolchain/%s/%s.toml: "+format, append([]any{Folder, r.Name}, args...)...))
 	}
@@ -147,15 +148,6 @@ func (r *Recipe) validate() error {
 		fault("needs.disk-mib and needs.memory-mib must say what a build takes")
 	}
 	return all.ErrorOrNil()
-}
-
-// lines lists errors, each on a line of its own.
-func lines(errs []error) string {
-	texts := make([]string, len(errs))
-	for i, err := range errs {
-		texts[i] = err.Error()
-	}
-	return strings.Join(texts, "\n")
 }
 
 // Wants tells whether an entry of the archive, without its first folder, is extracted.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -126,7 +127,7 @@ func problemIn(out string, err error) string {
 			return strings.TrimSpace(text)
 		}
 	}
-	return firstLine(err.Error())
+	return errs.FirstLine(err.Error())
 }
 
 // noChange times builds with nothing to do against the listing of the targets and against a target that does

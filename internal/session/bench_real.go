@@ -131,9 +131,7 @@ func (b *bench) oneLine(ctx context.Context) error {
 
 // exportSource writes the driver's source out, as upstream or an override has it.
 func (b *bench) exportSource(ctx context.Context, dir string) error {
-	quiet := *b.Session
-	quiet.aside = true
-	built, err := quiet.Build(ctx, false, func(builder *builder.Builder) ([]*graph.Node, error) {
+	built, err := b.Session.Build(ctx, BuildOptions{Quiet: true}, func(builder *builder.Builder) ([]*graph.Node, error) {
 		n, err := builder.SourceNode(changedRecipe)
 		return []*graph.Node{n}, err
 	})

@@ -126,7 +126,7 @@ func (s *Session) testBoot(ctx context.Context, name string, f RunFlags) (err er
 		return err
 	}
 	if f.Image == "" && test.Image != "" {
-		f.Image = s.imagePath(test.Image)
+		f.Image = s.Config.Image(test.Image)
 	}
 	// A report of an earlier run must not pass for this one's.
 	report := filepath.Join(s.Config.Out(), "test", "boot-"+name+".xml")

@@ -72,9 +72,7 @@ func (t *bootTest) additions() *disk.Description {
 // copyImage gives the machine a copy of its image with what the test adds. It lies in out/ as the image does, so that they can share blocks.
 func (r *bootRun) copyImage(ctx context.Context) error {
 	d := r.test.additions()
-	r.s.aside = true
-	parts, err := r.s.imageParts(ctx, d)
-	r.s.aside = false
+	parts, err := r.s.imageParts(ctx, d, BuildOptions{Quiet: true})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/lockfile"
@@ -38,7 +39,7 @@ var cacheFolders = []struct{ name, holds string }{
 	{"rust", "toolchains built from sources, and the folders they were built in"},
 	{"upstream", "what drift:upstream looked at"},
 	{"locks", "locks of steps"},
-	{reproPrefix + "*", "pairs of builds that repro compares or keeps for a look"},
+	{config.ReproPrefix + "*", "pairs of builds that repro compares or keeps for a look"},
 }
 
 // cacheFolder is the row of cacheFolders for what lies in the cache under a name.
@@ -123,12 +124,10 @@ func (s *Session) workStats(ctx context.Context) error {
 
 // roots is the exec roots as far as nothing has to run in them.
 func (s *Session) roots() *execroot.Runner {
-	return &execroot.Runner{Store: s.Store, Dir: s.workDir()}
+	return &execroot.Runner{Store: s.Store, Dir: s.Config.Work()}
 }
 
-func (s *Session) workDir() string { return filepath.Join(s.Config.Cache, "work") }
-
-func (s *Session) inWork(path string) string { return strings.TrimPrefix(path, s.workDir()+"/") }
+func (s *Session) inWork(path string) string { return strings.TrimPrefix(path, s.Config.Work()+"/") }
 
 // sizeOf counts the files below a folder and their bytes. What vanishes meanwhile does not count.
 func sizeOf(ctx context.Context, dir string) (files int, bytes int64, err error) {
@@ -215,7 +214,7 @@ func (s *Session) sweep() {
 
 // sweepLocks removes the lock files of killed runs.
 func (s *Session) sweepLocks() error {
-	dir := filepath.Join(s.Config.Cache, "locks")
+	dir := s.Config.Locks()
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -237,7 +236,7 @@ func (s *Session) sweepLocks() error {
 
 // sweepRepros removes the folders that Repro left, killed or on purpose for a look at a difference.
 func (s *Session) sweepRepros() error {
-	left, err := globdir.In(s.Config.Cache, reproPrefix+"*")
+	left, err := globdir.In(s.Config.Cache, config.ReproPrefix+"*")
 	if err != nil {
 		return err
 	}

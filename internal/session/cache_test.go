@@ -5,12 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pannous/redox-clif/internal/config"
 )
 
 // The total is what the disk has lost: folders that a collection does not know count as well.
 func TestStatsCountEverything(t *testing.T) {
 	s, out := newSession(t)
-	writeFile(t, filepath.Join(s.Config.Cache, reproPrefix+"123", "a", "x"), strings.Repeat("x", 3<<20), 0o644)
+	writeFile(t, filepath.Join(s.Config.Cache, config.ReproPrefix+"123", "a", "x"), strings.Repeat("x", 3<<20), 0o644)
 	writeFile(t, filepath.Join(s.Config.Cache, "mine.txt"), strings.Repeat("x", 1<<20), 0o644)
 	for i := range shownFolders + 2 {
 		lastingFolder(t, s, fmt.Sprintf("step%d/key", i), 0)

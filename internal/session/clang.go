@@ -54,7 +54,7 @@ func (s *Session) clangVersion(ctx context.Context, path string) (string, error)
 		return s.askClang(ctx, path)
 	}
 	stamp := fmt.Sprintln(real, st.Size, st.Ino, st.Mtim.Nano(), st.Ctim.Nano())
-	kept := filepath.Join(s.Config.Cache, "toolchains", "clang")
+	kept := filepath.Join(s.Config.Toolchains(), "clang")
 	if text, err := os.ReadFile(kept); err == nil {
 		// The last line is whole when it ends: nobody waited for the disk.
 		if version, ok := strings.CutPrefix(string(text), stamp); ok && strings.HasSuffix(version, "\n") {

@@ -165,7 +165,7 @@ func TestVerifyReportsAndDrops(t *testing.T) {
 
 func TestSweepOfRepros(t *testing.T) {
 	s, _ := newSession(t)
-	left, running := filepath.Join(s.Config.Cache, reproPrefix+"1", "a"), filepath.Join(s.Config.Cache, reproPrefix+"2")
+	left, running := filepath.Join(s.Config.Cache, config.ReproPrefix+"1", "a"), filepath.Join(s.Config.Cache, config.ReproPrefix+"2")
 	if err := os.MkdirAll(left, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestSweepOfRepros(t *testing.T) {
 
 func TestSweepOfLocks(t *testing.T) {
 	s, _ := newSession(t)
-	dir := filepath.Join(s.Config.Cache, "locks")
+	dir := s.Config.Locks()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}

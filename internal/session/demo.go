@@ -33,7 +33,7 @@ const kernelName = "smoke-kernel"
 // Demo builds the embedded demo and boots it in QEMU.
 func (s *Session) Demo(ctx context.Context) error {
 	kernelPath := ""
-	built, err := s.Build(ctx, true, func(b *builder.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) {
 		img, err := b.Initfs("demo")
 		if err != nil {
 			return nil, err

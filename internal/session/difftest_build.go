@@ -69,7 +69,7 @@ func (t *diffTests) withDefects(names []string) recipe.Set {
 }
 
 func (t *diffTests) buildStages(ctx context.Context, recipes recipe.Set) (*Built, error) {
-	return t.with(recipes).Build(ctx, false, func(b *builder.Builder) ([]*graph.Node, error) {
+	return t.with(recipes).Build(ctx, BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
 		tests, err := b.Stage(diffRecipe)
 		if err != nil {
 			return nil, err
@@ -98,7 +98,7 @@ func (t *diffTests) with(recipes recipe.Set) *Session {
 // try compiles the program of one defect by Cranelift. It returns what the toolchain said if it refused it in the way
 // that is described, and an error if in another way.
 func (t *diffTests) try(ctx context.Context, d difftest.Defect) (string, error) {
-	_, err := t.with(t.withDefects([]string{d.Name})).Build(ctx, false, func(b *builder.Builder) ([]*graph.Node, error) {
+	_, err := t.with(t.withDefects([]string{d.Name})).Build(ctx, BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
 		n, err := b.Stage(defectsRecipe)
 		return []*graph.Node{n}, err
 	})

@@ -45,7 +45,7 @@ func appliedPatches(found *toolchain.Toolchain) map[string]bool {
 func (t *diffTests) compileObjects(ctx context.Context) error {
 	c := &objectCompiler{dir: t.dir, run: toolchain.Exec(t.toolEnv()), sources: os.DirFS(filepath.Join(t.Config.Root, "recipes", diffRecipe, "objects"))}
 	var err error
-	if c.spec, err = targetspec.Load(os.DirFS(t.targetsDir()), t.Config.Target); err != nil {
+	if c.spec, err = targetspec.Load(os.DirFS(t.Config.Targets()), t.Config.Target); err != nil {
 		return err
 	}
 	c.tools = t.tool

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/doctor"
 	"github.com/pannous/redox-clif/internal/drift"
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/toolchain"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -27,7 +28,7 @@ func (s *Session) Doctor(ctx context.Context, network, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	r := doctor.Examine(ctx, machine{s}, settings)
+	r := doctor.Examine(ctx, s.host(), settings)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (s *Session) hosts(in *installed) []doctor.Host {
 		if url == "" {
 			continue
 		}
-		from := s.overrides.Mirror(url)
+		from := s.Overrides.Mirror(url)
 		hosts = append(hosts, doctor.Host{What: "source of " + name, From: from, Try: func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()
@@ -166,23 +167,25 @@ func (s *Session) tryRegistry(ctx context.Context, cargo string) (err error) {
 	return fmt.Errorf("%s: %w", strings.TrimSpace(lines[len(lines)-1]), err)
 }
 
-// machine is the real one.
-type machine struct{ s *Session }
+// hostMachine is this machine, as the doctor and builds of toolchains ask it.
+type hostMachine struct{ s *Session }
 
-func (m machine) Look(program string) string { return m.s.lookPath(program) }
+func (s *Session) host() hostMachine { return hostMachine{s} }
 
-func (m machine) Root() fs.FS { return os.DirFS("/") }
+func (m hostMachine) Look(program string) string { return m.s.lookPath(program) }
 
-func (m machine) Run(ctx context.Context, argv ...string) (string, error) {
+func (m hostMachine) Root() fs.FS { return os.DirFS("/") }
+
+func (m hostMachine) Run(ctx context.Context, argv ...string) (string, error) {
 	stdout, stderr, err := toolchain.Exec(m.s.toolEnv())(ctx, argv...)
 	if err != nil && len(stderr) > 0 {
-		err = errors.New(firstLine(string(stderr)))
+		err = errors.New(errs.FirstLine(string(stderr)))
 	}
 	return string(stdout), err
 }
 
 // Free asks the nearest folder above dir that is there.
-func (m machine) Free(dir string) (int64, error) {
+func (m hostMachine) Free(dir string) (int64, error) {
 	for {
 		var st unix.Statfs_t
 		err := unix.Statfs(dir, &st)

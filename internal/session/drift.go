@@ -15,6 +15,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/drift"
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/recipe/gen"
 	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
@@ -99,7 +100,7 @@ func (s *Session) findDrift(ctx context.Context) (*drift.Report, error) {
 		wrong = multierror.Append(wrong, compare())
 	}
 	r.Finish()
-	return r, joined(wrong)
+	return r, errs.One(wrong)
 }
 
 // driftFiles compares the toolchain files of this checkout with the pin.
@@ -128,30 +129,30 @@ func (s *Session) driftWorkflows(r *drift.Report, pin *toolchain.Pin) error {
 
 // driftToolchain compares the lock with the pin, and both with what is installed.
 func (s *Session) driftToolchain(ctx context.Context, r *drift.Report, in *installed) error {
-	lock, err := toolchain.LoadLock(s.lockPath())
+	lock, err := toolchain.LoadLock(s.Config.PinLock())
 	if err != nil {
 		return err
 	}
-	lockText, err := os.ReadFile(s.lockPath())
+	lockText, err := os.ReadFile(s.Config.PinLock())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	pinText, err := os.ReadFile(s.pinPath())
+	pinText, err := os.ReadFile(s.Config.Pin())
 	if err != nil {
 		return err
 	}
-	name, channel := filepath.ToSlash(s.relative(s.lockPath())), in.pin.Toolchain.Channel
+	name, channel := filepath.ToSlash(s.relative(s.Config.PinLock())), in.pin.Toolchain.Channel
 	stale := drift.LockText(channel, name, lock, lockText)
 	r.Add(stale...)
 	switch {
 	case in.version == nil:
-		r.Skip(drift.ToolchainLock, channel, firstLine(in.problem.Error()), "mage toolchain:install")
+		r.Skip(drift.ToolchainLock, channel, errs.FirstLine(in.problem.Error()), "mage toolchain:install")
 		return nil
 	case in.toolchain.Provider != toolchain.FromRustup:
 		r.Skip(drift.ToolchainLock, channel, "REDOX_TOOLCHAIN names another toolchain", "unset REDOX_TOOLCHAIN")
 		return nil
 	}
-	r.Add(drift.PinExpectations(in.pin, filepath.ToSlash(s.relative(s.pinPath())), pinText, *in.version)...)
+	r.Add(drift.PinExpectations(in.pin, filepath.ToSlash(s.relative(s.Config.Pin())), pinText, *in.version)...)
 	if len(stale) > 0 || in.identity == nil {
 		return nil
 	}
@@ -178,7 +179,7 @@ func (s *Session) driftSpecs(r *drift.Report, in *installed) error {
 		r.Skip(drift.TargetSpec, "targets/*.json", "what rustc "+in.pin.Expected.Release+" wants is not known without it", "mage toolchain:install")
 		return nil
 	}
-	found, err := drift.Specs(os.DirFS(s.targetsDir()), "targets", compiler)
+	found, err := drift.Specs(os.DirFS(s.Config.Targets()), "targets", compiler)
 	r.Add(found...)
 	return err
 }
@@ -194,7 +195,7 @@ func (s *Session) driftSources(ctx context.Context, r *drift.Report, pin *toolch
 	for i := range sources {
 		wrong = multierror.Append(wrong, s.driftSource(ctx, r, pin, lock, text, &sources[i]))
 	}
-	return joined(wrong)
+	return errs.One(wrong)
 }
 
 func (s *Session) driftSource(ctx context.Context, r *drift.Report, pin *toolchain.Pin, lock *drift.Lock, lockText []byte, src *checkedSource) error {
@@ -215,7 +216,7 @@ func (s *Session) driftSource(ctx context.Context, r *drift.Report, pin *toolcha
 			r.Skip(drift.SourceLock, "source of "+src.Name, "it is overridden", "build without the override")
 		}
 	}
-	found, states, err := drift.Patches(ctx, os.DirFS(s.patchesDir()), "patches", &src.Source)
+	found, states, err := drift.Patches(ctx, os.DirFS(s.Config.Patches()), "patches", &src.Source)
 	r.Add(found...)
 	r.Patches = append(r.Patches, states...)
 	switch {
@@ -289,7 +290,7 @@ func (s *Session) driftSysroots(r *drift.Report, in *installed) error {
 			continue // nothing was exported, so there is nothing that could be linked against by mistake
 		}
 		if in.caps == nil {
-			r.Skip(drift.Sysroot, filepath.ToSlash(s.relative(dir)), firstLine(in.problem.Error()), "mage toolchain:install")
+			r.Skip(drift.Sysroot, filepath.ToSlash(s.relative(dir)), errs.FirstLine(in.problem.Error()), "mage toolchain:install")
 			continue
 		}
 		spec, err := s.specFor(in.caps.Compiler())
@@ -303,11 +304,11 @@ func (s *Session) driftSysroots(r *drift.Report, in *installed) error {
 		r.Add(found...)
 		wrong = multierror.Append(wrong, err)
 	}
-	return joined(wrong)
+	return errs.One(wrong)
 }
 
 func (s *Session) specFor(compiler targetspec.Compiler) ([]byte, error) {
-	spec, err := targetspec.Load(os.DirFS(s.targetsDir()), s.Config.Target)
+	spec, err := targetspec.Load(os.DirFS(s.Config.Targets()), s.Config.Target)
 	if err != nil {
 		return nil, err
 	}
@@ -373,7 +374,7 @@ func (s *Session) DriftLock(ctx context.Context) error {
 		}
 	}
 	s.say("%s: %d sources", drift.LockFile, len(lock.Source))
-	return joined(wrong)
+	return errs.One(wrong)
 }
 
 func (s *Session) lockSource(lock *drift.Lock, src *checkedSource) (bool, error) {

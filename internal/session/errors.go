@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 )
@@ -65,7 +66,7 @@ func (s *Session) explainOne(b *strings.Builder, err error) {
 		fmt.Fprintf(b, "%s%s\n", hintMark, hint)
 	}
 	if s.Config.GitHub {
-		fmt.Fprintf(b, "::error title=%s failed::%s\n", f.Node, annotation(firstLine(f.Err.Error())))
+		fmt.Fprintf(b, "::error title=%s failed::%s\n", f.Node, annotation(errs.FirstLine(f.Err.Error())))
 	}
 }
 
@@ -76,11 +77,6 @@ func (s *Session) relative(path string) string {
 // annotation escapes what GitHub reads as something else in a workflow command.
 func annotation(s string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
 }
 
 // offlineMiss is the first line of what cargo says of a crate that it has not got; that it is offline comes later.

@@ -99,7 +99,7 @@ func (s *Session) placeImage(ctx context.Context, image cas.Digest, maybe bool) 
 // writeSpecs generates the JSON target specs for the compiler in use: into out/ for whoever wants to call
 // rustc by hand, and into targets/ when the compiler is the pinned one, for which those files are kept.
 func (s *Session) writeSpecs(t *Toolchain) error {
-	dir := filepath.Join(s.Config.Root, "targets")
+	dir := s.Config.Targets()
 	triples, err := targetspec.Triples(os.DirFS(dir))
 	if err != nil {
 		return err

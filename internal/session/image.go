@@ -40,12 +40,12 @@ type ImageFlags struct {
 }
 
 // ImageBuild builds a disk image from images/<name>.toml, with everything it refers to.
-func (s *Session) ImageBuild(ctx context.Context, f ImageFlags) error {
+func (s *Session) ImageBuild(ctx context.Context, f ImageFlags, o BuildOptions) error {
 	d, err := s.description(f)
 	if err != nil {
 		return err
 	}
-	b, err := s.imageParts(ctx, d)
+	b, err := s.imageParts(ctx, d, o)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (s *Session) ImageBuild(ctx context.Context, f ImageFlags) error {
 	}
 	out := f.Out
 	if out == "" {
-		out = s.imagePath(d.Name)
+		out = s.Config.Image(d.Name)
 	}
 	return s.makeImage(ctx, d, b, contents, out)
 }
@@ -121,10 +121,6 @@ func loaderName(target string) string {
 		return "BOOTX64.EFI"
 	}
 	return "BOOTAA64.EFI"
-}
-
-func (s *Session) imagePath(name string) string {
-	return filepath.Join(s.Config.Out(), name+".img")
 }
 
 // imageProgress says every other second how far an image is.
@@ -194,7 +190,7 @@ type imageBuild struct {
 
 // imageParts builds the tool and every recipe that the description refers to, and lays the trees out in out/.
 // With -dryrun it prints the plan and returns nil.
-func (s *Session) imageParts(ctx context.Context, d *disk.Description) (*imageBuild, error) {
+func (s *Session) imageParts(ctx context.Context, d *disk.Description, o BuildOptions) (*imageBuild, error) {
 	b := &imageBuild{s: s, stages: map[string]*manifest.Manifest{}}
 	recipes := map[string]bool{toolRecipe: true}
 	for _, ref := range references(d) {
@@ -210,7 +206,7 @@ func (s *Session) imageParts(ctx context.Context, d *disk.Description) (*imageBu
 	if ref := d.Boot.Initfs; ref != "" && !strings.Contains(ref, ":") {
 		b.initfs = ref
 	}
-	built, err := s.Build(ctx, false, func(builder *builder.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, o, func(builder *builder.Builder) ([]*graph.Node, error) {
 		var nodes []*graph.Node
 		for _, name := range names {
 			n, err := builder.Stage(name)

@@ -133,16 +133,14 @@ func (s *Session) edit(ctx context.Context, path string, do func(*disk.Editor) e
 
 func (s *Session) orDefaultImage(path string) string {
 	if path == "" {
-		return s.imagePath(DefaultImage)
+		return s.Config.Image(DefaultImage)
 	}
 	return path
 }
 
 // imageTool builds redoxfs-tool. With -dryrun it prints the plan and returns "".
 func (s *Session) imageTool(ctx context.Context) (string, error) {
-	s.aside = true
-	defer func() { s.aside = false }()
-	built, err := s.Build(ctx, false, func(b *builder.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, BuildOptions{Quiet: true}, func(b *builder.Builder) ([]*graph.Node, error) {
 		n, err := b.Stage(toolRecipe)
 		return []*graph.Node{n}, err
 	})

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/disk"
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/redoxfs"
@@ -114,16 +115,16 @@ func (s *Session) installInto(ctx context.Context, d *disk.Description, root str
 			return err
 		}
 		if err := c.CheckLibraries(ctx, fetched, have); err != nil {
-			failure = fmt.Errorf("%w\n  add the package that has it to packages", alone(err))
+			failure = fmt.Errorf("%w\n  add the package that has it to packages", errs.One(err))
 			return nil
 		}
 		applied, err := pkgrepo.Apply(ctx, root, pkgrepo.Change{Install: fetched}, pkgar.ExtractOptions{NoSync: true})
 		if err != nil && inTheWay.MatchString(err.Error()) {
-			failure = fmt.Errorf("%w\n  a [[file]] with replace = true takes the place of a package's", alone(err))
+			failure = fmt.Errorf("%w\n  a [[file]] with replace = true takes the place of a package's", errs.One(err))
 			return nil
 		}
 		if err != nil {
-			return alone(err)
+			return errs.One(err)
 		}
 		_, storage := plan.Size()
 		s.say("packages: %s (%s)", joinNames(applied.Installed), ui.Bytes(int64(storage)))

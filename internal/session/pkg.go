@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -63,7 +64,7 @@ func (s *Session) PkgVerify(ctx context.Context, file, key string) error {
 	defer a.Close()
 	size, err := a.Verify(ctx)
 	if err != nil {
-		return wayOut(fmt.Errorf("%s: %w", file, alone(err)))
+		return wayOut(fmt.Errorf("%s: %w", file, errs.One(err)))
 	}
 	s.say("%s: sound; %d entries, %s, signed by %v", file, len(a.Entries), ui.Bytes(size), a.PublicKey)
 	return nil
@@ -89,7 +90,7 @@ func (s *Session) PkgExtract(ctx context.Context, file, dir, key string, insecur
 	// The archive is still there, so the folder can be made again after a crash of the machine.
 	r, err := a.Extract(ctx, dir, pkgar.ExtractOptions{NoSync: true})
 	if err != nil {
-		return wayOut(fmt.Errorf("%s: nothing was extracted to %s: %w", file, dir, alone(err)))
+		return wayOut(fmt.Errorf("%s: nothing was extracted to %s: %w", file, dir, errs.One(err)))
 	}
 	s.say("%s: %d files, %d links, %s in %s", file, r.Files, r.Links, ui.Bytes(r.Bytes), dir)
 	if len(r.Replaced) > 0 {
@@ -144,7 +145,7 @@ func (s *Session) PkgCreate(ctx context.Context, name string, f PkgCreateFlags) 
 	defer frugal()()
 	r, err := pkgar.CreateFile(ctx, out, tree, opt)
 	if err != nil {
-		return fmt.Errorf("%s: nothing was written: %w", s.relative(out), alone(err))
+		return fmt.Errorf("%s: nothing was written: %w", s.relative(out), errs.One(err))
 	}
 	s.sayEmptyDirs(name, r.EmptyDirs)
 	s.say("%s: %d entries, %s of files in %s, signed by %v", s.relative(out), len(r.Head.Entries), ui.Bytes(r.Bytes), ui.Bytes(r.Head.FileSize()), key.Public())

@@ -10,7 +10,7 @@ import (
 
 // pkgArchives are the packages in the cache: blobs of the store, with references that say which.
 func (s *Session) pkgArchives() pkgrepo.Archives {
-	return pkgrepo.Archives{Store: s.Store, Dir: s.pkgCache()}
+	return pkgrepo.Archives{Store: s.Store, Dir: s.Config.Packages()}
 }
 
 // archiveStats says, behind the folders, how much of the store is packages.

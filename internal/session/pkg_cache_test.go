@@ -39,9 +39,9 @@ func packagesCached(t *testing.T) (s *Session, out *bytes.Buffer, repo, partial 
 		if name == "young" {
 			break
 		}
-		must(os.Chtimes(filepath.Join(s.pkgCache(), "archives", refs[0].Name()+".ref"), used, used))
+		must(os.Chtimes(filepath.Join(s.Config.Packages(), "archives", refs[0].Name()+".ref"), used, used))
 	}
-	partial = filepath.Join(s.pkgCache(), "partial", "x.part")
+	partial = filepath.Join(s.Config.Packages(), "partial", "x.part")
 	writeFile(t, partial, "half", 0o644)
 	used := later.Add(-40 * 24 * time.Hour)
 	must(os.Chtimes(partial, used, used))

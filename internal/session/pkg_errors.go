@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/redoxfs"
@@ -62,12 +60,4 @@ func removalHint(e *pkgrepo.RemovalError) string {
 		return "the list of protected packages is in " + pkgrepo.StateFile
 	}
 	return ""
-}
-
-// alone takes the only failure out of a list of one.
-func alone(err error) error {
-	if all, ok := err.(*multierror.Error); ok {
-		return joined(all)
-	}
-	return err
 }

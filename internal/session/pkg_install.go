@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/ui"
@@ -139,15 +140,15 @@ func (s *Session) installPlan(ctx context.Context, c *pkgrepo.Client, sys *syste
 			return err
 		}
 		if err := c.CheckLibraries(ctx, fetched, have); err != nil {
-			return fmt.Errorf("%s is as it was: %w", sys.name, alone(err))
+			return fmt.Errorf("%s is as it was: %w", sys.name, errs.One(err))
 		}
 		if err := sys.keepsLibraries(ctx, namesOf(fetched), pkgrepo.Libraries(fetched)); err != nil {
-			return fmt.Errorf("%s is as it was: %w", sys.name, alone(err))
+			return fmt.Errorf("%s is as it was: %w", sys.name, errs.One(err))
 		}
 	}
 	applied, err := sys.apply(ctx, pkgrepo.Change{Install: fetched, Force: force})
 	if err != nil {
-		return fmt.Errorf("%s is as it was: %w", sys.name, alone(err))
+		return fmt.Errorf("%s is as it was: %w", sys.name, errs.One(err))
 	}
 	_, storage := plan.Size()
 	sys.done = func() { s.sayApplied(sys.name, applied, fmt.Sprintf(" (%s)", ui.Bytes(int64(storage)))) }
@@ -168,11 +169,11 @@ func (s *Session) PkgRemove(ctx context.Context, names string, where PkgSystem, 
 		}
 		gone, err := state.Remove(unwanted)
 		if err != nil {
-			return wayOut(fmt.Errorf("%s is as it was: %w", sys.name, alone(err)))
+			return wayOut(fmt.Errorf("%s is as it was: %w", sys.name, errs.One(err)))
 		}
 		if !force {
 			if err := sys.keepsLibraries(ctx, gone, nil); err != nil {
-				return wayOut(fmt.Errorf("%s is as it was: %w", sys.name, alone(err)))
+				return wayOut(fmt.Errorf("%s is as it was: %w", sys.name, errs.One(err)))
 			}
 		}
 		if s.Config.DryRun {
@@ -181,7 +182,7 @@ func (s *Session) PkgRemove(ctx context.Context, names string, where PkgSystem, 
 		}
 		applied, err := sys.apply(ctx, pkgrepo.Change{Remove: unwanted})
 		if err != nil {
-			return wayOut(fmt.Errorf("%s is as it was: %w", sys.name, alone(err)))
+			return wayOut(fmt.Errorf("%s is as it was: %w", sys.name, errs.One(err)))
 		}
 		sys.done = func() { s.sayApplied(sys.name, applied, "") }
 		return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/tomlfile"
@@ -105,7 +106,7 @@ func (s *Session) listed(content repositories) ([]pkgrepo.Repo, error) {
 	if len(list) == 0 && all == nil {
 		return nil, fmt.Errorf("%s lists no [[repository]]; without the file %s is asked", repositoriesFile, DefaultRepository)
 	}
-	return list, joined(all)
+	return list, errs.One(all)
 }
 
 // location makes the path of a folder absolute and leaves URLs alone.
@@ -141,13 +142,11 @@ func packageNames(text string) ([]pkgrepo.Name, error) {
 	if len(names) == 0 {
 		return nil, errors.New("no package is named; several have commas between: vim,ncurses")
 	}
-	return names, joined(all)
+	return names, errs.One(all)
 }
 
-func (s *Session) pkgCache() string { return filepath.Join(s.Config.Cache, "pkg") }
-
 // pinFile holds the keys of repositories as they were first seen.
-func (s *Session) pinFile() string { return filepath.Join(s.pkgCache(), "keys.toml") }
+func (s *Session) pinFile() string { return filepath.Join(s.Config.Packages(), "keys.toml") }
 
 // pkgClient makes the client of the repositories.
 func (s *Session) pkgClient(repo string) (*pkgrepo.Client, error) {
@@ -156,9 +155,9 @@ func (s *Session) pkgClient(repo string) (*pkgrepo.Client, error) {
 		return nil, err
 	}
 	client, err := pkgrepo.New(pkgrepo.Config{
-		Repos: repos, Target: s.pkgTarget(), Store: s.Store, CacheDir: s.pkgCache(), PinFile: s.pinFile(), Offline: s.Config.Offline, Progress: s.pkgProgress(),
+		Repos: repos, Target: s.pkgTarget(), Store: s.Store, CacheDir: s.Config.Packages(), PinFile: s.pinFile(), Offline: s.Config.Offline, Progress: s.pkgProgress(),
 	})
-	return client, alone(err)
+	return client, errs.One(err)
 }
 
 // withClient does something with the repositories, and says whose keys were trusted for the first time.

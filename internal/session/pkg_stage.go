@@ -16,6 +16,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/patch"
@@ -39,7 +40,7 @@ func (s *Session) stagedTrees(ctx context.Context, names []string) (list []stage
 	if err := s.canBePackages(names); err != nil {
 		return nil, nil, err
 	}
-	built, err := s.Build(ctx, s.allDemo(names), func(b *builder.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, BuildOptions{FallBack: s.allDemo(names)}, func(b *builder.Builder) ([]*graph.Node, error) {
 		var nodes []*graph.Node
 		for _, name := range names {
 			n, err := b.Stage(name)
@@ -87,7 +88,7 @@ func (s *Session) canBePackages(names []string) error {
 			all = multierror.Append(all, fmt.Errorf("%s makes programs for this machine, not for %s", r.Path, s.Config.Target))
 		}
 	}
-	return joined(all)
+	return errs.One(all)
 }
 
 // forHost reports whether a recipe has steps for the building machine only.
@@ -185,7 +186,7 @@ func (s *Session) patchIdentifier(series []string) (string, error) {
 	}
 	h := sha256.New()
 	for _, name := range series {
-		p, err := patch.Load(os.DirFS(filepath.Join(s.Config.Root, "patches")), name)
+		p, err := patch.Load(os.DirFS(s.Config.Patches()), name)
 		if err != nil {
 			return "", err
 		}

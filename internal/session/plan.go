@@ -16,12 +16,11 @@ import (
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
-// wantRecipe is what a recipe gives: its image when it has one (with the kernel that boots it), else its staged tree. fallBack tells
-// whether it may go on with LLVM where Cranelift is missing.
-func (s *Session) wantRecipe(name string) (want Want, fallBack bool, err error) {
+// wantRecipe is what a recipe gives: its image when it has one (with the kernel that boots it), else its staged tree.
+func (s *Session) wantRecipe(name string) (want Want, o BuildOptions, err error) {
 	r, err := s.recipe(name)
 	if err != nil {
-		return nil, false, err
+		return nil, o, err
 	}
 	want = func(b *builder.Builder) ([]*graph.Node, error) {
 		if r.Initfs == nil {
@@ -35,12 +34,12 @@ func (s *Session) wantRecipe(name string) (want Want, fallBack bool, err error) 
 		kernel, _, err := b.Kernel(name)
 		return []*graph.Node{image, kernel}, err
 	}
-	return want, r.Boot != nil || r.Source.SameAs == "demo", nil
+	return want, BuildOptions{FallBack: isDemo(r)}, nil
 }
 
 // judged is the graph of a recipe with what a build would do with each step.
 func (s *Session) judged(ctx context.Context, name string) ([]graph.Verdict, error) {
-	want, fallBack, err := s.wantRecipe(name)
+	want, o, err := s.wantRecipe(name)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +52,7 @@ func (s *Session) judged(ctx context.Context, name string) ([]graph.Verdict, err
 	if err != nil {
 		return nil, err
 	}
-	builder, err := dry.builder(tools, nil, fallBack)
+	builder, err := dry.builder(tools, nil, o)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (s *Session) Purity(ctx context.Context, of string) error {
 	if s.Recipes[of] == nil {
 		return fmt.Errorf("%s is neither an image nor a recipe; `mage recipe:list` lists the recipes", of)
 	}
-	built, err := s.Build(ctx, of == "demo", image(of))
+	built, err := s.Build(ctx, BuildOptions{FallBack: of == "demo"}, image(of))
 	if err != nil || built == nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (s *Session) RecipeBuild(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	built, err := s.Build(ctx, r.Boot != nil || r.Source.SameAs == "demo", func(b *builder.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, BuildOptions{FallBack: isDemo(r)}, func(b *builder.Builder) ([]*graph.Node, error) {
 		stage, err := b.Stage(name)
 		if err != nil || r.Initfs == nil {
 			return []*graph.Node{stage}, err
@@ -104,7 +104,7 @@ func (s *Session) RecipeLock(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	built, err := s.Build(ctx, true, func(b *builder.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) {
 		n, err := b.Patched(name)
 		return []*graph.Node{n}, err
 	})
@@ -212,7 +212,7 @@ func (s *Session) Fetch(ctx context.Context, names ...string) error {
 	if all {
 		names = s.Recipes.Names()
 	}
-	_, err := s.Build(ctx, true, func(b *builder.Builder) ([]*graph.Node, error) { return b.Fetch(names) })
+	_, err := s.Build(ctx, BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) { return b.Fetch(names) })
 	if err != nil || !all {
 		return err
 	}

@@ -107,7 +107,7 @@ func (s *Session) knownRelibcTests() (*relibctest.List, error) {
 func (t *relibcTests) build(ctx context.Context) error {
 	for _, backend := range []string{relibctest.Reference, relibctest.Tested} {
 		t.say("relibc by %s, and its tests with it", backend)
-		built, err := t.by(relibcBackends[backend]).Build(ctx, false, func(b *builder.Builder) ([]*graph.Node, error) {
+		built, err := t.by(relibcBackends[backend]).Build(ctx, BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
 			tests, err := b.Stage(relibcRecipe)
 			if err != nil {
 				return nil, err
@@ -281,9 +281,7 @@ func (t *relibcTests) writeImage(ctx context.Context) error {
 			disk.Tree{From: filePrefix + t.stage(backend, "tests"), To: relibcFolder + "/" + backend},
 			disk.Tree{From: filePrefix + t.stage(backend, "programs/bin"), To: relibcFolder + "/" + backend + "/" + relibcBin})
 	}
-	t.aside = true
-	parts, err := t.imageParts(ctx, d)
-	t.aside = false
+	parts, err := t.imageParts(ctx, d, BuildOptions{Quiet: true})
 	if err != nil {
 		return err
 	}

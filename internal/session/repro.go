@@ -13,6 +13,7 @@ import (
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/bytediff"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/lockfile"
 )
@@ -29,21 +30,18 @@ var twins = []struct {
 	{"another-folder-with-a-much-longer-name", runtime.NumCPU() + 1, true},
 }
 
-// reproPrefix starts the name of a folder with two builds, in the cache. It is locked while they run, so
-// that a collection of the cache can tell what a killed run left.
-const reproPrefix = "repro-"
-
 // Repro builds a recipe twice from nothing, with caches, exec roots and cargo homes in other places, other
 // numbers of jobs, as two users and in two years as far as this machine lets us, and compares the output of
 // every step. The environment of the tools is made from nothing, so that the time zone and the shell have no
 // way in. The error shows the first difference: step, file, section and bytes.
 func (s *Session) Repro(ctx context.Context, name string) error {
-	want, fallBack, err := s.wantRecipe(name)
+	want, o, err := s.wantRecipe(name)
 	if err != nil {
 		return err
 	}
-	return s.twice(ctx, name, func(ctx context.Context, own *Session) (string, error) {
-		_, err := own.Build(ctx, fallBack, want)
+	return s.twice(ctx, name, func(ctx context.Context, own *Session, as BuildOptions) (string, error) {
+		as.FallBack = o.FallBack
+		_, err := own.Build(ctx, as, want)
 		return "", err
 	})
 }
@@ -55,13 +53,13 @@ func (s *Session) ReproImage(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return s.twice(ctx, "image "+d.Name, func(ctx context.Context, own *Session) (string, error) {
-		return own.imagePath(d.Name), own.ImageBuild(ctx, flags)
+	return s.twice(ctx, "image "+d.Name, func(ctx context.Context, own *Session, as BuildOptions) (string, error) {
+		return own.Config.Image(d.Name), own.ImageBuild(ctx, flags, as)
 	})
 }
 
 // construct builds something in a session and returns the file it made besides the outputs of its steps; "" is none.
-type construct func(ctx context.Context, own *Session) (file string, err error)
+type construct func(ctx context.Context, own *Session, as BuildOptions) (file string, err error)
 
 // twice does something in two sessions and compares what came out.
 func (s *Session) twice(ctx context.Context, what string, do construct) error {
@@ -72,7 +70,7 @@ func (s *Session) twice(ctx context.Context, what string, do construct) error {
 	if err := os.MkdirAll(s.Config.Cache, 0o755); err != nil {
 		return Hinted(err)
 	}
-	dir, err := os.MkdirTemp(s.Config.Cache, reproPrefix+"*")
+	dir, err := os.MkdirTemp(s.Config.Cache, config.ReproPrefix+"*")
 	if err != nil {
 		return Hinted(err)
 	}
@@ -84,7 +82,7 @@ func (s *Session) twice(ctx context.Context, what string, do construct) error {
 	other := s.elsewhere(ctx, tools, dir)
 	var built [2]*twin
 	for i, as := range twins {
-		here := surroundings{}
+		here := reproEnvironment{}
 		if as.elsewhere {
 			here = other
 		}
@@ -122,7 +120,7 @@ func reproFailed(ctx context.Context, dir string, which int, err error) error {
 type twin struct {
 	dir     string
 	jobs    int
-	here    surroundings
+	here    reproEnvironment
 	store   *cas.Store
 	order   []string // of the steps, each after what it needs
 	outputs map[string]cas.Digest
@@ -141,7 +139,7 @@ func (t *twin) compared() int {
 // prepareTwin copies what is not built: what is known of the toolchain, and what the first build downloaded, for in
 // another year no certificate is valid.
 func (s *Session) prepareTwin(dir, first string) error {
-	copies := []struct{ from, to string }{{filepath.Join(s.Config.Cache, "toolchains"), filepath.Join(dir, "toolchains")}}
+	copies := []struct{ from, to string }{{s.Config.Toolchains(), filepath.Join(dir, "toolchains")}}
 	if dir != first {
 		copies = append(copies, struct{ from, to string }{filepath.Join(first, "cargo-home"), filepath.Join(dir, "cargo-home")})
 	}
@@ -163,10 +161,9 @@ func (s *Session) buildTwin(ctx context.Context, t *twin, do construct) error {
 		return err
 	}
 	own.Config.OutDir = filepath.Join(t.dir, "out")
-	own.around = t.here
 	var all []*Built
-	own.built = func(b *Built) { all = append(all, b) }
-	if t.file, err = do(ctx, own); err != nil {
+	as := BuildOptions{Around: t.here.Surroundings, Done: func(b *Built) { all = append(all, b) }}
+	if t.file, err = do(ctx, own, as); err != nil {
 		return err
 	}
 	t.store = own.Store

@@ -11,20 +11,20 @@ import (
 	"slices"
 
 	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/process"
 )
 
-// surroundings are what tools find around them that must not get into what they make.
-type surroundings struct {
-	user *process.User
-	env  []string
+// reproEnvironment is what the tools of the second build find around them, and the words for it.
+type reproEnvironment struct {
+	Surroundings
 	text string
 }
 
-func (e surroundings) String() string { return e.text }
+func (e reproEnvironment) String() string { return e.text }
 
-// stranger is the user of the second build: nobody that a machine has by default.
-var stranger = process.User{UID: 47111, GID: 47112}
+// otherUser is the user of the second build: nobody that a machine has by default.
+var otherUser = process.User{UID: 47111, GID: 47112}
 
 // clockSource shifts the clock of programs that load it.
 //
@@ -37,33 +37,33 @@ var laterYear = []string{"CARGO_CACHE_AUTO_CLEAN_FREQUENCY=never"}
 
 // elsewhere is another user and another clock, as far as this machine gives them. What it does not give is
 // said and left out.
-func (s *Session) elsewhere(ctx context.Context, tools builder.Tools, dir string) surroundings {
-	var e surroundings
-	if err := tryAs(ctx, tools, surroundings{user: &stranger}); err != nil {
+func (s *Session) elsewhere(ctx context.Context, tools builder.Tools, dir string) reproEnvironment {
+	var e reproEnvironment
+	if err := tryAs(ctx, tools, Surroundings{User: &otherUser}); err != nil {
 		s.say("left out: another user (%v)", err)
 	} else {
-		e.user = &stranger
-		e.text += fmt.Sprintf(", as user %d", stranger.UID)
+		e.User = &otherUser
+		e.text += fmt.Sprintf(", as user %d", otherUser.UID)
 	}
 	clock, err := buildClock(ctx, tools, dir)
 	if err == nil {
-		err = tryAs(ctx, tools, surroundings{env: clock})
+		err = tryAs(ctx, tools, Surroundings{Env: clock})
 	}
 	if err != nil {
 		s.say("left out: another clock (%v)", err)
 	} else {
-		e.env = clock
+		e.Env = clock
 		e.text += ", ten years later"
 	}
 	return e
 }
 
 // tryAs runs the compiler in some surroundings.
-func tryAs(ctx context.Context, tools builder.Tools, e surroundings) error {
+func tryAs(ctx context.Context, tools builder.Tools, e Surroundings) error {
 	var out bytes.Buffer
-	err := process.Exec(ctx, process.Process{Args: []string{tools.Rustc, "-V"}, Env: e.env, Output: &out, User: e.user})
+	err := process.Exec(ctx, process.Process{Args: []string{tools.Rustc, "-V"}, Env: e.Env, Output: &out, User: e.User})
 	if err != nil && out.Len() > 0 {
-		return fmt.Errorf("%w: %s", err, firstLine(out.String()))
+		return fmt.Errorf("%w: %s", err, errs.FirstLine(out.String()))
 	}
 	return err
 }

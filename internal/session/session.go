@@ -46,13 +46,7 @@ type Session struct {
 	History *graph.History
 	Streams Streams
 
-	overrides *source.Overrides
-	// aside is set while something is built that the user did not ask for (a host tool): it is worth
-	// a word only when it takes time.
-	aside bool
-	// around is what the tools find around them besides; built is told of every finished build. See Repro.
-	around surroundings
-	built  func(*Built)
+	Overrides *source.Overrides
 	// usedToolchain keeps a toolchain of the cache from being collected, see toolchainSources.
 	usedToolchain *os.File
 }
@@ -64,7 +58,7 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 		return nil, err
 	}
 	cfg.Verbose = verbose
-	recipes, err := recipe.LoadAll(filepath.Join(cfg.Root, "recipes"))
+	recipes, err := recipe.LoadAll(cfg.Recipes())
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +74,7 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 		return nil, Hinted(err)
 	}
 	return &Session{
-		Config: cfg, Recipes: recipes, Store: store, overrides: overrides, Streams: streams,
+		Config: cfg, Recipes: recipes, Store: store, Overrides: overrides, Streams: streams,
 		Actions: action.OpenCache(filepath.Join(cfg.Cache, "actions")),
 		Stats:   cas.OpenStatCache(filepath.Join(cfg.State(), "stats")),
 		History: graph.OpenHistory(filepath.Join(cfg.State(), "nodes")),
@@ -165,7 +159,7 @@ func (s *Session) lock(ctx context.Context) (func(), error) {
 }
 
 // builder makes the Builder for a toolchain.
-func (s *Session) builder(tools builder.Tools, jobs *process.Jobserver, fallBack bool) (*builder.Builder, error) {
+func (s *Session) builder(tools builder.Tools, jobs *process.Jobserver, o BuildOptions) (*builder.Builder, error) {
 	backends, err := builder.ParseBackends(s.Config.Backends)
 	if err != nil {
 		return nil, err
@@ -176,11 +170,11 @@ func (s *Session) builder(tools builder.Tools, jobs *process.Jobserver, fallBack
 	}
 	return builder.New(builder.Options{
 		Recipes: s.Recipes, Profile: s.Config.Profile, Target: s.Config.Target, Tools: tools, Store: s.Store,
-		Roots: &execroot.Runner{Store: s.Store, Dir: s.workDir(), Expand: builder.Placeholders(tools, cargoHome),
-			User: s.around.user, ExtraEnv: s.around.env, Jobs: jobs, Notice: func(line string) { s.say("%s", line) }},
-		Specs: os.DirFS(filepath.Join(s.Config.Root, "targets")), Patches: os.DirFS(filepath.Join(s.Config.Root, "patches")),
-		Sources: s.fetcher(tools, cargoHome), Overrides: s.overrides, Backends: backends, Std: builder.StdMode(s.Config.Std), Stats: s.Stats, CargoHome: cargoHome,
-		Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, MayFallBack: fallBack,
+		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
+			User: o.Around.User, ExtraEnv: o.Around.Env, Jobs: jobs, Notice: func(line string) { s.say("%s", line) }},
+		Specs: os.DirFS(s.Config.Targets()), Patches: os.DirFS(s.Config.Patches()),
+		Sources: s.fetcher(tools, cargoHome), Overrides: s.Overrides, Backends: backends, Std: builder.StdMode(s.Config.Std), Stats: s.Stats, CargoHome: cargoHome,
+		Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, MayFallBack: o.FallBack,
 		Notice: func(line string) { s.say("%s", line) },
 	}), nil
 }
@@ -190,7 +184,7 @@ func (s *Session) fetcher(tools builder.Tools, cargoHome string) *source.Fetcher
 	// has under that name is rustup's proxy, which fails without a default toolchain.
 	env := append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home, "RUSTC=" + tools.Rustc}, s.Config.NetworkEnv...)
 	return &source.Fetcher{
-		Store: filepath.Join(s.Config.Cache, "sources"), Offline: s.Config.Offline, Git: "git", Env: env,
+		Store: s.Config.Sources(), Offline: s.Config.Offline, Git: "git", Env: env,
 		Cargo: tools.Cargo, CargoHome: cargoHome,
 	}
 }
@@ -199,7 +193,7 @@ func (s *Session) fetcher(tools builder.Tools, cargoHome string) *source.Fetcher
 func (s *Session) engine(o graph.Observer) *graph.Engine {
 	return &graph.Engine{
 		Store: s.Store, Cache: s.Actions, History: s.History, LogDir: s.Config.Logs(),
-		LockDir: filepath.Join(s.Config.Cache, "locks"), Jobs: s.Config.Jobs, Memory: s.Config.MemoryMiB << 20,
+		LockDir: s.Config.Locks(), Jobs: s.Config.Jobs, Memory: s.Config.MemoryMiB << 20,
 		KeepGoing: s.Config.KeepGoing, Observer: o, Now: time.Now,
 	}
 }
@@ -217,9 +211,28 @@ type Built struct {
 // Output is the output tree of the i-th thing wanted.
 func (b *Built) Output(i int) cas.Digest { return b.Summary.Outputs[b.Roots[i]] }
 
+// BuildOptions are how a build differs from the one that a user asks for by name.
+type BuildOptions struct {
+	// FallBack lets the build go on with LLVM where Cranelift is missing.
+	FallBack bool
+	// Quiet is for what the user did not ask for (a host tool): it is worth a word only when it takes time.
+	Quiet bool
+	// Around is what the tools find around them besides.
+	Around Surroundings
+	// Done is told of every finished build.
+	Done func(*Built)
+}
+
+// Surroundings are what tools find around them that must not get into what they make: another user (nil: this one), and
+// variables over those of the step.
+type Surroundings struct {
+	User *process.User
+	Env  []string
+}
+
 // Build brings what is wanted up to date, shows the progress and says at the end what was done.
 // With -dryrun it prints the plan and returns nil.
-func (s *Session) Build(ctx context.Context, fallBack bool, want Want) (*Built, error) {
+func (s *Session) Build(ctx context.Context, o BuildOptions, want Want) (*Built, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, Hinted(err)
@@ -237,7 +250,7 @@ func (s *Session) Build(ctx context.Context, fallBack bool, want Want) (*Built, 
 		return nil, err
 	}
 	defer jobs.Close()
-	builder, err := s.builder(tools, jobs, fallBack)
+	builder, err := s.builder(tools, jobs, o)
 	if err != nil {
 		return nil, err
 	}
@@ -250,10 +263,10 @@ func (s *Session) Build(ctx context.Context, fallBack bool, want Want) (*Built, 
 	if s.Config.DryRun {
 		return nil, s.printPlan(ctx, roots)
 	}
-	return s.perform(ctx, builder, roots)
+	return s.perform(ctx, builder, roots, o)
 }
 
-func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots []*graph.Node) (*Built, error) {
+func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots []*graph.Node, o BuildOptions) (*Built, error) {
 	shown := ui.New(s.Streams.Err, s.Config.Verbose, s.Config.DumbTerminal)
 	trace := ui.NewTrace(shown, time.Now)
 	start := time.Now()
@@ -278,11 +291,11 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 		return nil, s.explain(err)
 	}
 	done := &Built{builder, roots, summary}
-	if s.built != nil {
-		s.built(done)
+	if o.Done != nil {
+		o.Done(done)
 	}
 	ran, fresh := summary.Count(graph.Ran), summary.Count(graph.UpToDate)
-	if ran == 0 && s.aside {
+	if ran == 0 && o.Quiet {
 		return done, nil
 	}
 	if ran == 0 {

@@ -9,10 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/drift"
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/source"
@@ -29,10 +28,6 @@ type checkedSource struct {
 	folder   string
 	why, fix string
 }
-
-func (s *Session) patchesDir() string { return filepath.Join(s.Config.Root, "patches") }
-
-func (s *Session) targetsDir() string { return filepath.Join(s.Config.Root, "targets") }
 
 // checkedSources collects the sources of all recipes in all profiles, each once. With fetch, what is not
 // here is fetched as far as the settings allow.
@@ -80,7 +75,7 @@ func profilesWithSource(r *recipe.Recipe) []string {
 
 // sourceBuilder makes source nodes; it needs no toolchain.
 func (s *Session) sourceBuilder(profile string, fetch bool) (*builder.Builder, error) {
-	b, err := s.builder(builder.Tools{}, nil, true)
+	b, err := s.builder(builder.Tools{}, nil, BuildOptions{FallBack: true})
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +161,7 @@ func (s *Session) loadTree(ctx context.Context, b *builder.Builder, src *checked
 	if err == nil {
 		return
 	}
-	src.why, src.fix = firstLine(rootCause(err).Error()), "mage fetch"
+	src.why, src.fix = errs.FirstLine(rootCause(err).Error()), "mage fetch"
 	if errors.As(err, new(*source.OfflineError)) {
 		src.why = "it is not fetched"
 	}
@@ -199,11 +194,3 @@ func (quiet) Started(*graph.Node, string, time.Duration)                {}
 func (quiet) Status(*graph.Node, string)                                {}
 func (quiet) Finished(*graph.Node, graph.Outcome, time.Duration, error) {}
 func (quiet) Notice(string)                                             {}
-
-// joined is one error as it is, several as a list, nil for none.
-func joined(all *multierror.Error) error {
-	if all != nil && len(all.Errors) == 1 {
-		return all.Errors[0]
-	}
-	return all.ErrorOrNil()
-}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
@@ -65,7 +66,7 @@ func (s *Session) TargetSpec(ctx context.Context, o SpecOptions) error {
 	if o.Triple == "" {
 		triples = []string{s.Config.Target}
 		if o.Write || o.Check {
-			if triples, err = targetspec.Triples(os.DirFS(s.targetsDir())); err != nil {
+			if triples, err = targetspec.Triples(os.DirFS(s.Config.Targets())); err != nil {
 				return err
 			}
 		}
@@ -77,15 +78,15 @@ func (s *Session) TargetSpec(ctx context.Context, o SpecOptions) error {
 	if o.Check && wrong.ErrorOrNil() == nil {
 		s.say("%d generated targets are what their sources give for rustc %s", len(triples), compiler.Release)
 	}
-	return joined(wrong)
+	return errs.One(wrong)
 }
 
 func (s *Session) targetSpec(triple string, compiler targetspec.Compiler, o SpecOptions) error {
-	spec, err := targetspec.Load(os.DirFS(s.targetsDir()), triple)
+	spec, err := targetspec.Load(os.DirFS(s.Config.Targets()), triple)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(s.targetsDir(), triple+".json")
+	path := filepath.Join(s.Config.Targets(), triple+".json")
 	if o.Check {
 		err := spec.Check(path, compiler)
 		if d := (*targetspec.Drift)(nil); errors.As(err, &d) {
@@ -141,12 +142,12 @@ func (s *Session) compilerFor(ctx context.Context, word string) (targetspec.Comp
 
 // TargetList lists the targets with what they are for.
 func (s *Session) TargetList() error {
-	triples, err := targetspec.Triples(os.DirFS(s.targetsDir()))
+	triples, err := targetspec.Triples(os.DirFS(s.Config.Targets()))
 	if err != nil {
 		return err
 	}
 	for _, triple := range triples {
-		spec, err := targetspec.Load(os.DirFS(s.targetsDir()), triple)
+		spec, err := targetspec.Load(os.DirFS(s.Config.Targets()), triple)
 		if err != nil {
 			return err
 		}

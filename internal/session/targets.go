@@ -27,7 +27,7 @@ func image(name string) Want {
 
 // Initfs builds the real initfs.
 func (s *Session) Initfs(ctx context.Context) error {
-	built, err := s.Build(ctx, false, image("initfs"))
+	built, err := s.Build(ctx, BuildOptions{}, image("initfs"))
 	if err != nil || built == nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/drift"
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/tomledit"
@@ -30,17 +31,9 @@ type installed struct {
 	problem   error
 }
 
-func (s *Session) pinPath() string {
-	return filepath.Join(s.Config.Root, "toolchain", "toolchain.toml")
-}
-
-func (s *Session) lockPath() string {
-	return filepath.Join(s.Config.Root, "toolchain", "toolchain.lock.toml")
-}
-
 // lookAtToolchain finds out as much about the toolchain as there is. Only an unreadable pin is an error.
 func (s *Session) lookAtToolchain(ctx context.Context) (*installed, error) {
-	pin, err := toolchain.LoadPin(s.pinPath())
+	pin, err := toolchain.LoadPin(s.Config.Pin())
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +48,7 @@ func (s *Session) lookInto(ctx context.Context, i *installed) error {
 		return err
 	}
 	run := toolchain.Exec(s.toolEnv())
-	cache := filepath.Join(s.Config.Cache, "toolchains")
+	cache := s.Config.Toolchains()
 	if i.toolchain, err = toolchain.Find(ctx, from, i.pin, run); err != nil {
 		return err
 	}
@@ -67,7 +60,7 @@ func (s *Session) lookInto(ctx context.Context, i *installed) error {
 	if i.identity, err = i.toolchain.Identify(ctx, cache); err != nil {
 		return err
 	}
-	spec, err := targetspec.Load(os.DirFS(s.targetsDir()), s.Config.Target)
+	spec, err := targetspec.Load(os.DirFS(s.Config.Targets()), s.Config.Target)
 	if err != nil {
 		return err
 	}
@@ -103,7 +96,7 @@ func (s *Session) ToolchainShow(ctx context.Context, asJSON, probe bool) error {
 }
 
 func (s *Session) forgetProbes() error {
-	found, err := globdir.In(filepath.Join(s.Config.Cache, "toolchains"), "probe-*.json")
+	found, err := globdir.In(s.Config.Toolchains(), "probe-*.json")
 	for _, path := range found {
 		err = errors.Join(err, os.Remove(path))
 	}
@@ -112,7 +105,7 @@ func (s *Session) forgetProbes() error {
 
 // ToolchainInstall has rustup install the pin, and with cranelift the backend's component too.
 func (s *Session) ToolchainInstall(ctx context.Context, cranelift bool) error {
-	pin, err := toolchain.LoadPin(s.pinPath())
+	pin, err := toolchain.LoadPin(s.Config.Pin())
 	if err != nil {
 		return err
 	}
@@ -148,7 +141,7 @@ func (s *Session) ToolchainLock(ctx context.Context) error {
 	if err := i.pin.Verify(i.toolchain, *i.version); err != nil {
 		return err
 	}
-	lock, err := toolchain.LoadLock(s.lockPath())
+	lock, err := toolchain.LoadLock(s.Config.PinLock())
 	if err != nil {
 		return err
 	}
@@ -157,10 +150,10 @@ func (s *Session) ToolchainLock(ctx context.Context) error {
 		return err
 	}
 	lock.Record(i.pin.Toolchain.Channel, *i.version, identity)
-	if err := lock.Write(s.lockPath()); err != nil {
+	if err := lock.Write(s.Config.PinLock()); err != nil {
 		return err
 	}
-	s.say("%s: %s on %s, rustc %s", s.relative(s.lockPath()), lock.Channel, i.version.Host, i.version.Commit)
+	s.say("%s: %s on %s, rustc %s", s.relative(s.Config.PinLock()), lock.Channel, i.version.Host, i.version.Commit)
 	return s.expect(i)
 }
 
@@ -176,7 +169,7 @@ func identifyAnew(ctx context.Context, t *toolchain.Toolchain) (_ *toolchain.Ide
 
 // expect fills in what the pin expects of its channel, which a change of the channel leaves empty.
 func (s *Session) expect(i *installed) error {
-	text, err := os.ReadFile(s.pinPath())
+	text, err := os.ReadFile(s.Config.Pin())
 	if err != nil {
 		return err
 	}
@@ -193,19 +186,19 @@ func (s *Session) expect(i *installed) error {
 		if err := doc.Set(fact[1], "expected", key); err != nil {
 			return err
 		}
-		s.say("%s: expects %s %s from now on", s.relative(s.pinPath()), key, fact[1])
+		s.say("%s: expects %s %s from now on", s.relative(s.Config.Pin()), key, fact[1])
 	}
 	if string(doc.Bytes()) == string(text) {
 		return nil
 	}
-	return renameio.WriteFile(s.pinPath(), doc.Bytes(), 0o644)
+	return renameio.WriteFile(s.Config.Pin(), doc.Bytes(), 0o644)
 }
 
 // ToolchainPin changes the one pin and everything that names a toolchain: the files of this checkout,
 // those in folders that take the place of sources, workflows, and by patch series those of foreign
 // sources. Either all of it is changed or nothing is.
 func (s *Session) ToolchainPin(ctx context.Context, channel string, link bool) error {
-	repin := toolchain.Repin{Channel: channel, Pin: s.pinPath(), Link: link}
+	repin := toolchain.Repin{Channel: channel, Pin: s.Config.Pin(), Link: link}
 	sources, err := s.checkedSources(ctx, false)
 	if err != nil {
 		return err
@@ -273,7 +266,7 @@ func (s *Session) toolchainFiles(sources []checkedSource) ([]string, error) {
 	out := filepath.Join(s.Config.Root, "out") + string(filepath.Separator)
 	files = slices.DeleteFunc(files, func(path string) bool { return strings.HasPrefix(path, out) })
 	slices.Sort(files)
-	return slices.Compact(files), joined(wrong)
+	return slices.Compact(files), errs.One(wrong)
 }
 
 // filesNaming are the other files that have to name the channel, with the text they get.
@@ -303,7 +296,7 @@ func (s *Session) filesNaming(channel string, sources []checkedSource) (map[stri
 		if err != nil {
 			return nil, err
 		}
-		files, err := pin.Files(channel, os.DirFS(s.patchesDir()), filepath.ToSlash(s.relative(recipePath)), text)
+		files, err := pin.Files(channel, os.DirFS(s.Config.Patches()), filepath.ToSlash(s.relative(recipePath)), text)
 		if err != nil {
 			return nil, fmt.Errorf("source of %s: %w", name, err)
 		}

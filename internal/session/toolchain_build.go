@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/doctor"
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/patch"
@@ -26,8 +27,6 @@ import (
 func (s *Session) builtToolchains() rustbuild.Store {
 	return rustbuild.Store{Dir: s.Config.BuiltToolchains()}
 }
-
-func (s *Session) toolchainFolder() string { return filepath.Join(s.Config.Root, "toolchain") }
 
 // toolchainBuild is one ToolchainBuild.
 type toolchainBuild struct {
@@ -78,13 +77,13 @@ func (s *Session) ToolchainBuild(ctx context.Context, name, llvm string) error {
 
 // toolchainBuild finds out what would be built of what, and lists everything that this machine lacks for it.
 func (s *Session) toolchainBuild(ctx context.Context, name, llvm string) (*toolchainBuild, error) {
-	r, err := rustbuild.Load(os.DirFS(s.toolchainFolder()), name, llvm)
+	r, err := rustbuild.Load(os.DirFS(s.Config.ToolchainDir()), name, llvm)
 	if err != nil {
 		return nil, err
 	}
 	b := &toolchainBuild{Session: s, rust: rustbuild.Build{Store: s.builtToolchains(), Recipe: r, Host: rustbuild.HostTriple()}}
 	for _, series := range r.Patches {
-		loaded, err := patch.Load(os.DirFS(s.patchesDir()), series)
+		loaded, err := patch.Load(os.DirFS(s.Config.Patches()), series)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +105,7 @@ func (s *Session) toolchainBuild(ctx context.Context, name, llvm string) (*toolc
 // findParts finds what the build takes from this machine; the error lists everything that is lacking.
 func (b *toolchainBuild) findParts(ctx context.Context) error {
 	m, r := b.buildMachine(), b.rust.Recipe
-	missing := &multierror.Error{ErrorFormat: errorLines}
+	missing := &multierror.Error{ErrorFormat: errs.Lines}
 	var err error
 	if !r.OwnLLVM() {
 		if b.rust.LLVM, err = installedLLVM(ctx, m, r); err != nil {
@@ -138,15 +137,6 @@ func installedLLVM(ctx context.Context, m rustbuild.Machine, r *rustbuild.Recipe
 	return l, rustbuild.CheckHeaders(ctx, m, l)
 }
 
-// errorLines lists errors, each on lines of its own.
-func errorLines(errs []error) string {
-	texts := make([]string, len(errs))
-	for i, err := range errs {
-		texts[i] = err.Error()
-	}
-	return strings.Join(texts, "\n")
-}
-
 // buildMachine is this machine for package rustbuild.
 func (s *Session) buildMachine() rustbuild.Machine {
 	return rustbuild.ThisMachine(rustbuild.Machine{
@@ -159,7 +149,7 @@ func (s *Session) buildMachine() rustbuild.Machine {
 
 // ask runs a short program and returns its standard output; the error has the first line of the other one.
 func (s *Session) ask(ctx context.Context, argv ...string) (string, error) {
-	return machine{s}.Run(ctx, argv...)
+	return s.host().Run(ctx, argv...)
 }
 
 func (b *toolchainBuild) isBuilt() error {
@@ -176,7 +166,7 @@ func (b *toolchainBuild) sayHowToUse() {
 	b.say("  use it here:    export REDOX_TOOLCHAIN=%s", name)
 	b.say("  with rustup:    rustup toolchain link %s %s", name, b.rust.Store.Link(name))
 	b.say("  take it along:  mage toolchain:pack %s", name)
-	lock, err := toolchain.LoadLock(b.lockPath())
+	lock, err := toolchain.LoadLock(b.Config.PinLock())
 	if err != nil {
 		return // toolchain:lock will say so
 	}
@@ -222,7 +212,7 @@ func (b *toolchainBuild) printPlan(ctx context.Context) error {
 	if _, err := b.findStage0(ctx); err == nil {
 		stage0 = "installed"
 	}
-	free, err := machine{b.Session}.Free(b.rust.Store.Dir)
+	free, err := b.Session.host().Free(b.rust.Store.Dir)
 	if err != nil {
 		return err
 	}
@@ -263,7 +253,7 @@ func (b *toolchainBuild) estimate() time.Duration {
 
 func (b *toolchainBuild) checkDisk() error {
 	used := b.archiveFetcher().Arrived(b.archive()) + rustbuild.OnDisk(b.rust.Work())
-	return rustbuild.CheckDisk(b.rust.Store.Dir, b.rust.Recipe.Needs, used, machine{b.Session}.Free)
+	return rustbuild.CheckDisk(b.rust.Store.Dir, b.rust.Recipe.Needs, used, b.Session.host().Free)
 }
 
 func (b *toolchainBuild) archive() source.Archive {
@@ -272,7 +262,7 @@ func (b *toolchainBuild) archive() source.Archive {
 
 // archiveFetcher fetches an archive; it needs no toolchain.
 func (b *toolchainBuild) archiveFetcher() *source.Fetcher {
-	return &source.Fetcher{Store: filepath.Join(b.Config.Cache, "sources"), Offline: b.Config.Offline, Git: "git"}
+	return &source.Fetcher{Store: b.Config.Sources(), Offline: b.Config.Offline, Git: "git"}
 }
 
 // step is one line of the progress.

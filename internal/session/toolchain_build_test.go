@@ -36,7 +36,7 @@ func newBuildKit(t *testing.T) *buildKit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.overrides = overrides
+	s.Overrides = overrides
 	s.Config.Path, s.Config.RustupHome, s.Config.Home = k.Bin+":/usr/bin:/bin", k.Rustup, dir
 	s.Config.Jobs, s.Config.MemoryMiB = 2, 8000
 	k.file(k.patchFile(), rustbuildtest.Patch, 0o644)
@@ -333,7 +333,7 @@ func TestCollectToolchains(t *testing.T) {
 // The lock describes what was built, and a build of something else says that it does not.
 func TestToolchainLockOfBuilt(t *testing.T) {
 	k := newBuildKit(t)
-	k.file(k.pinPath(), "[toolchain]\nchannel = \"nightly-2026-01-02\"\n", 0o644)
+	k.file(k.Config.Pin(), "[toolchain]\nchannel = \"nightly-2026-01-02\"\n", 0o644)
 	if err := k.build(); err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +341,7 @@ func TestToolchainLockOfBuilt(t *testing.T) {
 	if err := k.ToolchainLock(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	lock, err := os.ReadFile(k.lockPath())
+	lock, err := os.ReadFile(k.Config.PinLock())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/doctor"
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/toolchain"
 	"github.com/pannous/redox-clif/internal/ui"
@@ -99,7 +100,7 @@ func (s *Session) recordBuilt(ctx context.Context, i *installed) error {
 	if i.identity == nil {
 		return i.problem
 	}
-	lock, err := toolchain.LoadLock(s.lockPath())
+	lock, err := toolchain.LoadLock(s.Config.PinLock())
 	if err != nil {
 		return err
 	}
@@ -110,22 +111,22 @@ func (s *Session) recordBuilt(ctx context.Context, i *installed) error {
 		Identity: m.Identity, Release: m.Release, Archive: m.Archive, Source: m.Source, Stage0: m.Stage0, LLVM: m.LLVM,
 		Flags: m.Bootstrap, Patches: m.Patches, Applied: m.Applied,
 	})
-	if err := lock.Write(s.lockPath()); err != nil {
+	if err := lock.Write(s.Config.PinLock()); err != nil {
 		return err
 	}
-	s.say("%s: %s on %s, identity %s", s.relative(s.lockPath()), m.Name, m.Host, m.Identity[:16])
+	s.say("%s: %s on %s, identity %s", s.relative(s.Config.PinLock()), m.Name, m.Host, m.Identity[:16])
 	return ctx.Err()
 }
 
 // buildParts is what building a toolchain needs, for the doctor.
 func (s *Session) buildParts(ctx context.Context) []doctor.Part {
-	names, err := rustbuild.Names(os.DirFS(s.toolchainFolder()))
+	names, err := rustbuild.Names(os.DirFS(s.Config.ToolchainDir()))
 	if err != nil || len(names) == 0 {
 		return nil
 	}
-	r, err := rustbuild.Load(os.DirFS(s.toolchainFolder()), names[len(names)-1], "")
+	r, err := rustbuild.Load(os.DirFS(s.Config.ToolchainDir()), names[len(names)-1], "")
 	if err != nil {
-		return []doctor.Part{{What: "toolchain/builds", Detail: firstLine(err.Error()), Fix: "mend the file"}}
+		return []doctor.Part{{What: "toolchain/builds", Detail: errs.FirstLine(err.Error()), Fix: "mend the file"}}
 	}
 	var parts []doctor.Part
 	lacking := func(err error) {

@@ -18,7 +18,7 @@ import (
 func (s *Session) ToolchainPack(ctx context.Context, name, out string) error {
 	r := name
 	if r == "" {
-		loaded, err := rustbuild.Load(os.DirFS(s.toolchainFolder()), "", "")
+		loaded, err := rustbuild.Load(os.DirFS(s.Config.ToolchainDir()), "", "")
 		if err != nil {
 			return err
 		}

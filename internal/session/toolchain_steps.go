@@ -57,7 +57,7 @@ func (b *toolchainBuild) needSource(ctx context.Context, status func(string)) er
 	stop := every(time.Second, func() {
 		status(fmt.Sprintf("%s of %s here", ui.Bytes(f.Arrived(archive)), ui.Bytes(b.rust.Recipe.Source.Size)))
 	})
-	err := f.Fetch(ctx, &source.Resolved{Name: b.rust.Recipe.Name, Source: archive, FetchURL: b.overrides.Mirror(archive.URL)})
+	err := f.Fetch(ctx, &source.Resolved{Name: b.rust.Recipe.Name, Source: archive, FetchURL: b.Overrides.Mirror(archive.URL)})
 	stop()
 	if errors.As(err, new(*source.OfflineError)) {
 		return fmt.Errorf("%s is not here yet and this run is offline", archive.URL)

@@ -84,7 +84,7 @@ func (t *Toolchain) Name() string {
 // Toolchain finds the toolchain, installs the pinned one by rustup when it is missing, and makes
 // sure that it is what the pin says.
 func (s *Session) Toolchain(ctx context.Context) (*Toolchain, error) {
-	pin, err := toolchain.LoadPin(filepath.Join(s.Config.Root, "toolchain", "toolchain.toml"))
+	pin, err := toolchain.LoadPin(s.Config.Pin())
 	if err != nil {
 		return nil, err
 	}
@@ -107,12 +107,12 @@ func (s *Session) Toolchain(ctx context.Context) (*Toolchain, error) {
 }
 
 func (s *Session) measure(ctx context.Context, pin *toolchain.Pin, found *toolchain.Toolchain, run toolchain.Runner) (*Toolchain, error) {
-	cache := filepath.Join(s.Config.Cache, "toolchains")
+	cache := s.Config.Toolchains()
 	identity, err := found.Identify(ctx, cache)
 	if err != nil {
 		return nil, err
 	}
-	spec, err := targetspec.Load(os.DirFS(filepath.Join(s.Config.Root, "targets")), s.Config.Target)
+	spec, err := targetspec.Load(os.DirFS(s.Config.Targets()), s.Config.Target)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func (s *Session) upstream(ctx context.Context, name, url, pin string, series []
 		Program: "git", Dir: filepath.Join(s.Config.Cache, "upstream"),
 		Env: append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home}, s.Config.NetworkEnv...),
 	}
-	from := s.overrides.Mirror(url)
+	from := s.Overrides.Mirror(url)
 	u := drift.Upstream{Source: name, URL: url, Pin: pin, Behind: -1, Ahead: -1}
 	head, err := git.Head(ctx, from)
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *Session) patchesAt(ctx context.Context, name, url, commit string, serie
 	defer tree.Close()
 	var states []drift.SeriesState
 	for _, one := range series {
-		loaded, err := patch.Load(os.DirFS(s.patchesDir()), one)
+		loaded, err := patch.Load(os.DirFS(s.Config.Patches()), one)
 		if err != nil {
 			return states, err
 		}
@@ -109,7 +109,7 @@ func (s *Session) patchesAt(ctx context.Context, name, url, commit string, serie
 func (s *Session) mirrored(name string, src source.Git) (*source.Resolved, error) {
 	r, err := (&source.Overrides{}).Resolve(name, src)
 	if err == nil {
-		r.FetchURL = s.overrides.Mirror(src.URL)
+		r.FetchURL = s.Overrides.Mirror(src.URL)
 	}
 	return r, err
 }

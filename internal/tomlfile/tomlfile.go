@@ -17,12 +17,13 @@ package tomlfile
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"sort"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/pannous/redox-clif/internal/errs"
 )
 
 // Decode fills into, a non-nil pointer to a struct or map, from data. path is
@@ -121,7 +122,7 @@ func (d *document) failure(problems []*Problem) error {
 		a, b := problems[i], problems[j]
 		return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column
 	})
-	all := &multierror.Error{ErrorFormat: joinLines}
+	all := &multierror.Error{ErrorFormat: errs.Lines}
 	for _, problem := range problems {
 		all.Errors = append(all.Errors, problem)
 	}
@@ -136,15 +137,4 @@ func appendNew(problems []*Problem, next *Problem) []*Problem {
 		}
 	}
 	return append(problems, next)
-}
-
-func joinLines(errs []error) string {
-	var text bytes.Buffer
-	for i, err := range errs {
-		if i > 0 {
-			text.WriteByte('\n')
-		}
-		fmt.Fprintf(&text, "%v", err)
-	}
-	return text.String()
 }
