@@ -17,6 +17,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -296,7 +297,7 @@ same change; "nothing to do" is the same once more. The two sides of a ratio tak
 
 // replace removes older notes of the kind and points the index to the new one.
 func (n note) replace(dir, name string) error {
-	old, err := matching(dir, "*"+n.suffix)
+	old, err := globdir.In(dir, "*"+n.suffix)
 	if err != nil {
 		return err
 	}

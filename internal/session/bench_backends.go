@@ -17,6 +17,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/manifest"
+	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -24,7 +25,7 @@ import (
 const backendRounds = 3
 
 // comparedBackends are compared by the part "backends", the reference first.
-var comparedBackends = []string{reference, tested}
+var comparedBackends = []string{string(recipe.LLVM), string(recipe.Cranelift)}
 
 // sizedFiles are the files of the initfs whose sizes are shown one by one.
 var sizedFiles = []string{"bin/redoxfs", "bin/init", "lib/drivers/virtio-blkd"}
@@ -71,7 +72,7 @@ func (b *bench) backends(ctx context.Context) error {
 		}
 		b.say("sizes by %s: initfs %s", backend, ui.Bytes(figures[backend].initfs))
 	}
-	rows := backendRows(figures[reference], figures[tested])
+	rows := backendRows(figures[comparedBackends[0]], figures[comparedBackends[1]])
 	b.rows = append(b.rows, rows...)
 	return b.writeBackendsNote(ctx, load, rows)
 }

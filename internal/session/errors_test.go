@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
 )
@@ -83,11 +84,11 @@ func TestLogsInAFolderWithBrackets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	found, err := matching(dir, "demo.*log")
+	found, err := globdir.In(dir, "demo.*log")
 	if err != nil || len(found) != 1 || filepath.Base(found[0]) != "demo.programs.log" {
 		t.Errorf("got %q %v", found, err)
 	}
-	if found, err := matching(filepath.Join(dir, "none"), "*"); err != nil || len(found) != 0 {
+	if found, err := globdir.In(filepath.Join(dir, "none"), "*"); err != nil || len(found) != 0 {
 		t.Errorf("a folder that is not there: %q %v", found, err)
 	}
 }

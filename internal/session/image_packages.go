@@ -184,5 +184,10 @@ func (s *Session) fetchImagePackages(ctx context.Context) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	return s.PkgFetch(ctx, strings.Join(sortedNames(wanted), ","), "", "")
+	names, err := packageNames(strings.Join(sortedNames(wanted), ","))
+	if err != nil {
+		return err
+	}
+	_, err = s.fetchPackages(ctx, names, "")
+	return err
 }

@@ -224,7 +224,16 @@ func (s *Session) PkgFetch(ctx context.Context, names, repo, out string) error {
 	if err != nil {
 		return err
 	}
-	return s.withClient(repo, func(c *pkgrepo.Client) error {
+	fetched, err := s.fetchPackages(ctx, wanted, repo)
+	if err != nil || out == "" {
+		return err
+	}
+	return copyArchives(fetched, out)
+}
+
+// fetchPackages gets packages and all they depend on into the cache; with -dryrun it lists them.
+func (s *Session) fetchPackages(ctx context.Context, wanted []pkgrepo.Name, repo string) (fetched []pkgrepo.Fetched, err error) {
+	err = s.withClient(repo, func(c *pkgrepo.Client) error {
 		plan, err := c.Resolve(ctx, wanted, nil)
 		if err != nil {
 			return err
@@ -232,8 +241,7 @@ func (s *Session) PkgFetch(ctx context.Context, names, repo, out string) error {
 		if s.Config.DryRun {
 			return s.printPackages(plan)
 		}
-		fetched, err := c.Fetch(ctx, plan)
-		if err != nil {
+		if fetched, err = c.Fetch(ctx, plan); err != nil {
 			return err
 		}
 		if err := s.printPackages(plan); err != nil {
@@ -241,11 +249,9 @@ func (s *Session) PkgFetch(ctx context.Context, names, repo, out string) error {
 		}
 		network, storage := plan.Size()
 		s.say("%d packages, %s of archives, %s of files: signed, checked, in the cache", len(fetched), ui.Bytes(int64(network)), ui.Bytes(int64(storage)))
-		if out == "" {
-			return nil
-		}
-		return copyArchives(fetched, out)
+		return nil
 	})
+	return fetched, err
 }
 
 func (s *Session) printPackages(plan *pkgrepo.Plan) error {

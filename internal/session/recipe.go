@@ -178,7 +178,7 @@ func (s *Session) RecipeLog(name, step string) error {
 	if step != "" {
 		pattern = graph.LogName(name + "/" + step)
 	}
-	found, err := matching(s.Config.Logs(), pattern)
+	found, err := globdir.In(s.Config.Logs(), pattern)
 	if err != nil {
 		return err
 	}
@@ -195,9 +195,6 @@ func (s *Session) RecipeLog(name, step string) error {
 	}
 	return nil
 }
-
-// matching lists the files of a folder by a pattern.
-func matching(dir, pattern string) ([]string, error) { return globdir.In(dir, pattern) }
 
 func modTime(path string) (t time.Time) {
 	if info, err := os.Stat(path); err == nil {
