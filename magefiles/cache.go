@@ -9,6 +9,7 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	cmdcache "github.com/pannous/redox-clif/internal/cmd/cache"
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/session"
 )
@@ -18,20 +19,12 @@ type Cache mg.Namespace
 
 // Dir prints where the cache is (REDOX_CACHE moves it).
 func (Cache) Dir() error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.CacheDir()
+	return run(config.Flags{}, func(s *session.Session) error { return cmdcache.Dir(s) })
 }
 
 // Stats prints what is in the cache and how much of it.
 func (Cache) Stats(ctx context.Context) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.CacheStats(ctx)
+	return run(config.Flags{}, func(s *session.Session) error { return cmdcache.Stats(ctx, s) })
 }
 
 // Defaults of cache:gc.
@@ -42,28 +35,22 @@ const (
 
 // Gc removes what was not used for longest: -maxsize=GiB (20), -maxage=days (30), -dryrun. Never what is in use.
 func (Cache) Gc(ctx context.Context, maxSize *float64, maxAge *int, dryRun *bool) error {
-	s, err := open(config.Flags{DryRun: dryRun})
-	if err != nil {
-		return err
-	}
-	size, days := float64(defaultCacheGiB), defaultCacheDays
-	if maxSize != nil {
-		size = *maxSize
-	}
-	if maxAge != nil {
-		days = *maxAge
-	}
-	if size <= 0 || days <= 0 {
-		return fmt.Errorf("-maxsize and -maxage have to be above 0")
-	}
-	return s.CacheGC(ctx, session.Bounds{Size: int64(size * (1 << 30)), Age: time.Duration(days) * 24 * time.Hour})
+	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error {
+		size, days := float64(defaultCacheGiB), defaultCacheDays
+		if maxSize != nil {
+			size = *maxSize
+		}
+		if maxAge != nil {
+			days = *maxAge
+		}
+		if size <= 0 || days <= 0 {
+			return fmt.Errorf("-maxsize and -maxage have to be above 0")
+		}
+		return cmdcache.GC(ctx, s, cmdcache.Bounds{Size: int64(size * (1 << 30)), Age: time.Duration(days) * 24 * time.Hour})
+	})
 }
 
 // Verify hashes everything in the cache and drops what is damaged; the next build makes it again.
 func (Cache) Verify(ctx context.Context) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.CacheVerify(ctx)
+	return run(config.Flags{}, func(s *session.Session) error { return cmdcache.Verify(ctx, s) })
 }

@@ -5,14 +5,12 @@ package main
 import (
 	"context"
 
+	cmdcompare "github.com/pannous/redox-clif/internal/cmd/compare"
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/session"
 )
 
 // Diff compiles several hundred cases by LLVM and by Cranelift, boots them, and compares what they print.
 func (Test) Diff(ctx context.Context) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.TestDiff(ctx)
+	return run(config.Flags{}, func(s *session.Session) error { return cmdcompare.Diff(ctx, s) })
 }

@@ -5,14 +5,12 @@ package main
 import (
 	"context"
 
+	cmdpin "github.com/pannous/redox-clif/internal/cmd/pin"
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/session"
 )
 
 // Doctor says what is missing on this machine, for what, and the command that brings it; -network, -json.
 func Doctor(ctx context.Context, network, json *bool) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.Doctor(ctx, yes(network), yes(json))
+	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Doctor(ctx, s, isSet(network), isSet(json)) })
 }

@@ -7,7 +7,9 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	cmdpin "github.com/pannous/redox-clif/internal/cmd/pin"
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/session"
 )
 
 // Drift is where something derived no longer matches what it is derived from.
@@ -15,27 +17,15 @@ type Drift mg.Namespace
 
 // Check compares everything derived with its origin; fails when anything drifted (also: mage drift). -json, -offline.
 func (Drift) Check(ctx context.Context, json, offline *bool) error {
-	s, err := open(config.Flags{Offline: offline})
-	if err != nil {
-		return err
-	}
-	return s.Drift(ctx, yes(json))
+	return run(config.Flags{Offline: offline}, func(s *session.Session) error { return cmdpin.Drift(ctx, s, isSet(json)) })
 }
 
 // Lock writes recipes/lock.toml: what the pinned sources hold.
 func (Drift) Lock(ctx context.Context, offline *bool) error {
-	s, err := open(config.Flags{Offline: offline})
-	if err != nil {
-		return err
-	}
-	return s.DriftLock(ctx)
+	return run(config.Flags{Offline: offline}, func(s *session.Session) error { return cmdpin.DriftLock(ctx, s) })
 }
 
 // Upstream tells how far the pins are behind and which patches are satisfied there; never fails on it. -json, -profile.
 func (Drift) Upstream(ctx context.Context, json *bool, profile *string) error {
-	s, err := open(config.Flags{Profile: profile})
-	if err != nil {
-		return err
-	}
-	return s.DriftUpstream(ctx, yes(json))
+	return run(config.Flags{Profile: profile}, func(s *session.Session) error { return cmdpin.DriftUpstream(ctx, s, isSet(json)) })
 }

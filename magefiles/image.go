@@ -4,11 +4,12 @@ package main
 
 import (
 	"context"
-	"strings"
 
 	"github.com/magefile/mage/mg"
 
+	cmddisk "github.com/pannous/redox-clif/internal/cmd/disk"
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/diskbuild"
 	"github.com/pannous/redox-clif/internal/session"
 )
 
@@ -17,104 +18,61 @@ type Image mg.Namespace
 
 // Build builds out/TARGET/pure-rust.img (also: mage image), or -name=NAME of images/; -loader, -kernel and -initfs take files in place of what the description says.
 func (Image) Build(ctx context.Context, name, loader, kernel, initfs, out *string, dryRun, offline *bool, j *int, profile, backend *string) error {
-	s, err := open(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Profile: profile, Backend: backend})
-	if err != nil {
-		return err
-	}
-	return session.Hinted(s.ImageBuild(ctx, session.ImageFlags{Name: text(name), Loader: text(loader), Kernel: text(kernel), Initfs: text(initfs), Out: text(out)}, session.BuildOptions{}))
+	return run(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Profile: profile, Backend: backend}, func(s *session.Session) error {
+		return diskbuild.Build(ctx, s, diskbuild.Flags{Name: text(name), Loader: text(loader), Kernel: text(kernel), Initfs: text(initfs), Out: text(out)}, session.BuildOptions{})
+	})
 }
 
 // Inject puts the initfs of out/ into an image, or -initfs=FILE, -kernel=FILE, -files=HOST:/PATH[:MODE],...; -img=IMG.
 func (Image) Inject(ctx context.Context, img, initfs, kernel, files *string, dryRun *bool) error {
-	s, err := open(config.Flags{DryRun: dryRun})
-	if err != nil {
-		return err
-	}
-	return s.ImageInject(ctx, session.InjectFlags{Image: text(img), Initfs: text(initfs), Kernel: text(kernel), Files: text(files)})
+	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error {
+		return cmddisk.Inject(ctx, s, cmddisk.InjectFlags{Image: text(img), Initfs: text(initfs), Kernel: text(kernel), Files: text(files)})
+	})
 }
 
 // Bless keeps the image as the known good one, read-only, with a manifest; -img=IMG.
 func (Image) Bless(ctx context.Context, img *string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.ImageBless(ctx, text(img))
+	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Bless(ctx, s, text(img)) })
 }
 
 // Restore brings the known good image back; -paths=/a,/b only these files and trees, -snapshot=NAME a snapshot; -img=IMG.
 func (Image) Restore(ctx context.Context, img, snapshot, paths *string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.ImageRestore(ctx, text(img), text(snapshot), list(text(paths)))
+	return run(config.Flags{}, func(s *session.Session) error {
+		return cmddisk.Restore(ctx, s, text(img), text(snapshot), list(text(paths)))
+	})
 }
 
 // Rm removes files and trees of an image: image:rm /a,/b; -img=IMG.
 func (Image) Rm(ctx context.Context, paths string, img *string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.ImageRm(ctx, text(img), list(paths))
+	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Rm(ctx, s, text(img), list(paths)) })
 }
 
 // Grow makes an image larger: image:grow MIB; -img=IMG.
 func (Image) Grow(ctx context.Context, mib int, img *string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.ImageGrow(ctx, text(img), mib)
+	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Grow(ctx, s, text(img), mib) })
 }
 
 // Diff lists what differs between the known good image and this one; -img=IMG, -against=IMG.
 func (Image) Diff(ctx context.Context, img, against *string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.ImageDiff(ctx, text(img), text(against))
+	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Diff(ctx, s, text(img), text(against)) })
 }
 
 // Snapshots lists the images from before the last changes; -keep=N removes all but the newest N; -img=IMG.
 func (Image) Snapshots(ctx context.Context, img *string, keep *int) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.ImageSnapshots(ctx, text(img), keep)
+	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Snapshots(ctx, s, text(img), keep) })
 }
 
 // Ls lists a directory of an image: image:ls PATH, -r with everything below; -img=IMG.
 func (Image) Ls(ctx context.Context, path string, r *bool, img *string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.ImageLs(ctx, text(img), path, r != nil && *r)
+	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Ls(ctx, s, text(img), path, isSet(r)) })
 }
 
 // Cat prints a file of an image: image:cat PATH; -img=IMG.
 func (Image) Cat(ctx context.Context, path string, img *string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.ImageCat(ctx, text(img), path)
+	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Cat(ctx, s, text(img), path) })
 }
 
 // Verify reads all of an image and checks every checksum; -img=IMG.
 func (Image) Verify(ctx context.Context, img *string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.ImageVerify(ctx, text(img))
-}
-
-// list splits at commas.
-func list(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' })
+	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Verify(ctx, s, text(img)) })
 }

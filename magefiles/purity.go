@@ -5,14 +5,14 @@ package main
 import (
 	"context"
 
+	cmdinitfs "github.com/pannous/redox-clif/internal/cmd/initfs"
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/session"
 )
 
 // Purity lists what compiled every file of an image and where LLVM, clang or C have a part: purity IMAGE, or a recipe that makes one; without a name the real initfs.
 func Purity(ctx context.Context, of *string, offline *bool, profile, backend *string) error {
-	s, err := open(config.Flags{Offline: offline, Profile: profile, Backend: backend})
-	if err != nil {
-		return err
-	}
-	return s.Purity(ctx, text(of))
+	return run(config.Flags{Offline: offline, Profile: profile, Backend: backend}, func(s *session.Session) error {
+		return cmdinitfs.Purity(ctx, s, text(of))
+	})
 }

@@ -5,67 +5,56 @@ package main
 import (
 	"context"
 
+	"github.com/magefile/mage/mg"
+
+	cmdimage "github.com/pannous/redox-clif/internal/cmd/image"
+	cmdrecipe "github.com/pannous/redox-clif/internal/cmd/recipe"
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/session"
 )
 
+// Recipe is one target for each recipe, and what is done with recipes by name.
+type Recipe mg.Namespace
+
+// buildRecipe builds one recipe with the flags that all of them have; the generated targets call it.
+func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
+	flags := config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend, Std: std}
+	return run(flags, func(s *session.Session) error { return cmdrecipe.Build(ctx, s, name) })
+}
+
 // Fetch gets every source and crate, so that builds work with -offline afterwards.
 func Fetch(ctx context.Context, profile, recipe *string) error {
-	s, err := open(config.Flags{Profile: profile})
-	if err != nil {
-		return err
-	}
-	if recipe != nil {
-		return s.Fetch(ctx, *recipe)
-	}
-	return s.Fetch(ctx)
+	return run(config.Flags{Profile: profile}, func(s *session.Session) error {
+		if recipe != nil {
+			return cmdimage.Fetch(ctx, s, *recipe)
+		}
+		return cmdimage.Fetch(ctx, s)
+	})
 }
 
 // Build builds a recipe by name: recipe:build NAME. Its tree goes to out/TARGET/NAME.
 func (Recipe) Build(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
-	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend, Std: std})
-	if err != nil {
-		return err
-	}
-	return session.Hinted(s.RecipeBuild(ctx, name))
+	return buildRecipe(ctx, name, dryRun, k, offline, j, profile, backend, std)
 }
 
 // List lists the recipes with backend and source.
 func (Recipe) List(ctx context.Context, profile *string) error {
-	s, err := open(config.Flags{Profile: profile})
-	if err != nil {
-		return err
-	}
-	return s.RecipeList()
+	return run(config.Flags{Profile: profile}, func(s *session.Session) error { return cmdrecipe.List(s) })
 }
 
 // Lock writes recipes/NAME/Cargo.lock for a source that brings none: recipe:lock NAME.
 func (Recipe) Lock(ctx context.Context, name string, profile *string) error {
-	s, err := open(config.Flags{Profile: profile})
-	if err != nil {
-		return err
-	}
-	return s.RecipeLock(ctx, name)
+	return run(config.Flags{Profile: profile}, func(s *session.Session) error { return cmdrecipe.Lock(ctx, s, name) })
 }
 
 // Clean forgets everything that was built of a recipe: recipe:clean NAME.
 func (Recipe) Clean(ctx context.Context, name string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.RecipeClean(ctx, name)
+	return run(config.Flags{}, func(s *session.Session) error { return cmdrecipe.Clean(ctx, s, name) })
 }
 
 // Log prints the logs of a recipe's steps: recipe:log NAME, -step=programs for one.
 func (Recipe) Log(ctx context.Context, name string, step *string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	one := ""
-	if step != nil {
-		one = *step
-	}
-	return s.RecipeLog(name, one)
+	return run(config.Flags{}, func(s *session.Session) error {
+		return cmdrecipe.Log(s, name, text(step))
+	})
 }

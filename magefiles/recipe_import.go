@@ -5,14 +5,12 @@ package main
 import (
 	"context"
 
+	cmdrecipe "github.com/pannous/redox-clif/internal/cmd/recipe"
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/session"
 )
 
 // Import translates a recipe of Redox's cookbook, or says of a folder of them how far each comes: recipe:import PATH.
 func (Recipe) Import(ctx context.Context, path string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.RecipeImport(ctx, path)
+	return run(config.Flags{}, func(s *session.Session) error { return cmdrecipe.Import(ctx, s, path) })
 }

@@ -7,18 +7,19 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	cmdboottest "github.com/pannous/redox-clif/internal/cmd/boottest"
+	cmddisk "github.com/pannous/redox-clif/internal/cmd/disk"
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/diskbuild"
 	"github.com/pannous/redox-clif/internal/session"
 )
 
 // Run starts an image in QEMU with its serial line here; -img, -machine=NAME, -accel, -memory=MIB, -port=2222 (to the guest's 22), -share=DIR by 9p, -gui, -write keeps the guest's writes; -dryrun prints the command.
 func Run(ctx context.Context, img, machine, accel, share *string, memory, port *int, gui, write, dryRun *bool) error {
-	s, err := open(config.Flags{DryRun: dryRun})
-	if err != nil {
-		return err
-	}
-	return s.Run(ctx, session.RunFlags{Image: text(img), Machine: text(machine), Accel: text(accel), Share: text(share),
-		Memory: number(memory), Port: number(port), GUI: isSet(gui), Write: isSet(write)})
+	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error {
+		return cmddisk.Run(ctx, s, diskbuild.GuestFlags{Image: text(img), Machine: text(machine), Accel: text(accel), Share: text(share),
+			Memory: number(memory), Port: number(port), GUI: isSet(gui), Write: isSet(write)})
+	})
 }
 
 // Test is tests that need more than Go.
@@ -26,18 +27,7 @@ type Test mg.Namespace
 
 // Boot boots an image in QEMU and holds what it prints to images/boot/NAME.toml: test:boot NAME, or all; -img, -accel.
 func (Test) Boot(ctx context.Context, name string, img, accel *string) error {
-	s, err := open(config.Flags{})
-	if err != nil {
-		return err
-	}
-	return s.TestBoot(ctx, name, session.RunFlags{Image: text(img), Accel: text(accel)})
+	return run(config.Flags{}, func(s *session.Session) error {
+		return cmdboottest.Run(ctx, s, name, diskbuild.GuestFlags{Image: text(img), Accel: text(accel)})
+	})
 }
-
-func number(flag *int) int {
-	if flag == nil {
-		return 0
-	}
-	return *flag
-}
-
-func isSet(flag *bool) bool { return flag != nil && *flag }

@@ -4,25 +4,7 @@
 
 package main
 
-import (
-	"context"
-
-	"github.com/magefile/mage/mg"
-
-	"github.com/pannous/redox-clif/internal/config"
-)
-
-// Recipe is one target for each recipe, and what is done with recipes by name.
-type Recipe mg.Namespace
-
-// buildRecipe builds one recipe with the flags that all of them have.
-func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
-	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend, Std: std})
-	if err != nil {
-		return err
-	}
-	return s.RecipeBuild(ctx, name)
-}
+import "context"
 
 // Base builds base: init, the daemons and the drivers that the initfs needs.
 func (Recipe) Base(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {

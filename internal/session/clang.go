@@ -25,7 +25,7 @@ func (s *Session) clang(ctx context.Context) builder.Clang {
 		names = append(names, fmt.Sprintf("clang-%d", n))
 	}
 	for _, name := range names {
-		path := s.lookPath(name)
+		path := s.LookPath(name)
 		if path == "" {
 			continue
 		}
@@ -73,7 +73,7 @@ func (s *Session) clangVersion(ctx context.Context, path string) (string, error)
 
 func (s *Session) askClang(ctx context.Context, path string) (string, error) {
 	cmd := exec.CommandContext(ctx, path, "--version")
-	cmd.Env = s.toolEnv()
+	cmd.Env = s.ToolEnv()
 	out, err := cmd.Output()
 	first, _, _ := strings.Cut(string(out), "\n")
 	return strings.TrimSpace(first), err

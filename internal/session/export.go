@@ -17,9 +17,9 @@ import (
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
-// export makes a folder below out/ equal to an output tree.
-func (s *Session) export(ctx context.Context, tree cas.Digest, dir string) error {
-	unlock, err := s.lock(ctx)
+// Export makes a folder below out/ equal to an output tree.
+func (s *Session) Export(ctx context.Context, tree cas.Digest, dir string) error {
+	unlock, err := s.Lock(ctx)
 	if err != nil {
 		return err
 	}
@@ -27,10 +27,10 @@ func (s *Session) export(ctx context.Context, tree cas.Digest, dir string) error
 	return s.Store.Materialise(ctx, tree, dir, s.Stats, nil)
 }
 
-// exportImage places an image and its manifest in out/<triple>/, where `mage run` and the scripts
+// ExportInitfs places an image and its manifest in out/<triple>/, where `mage run` and the scripts
 // of users look for the newest one, and returns the manifest.
-func (s *Session) exportImage(ctx context.Context, image cas.Digest) (*manifest.Manifest, error) {
-	unlock, err := s.lock(ctx)
+func (s *Session) ExportInitfs(ctx context.Context, image cas.Digest) (*manifest.Manifest, error) {
+	unlock, err := s.Lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (s *Session) exportImage(ctx context.Context, image cas.Digest) (*manifest.
 	path := filepath.Join(s.Config.Out(), manifest.FileName)
 	old, err := os.ReadFile(path)
 	same := err == nil && bytes.Equal(old, text)
-	if err := s.placeImage(ctx, image, same); err != nil {
+	if err := s.placeInitfs(ctx, image, same); err != nil {
 		return nil, err
 	}
 	if !same {
@@ -74,8 +74,8 @@ func lostMeanwhile(name string, err error) error {
 	return err
 }
 
-// placeImage places the image in out/, unless it may be there and is.
-func (s *Session) placeImage(ctx context.Context, image cas.Digest, maybe bool) error {
+// placeInitfs places the image in out/, unless it may be there and is.
+func (s *Session) placeInitfs(ctx context.Context, image cas.Digest, maybe bool) error {
 	e, err := s.madeWith(image, builder.ImageName)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (s *Session) placeImage(ctx context.Context, image cas.Digest, maybe bool) 
 		if got, err := s.Stats.DigestFile(path); err == nil && got == e.Digest {
 			// So that the next run need not read the image again.
 			if err := s.Stats.Save(); err != nil {
-				s.say("could not keep the stat cache: %v", err)
+				s.Say("could not keep the stat cache: %v", err)
 			}
 			return nil
 		}
@@ -124,7 +124,7 @@ func (s *Session) writeSpecs(t *Toolchain) error {
 			return err
 		}
 		if wrote {
-			s.say("generated targets/%s.json", triple)
+			s.Say("generated targets/%s.json", triple)
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package session
+package session_test
 
 import (
 	"encoding/json"
@@ -12,10 +12,12 @@ import (
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/manifest"
+	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/session/sessiontest"
 )
 
 // imageOf stores what the step that packs an image would.
-func imageOf(t *testing.T, s *Session, text string) cas.Digest {
+func imageOf(t *testing.T, s *session.Session, text string) cas.Digest {
 	t.Helper()
 	image, err := s.Store.PutBytes([]byte(text))
 	if err != nil {
@@ -38,12 +40,12 @@ func imageOf(t *testing.T, s *Session, text string) cas.Digest {
 
 // Whatever lies in out/, what has been built lies there afterwards, with the manifest that belongs to it.
 func TestExportedImageIsTheOneThatWasBuilt(t *testing.T) {
-	s, _ := newSession(t)
+	s, _ := sessiontest.New(t)
 	one, two := imageOf(t, s, "image one"), imageOf(t, s, "image two")
 	image, manifest := filepath.Join(s.Config.Out(), builder.ImageName), filepath.Join(s.Config.Out(), "manifest.json")
 	export := func(out cas.Digest, want string) {
 		t.Helper()
-		m, err := s.exportImage(t.Context(), out)
+		m, err := s.ExportInitfs(t.Context(), out)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,12 +87,12 @@ func TestExportedImageIsTheOneThatWasBuilt(t *testing.T) {
 }
 
 func TestExportOfALostImageSaysWhatToDo(t *testing.T) {
-	s, _ := newSession(t)
+	s, _ := sessiontest.New(t)
 	out := imageOf(t, s, "image")
 	if err := s.Store.Remove(cas.DigestBytes([]byte("image"))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.exportImage(t.Context(), out); err == nil || !strings.Contains(err.Error(), "once more") {
+	if _, err := s.ExportInitfs(t.Context(), out); err == nil || !strings.Contains(err.Error(), "once more") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(s.Config.Out(), "manifest.json")); err == nil {

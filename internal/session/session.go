@@ -30,6 +30,15 @@ import (
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
+// Recipe finds a recipe or says which there are.
+func (s *Session) Recipe(name string) (*recipe.Recipe, error) {
+	r := s.Recipes[name]
+	if r == nil {
+		return nil, &builder.UnknownRecipeError{Name: name, Known: s.Recipes.Names()}
+	}
+	return r, nil
+}
+
 // Streams are where a session writes. Out is for results, Err for progress.
 type Streams struct {
 	Out io.Writer
@@ -48,7 +57,7 @@ type Session struct {
 
 	Overrides *source.Overrides
 	// usedToolchain keeps a toolchain of the cache from being collected, see toolchainSources.
-	usedToolchain *os.File
+	UsedToolchain *os.File
 }
 
 // Open reads the settings and the recipes and opens the cache. It needs no toolchain and no network.
@@ -141,16 +150,16 @@ func sourceNames(recipes recipe.Set) []string {
 	return names
 }
 
-// say writes a line about what is going on.
-func (s *Session) say(format string, args ...any) {
+// Say writes a line about what is going on.
+func (s *Session) Say(format string, args ...any) {
 	fmt.Fprintf(s.Streams.Err, format+"\n", args...)
 }
 
-// lock makes runs in one checkout wait for each other.
-func (s *Session) lock(ctx context.Context) (func(), error) {
+// Lock makes runs in one checkout wait for each other.
+func (s *Session) Lock(ctx context.Context) (func(), error) {
 	path := filepath.Join(s.Config.Out(), ".lock")
 	l, err := lockfile.Wait(ctx, path, func() {
-		s.say("another run works in this checkout; waiting for it to end (%s)", path)
+		s.Say("another run works in this checkout; waiting for it to end (%s)", path)
 	})
 	if err != nil {
 		return nil, err
@@ -158,28 +167,28 @@ func (s *Session) lock(ctx context.Context) (func(), error) {
 	return l.Release, nil
 }
 
-// builder makes the Builder for a toolchain.
-func (s *Session) builder(tools builder.Tools, jobs *process.Jobserver, o BuildOptions) (*builder.Builder, error) {
+// Builder makes the Builder for a toolchain.
+func (s *Session) Builder(tools builder.Tools, jobs *process.Jobserver, o BuildOptions) (*builder.Builder, error) {
 	backends, err := builder.ParseBackends(s.Config.Backends)
 	if err != nil {
 		return nil, err
 	}
-	cargoHome, err := s.cargoHome()
+	cargoHome, err := s.CargoHome()
 	if err != nil {
 		return nil, err
 	}
 	return builder.New(builder.Options{
 		Recipes: s.Recipes, Profile: s.Config.Profile, Target: s.Config.Target, Tools: tools, Store: s.Store,
 		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
-			User: o.Around.User, ExtraEnv: o.Around.Env, Jobs: jobs, Notice: func(line string) { s.say("%s", line) }},
+			User: o.Around.User, ExtraEnv: o.Around.Env, Jobs: jobs, Notice: func(line string) { s.Say("%s", line) }},
 		Specs: os.DirFS(s.Config.Targets()), Patches: os.DirFS(s.Config.Patches()),
-		Sources: s.fetcher(tools, cargoHome), Overrides: s.Overrides, Backends: backends, Std: builder.StdMode(s.Config.Std), Stats: s.Stats, CargoHome: cargoHome,
+		Sources: s.Fetcher(tools, cargoHome), Overrides: s.Overrides, Backends: backends, Std: builder.StdMode(s.Config.Std), Stats: s.Stats, CargoHome: cargoHome,
 		Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, MayFallBack: o.FallBack,
-		Notice: func(line string) { s.say("%s", line) },
+		Notice: func(line string) { s.Say("%s", line) },
 	}), nil
 }
 
-func (s *Session) fetcher(tools builder.Tools, cargoHome string) *source.Fetcher {
+func (s *Session) Fetcher(tools builder.Tools, cargoHome string) *source.Fetcher {
 	// RUSTC: cargo asks the compiler for its version even when it only downloads a crate, and what PATH
 	// has under that name is rustup's proxy, which fails without a default toolchain.
 	env := append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home, "RUSTC=" + tools.Rustc}, s.Config.NetworkEnv...)
@@ -233,7 +242,7 @@ type Surroundings struct {
 // Build brings what is wanted up to date, shows the progress and says at the end what was done.
 // With -dryrun it prints the plan and returns nil.
 func (s *Session) Build(ctx context.Context, o BuildOptions, want Want) (*Built, error) {
-	unlock, err := s.lock(ctx)
+	unlock, err := s.Lock(ctx)
 	if err != nil {
 		return nil, Hinted(err)
 	}
@@ -241,7 +250,7 @@ func (s *Session) Build(ctx context.Context, o BuildOptions, want Want) (*Built,
 	if err := checkFileSystem(s.Config.Cache); err != nil {
 		return nil, err
 	}
-	tools, err := s.tools(ctx)
+	tools, err := s.Tools(ctx)
 	if err != nil {
 		return nil, Hinted(err)
 	}
@@ -250,11 +259,11 @@ func (s *Session) Build(ctx context.Context, o BuildOptions, want Want) (*Built,
 		return nil, err
 	}
 	defer jobs.Close()
-	builder, err := s.builder(tools, jobs, o)
+	builder, err := s.Builder(tools, jobs, o)
 	if err != nil {
 		return nil, err
 	}
-	s.sweep()
+	s.Sweep()
 	defer builder.Roots.Close()
 	roots, err := want(builder)
 	if err != nil {
@@ -273,11 +282,11 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 	summary, err := s.engine(trace).Build(ctx, roots)
 	shown.Close()
 	if saveErr := s.Stats.Save(); saveErr != nil {
-		s.say("could not keep the stat cache: %v", saveErr)
+		s.Say("could not keep the stat cache: %v", saveErr)
 	}
 	if trace.Spans() > 0 {
 		if traceErr := trace.WriteFile(filepath.Join(s.Config.Out(), "trace.json")); traceErr != nil {
-			s.say("could not write the trace: %v", traceErr)
+			s.Say("could not write the trace: %v", traceErr)
 		}
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -285,10 +294,10 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 	}
 	if err != nil {
 		if s.Config.KeepGoing && summary != nil && summary.Count(graph.Skipped) > 0 {
-			s.say("%d steps ran, %d were up to date, %d failed, %d were not tried: they need what failed", summary.Count(graph.Ran),
+			s.Say("%d steps ran, %d were up to date, %d failed, %d were not tried: they need what failed", summary.Count(graph.Ran),
 				summary.Count(graph.UpToDate), summary.Count(graph.Failed), summary.Count(graph.Skipped))
 		}
-		return nil, s.explain(err)
+		return nil, s.Explain(err)
 	}
 	done := &Built{builder, roots, summary}
 	if o.Done != nil {
@@ -299,9 +308,9 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 		return done, nil
 	}
 	if ran == 0 {
-		s.say("nothing to do: all %d steps are up to date, no compiler ran", fresh)
+		s.Say("nothing to do: all %d steps are up to date, no compiler ran", fresh)
 	} else {
-		s.say("%d steps ran, %d were up to date, in %s", ran, fresh, ui.Seconds(time.Since(start)))
+		s.Say("%d steps ran, %d were up to date, in %s", ran, fresh, ui.Seconds(time.Since(start)))
 	}
 	return done, nil
 }

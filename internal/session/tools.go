@@ -18,6 +18,13 @@ import (
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
+func (s *Session) Look(name string) (string, error) {
+	if path := s.LookPath(name); path != "" {
+		return path, nil
+	}
+	return "", exec.ErrNotFound
+}
+
 // Toolchain is a toolchain that was found, verified, identified and measured.
 type Toolchain struct {
 	Pin *toolchain.Pin
@@ -26,8 +33,8 @@ type Toolchain struct {
 	Caps     *toolchain.Capabilities
 }
 
-// tools is the toolchain in the form the build wants.
-func (s *Session) tools(ctx context.Context) (builder.Tools, error) {
+// Tools is the toolchain in the form the build wants.
+func (s *Session) Tools(ctx context.Context) (builder.Tools, error) {
 	t, err := s.Toolchain(ctx)
 	if err != nil {
 		return builder.Tools{}, err
@@ -88,11 +95,11 @@ func (s *Session) Toolchain(ctx context.Context) (*Toolchain, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := s.toolchainSources()
+	from, err := s.ToolchainSources()
 	if err != nil {
 		return nil, err
 	}
-	run := toolchain.Exec(s.toolEnv())
+	run := toolchain.Exec(s.ToolEnv())
 	found, err := toolchain.Find(ctx, from, pin, run)
 	if errors.Is(err, toolchain.ErrNotInstalled) {
 		if err := s.install(ctx, from.Rustup, pin); err != nil {
@@ -131,18 +138,18 @@ func (s *Session) install(ctx context.Context, rustup string, pin *toolchain.Pin
 	if s.Config.Offline {
 		return fmt.Errorf("%s is not installed and -offline forbids to install it: run `mage fetch` without -offline first", pin.Toolchain.Channel)
 	}
-	s.say("installing %s by rustup (once)", pin.Toolchain.Channel)
-	env := append(s.toolEnv(), s.Config.NetworkEnv...)
-	return toolchain.Install(ctx, rustup, pin, false, toolchain.ExecLines(env), func(line string) { s.say("  %s", line) })
+	s.Say("installing %s by rustup (once)", pin.Toolchain.Channel)
+	env := append(s.ToolEnv(), s.Config.NetworkEnv...)
+	return toolchain.Install(ctx, rustup, pin, false, toolchain.ExecLines(env), func(line string) { s.Say("  %s", line) })
 }
 
-// toolEnv is what rustc, cargo and rustup get when they are asked about themselves.
-func (s *Session) toolEnv() []string {
+// ToolEnv is what rustc, cargo and rustup get when they are asked about themselves.
+func (s *Session) ToolEnv() []string {
 	return []string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home, "CARGO_HOME=" + s.Config.CargoHome, "RUSTUP_HOME=" + s.Config.RustupHome, "LC_ALL=C"}
 }
 
-// lookPath finds a program in the user's PATH, "" when it is not there.
-func (s *Session) lookPath(name string) string {
+// LookPath finds a program in the user's PATH, "" when it is not there.
+func (s *Session) LookPath(name string) string {
 	for _, dir := range filepath.SplitList(s.Config.Path) {
 		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
 			return path
@@ -156,8 +163,8 @@ func (s *Session) lookPath(name string) string {
 // without being in any digest, so it is left behind.
 var carriedTables = []string{"source", "registries", "registry", "http", "net"}
 
-// cargoHome makes the build's own CARGO_HOME: the user's download settings and nothing else.
-func (s *Session) cargoHome() (string, error) {
+// CargoHome makes the build's own CARGO_HOME: the user's download settings and nothing else.
+func (s *Session) CargoHome() (string, error) {
 	home := filepath.Join(s.Config.Cache, "cargo-home")
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		return "", err

@@ -91,25 +91,7 @@ func targetsFile(recipes recipe.Set, methods map[string]string) ([]byte, error) 
 
 package main
 
-import (
-	"context"
-
-	"github.com/magefile/mage/mg"
-
-	"github.com/pannous/redox-clif/internal/config"
-)
-
-// Recipe is one target for each recipe, and what is done with recipes by name.
-type Recipe mg.Namespace
-
-// buildRecipe builds one recipe with the flags that all of them have.
-func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
-	s, err := open(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend, Std: std})
-	if err != nil {
-		return err
-	}
-	return s.RecipeBuild(ctx, name)
-}
+import "context"
 `, Command)
 	for _, name := range recipes.Names() {
 		fmt.Fprintf(&b, `

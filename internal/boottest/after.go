@@ -1,0 +1,194 @@
+package boottest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/qemu"
+	"github.com/pannous/redox-clif/internal/redoxfs"
+)
+
+// After is what must be in the file system of the disk after the run. What is not given is not looked at.
+type After struct {
+	Path   string  `toml:"path"`
+	Absent bool    `toml:"absent"`
+	Type   string  `toml:"type"`  // file, dir or link
+	Text   *string `toml:"text"`  // a file's whole content
+	Match  string  `toml:"match"` // a pattern that the content matches
+	Mode   string  `toml:"mode"`  // octal permission bits
+	UID    *uint32 `toml:"uid"`
+	GID    *uint32 `toml:"gid"`
+}
+
+// Trace counts events inside QEMU, which the guest cannot make up.
+type Trace struct {
+	Event   string `toml:"event"`    // a name, as `qemu-system-aarch64 -trace help` lists them
+	Match   string `toml:"match"`    // a pattern for the values behind the name
+	AtLeast *int   `toml:"at-least"` // 1 by default
+	AtMost  *int   `toml:"at-most"`
+}
+
+func (a *After) check() []error {
+	var errs []error
+	fail := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("after %q: %w", a.Path, fmt.Errorf(format, args...)))
+	}
+	if !strings.HasPrefix(a.Path, "/") {
+		fail("no absolute path")
+	}
+	if _, err := regexp.Compile(a.Match); err != nil {
+		fail("%w", err)
+	}
+	if _, err := strconv.ParseUint(a.Mode, 8, 12); a.Mode != "" && err != nil {
+		fail("mode %q is not octal permission bits like 0644", a.Mode)
+	}
+	switch a.Type {
+	case "", "file", "dir", "link":
+	default:
+		fail("type %q: want file, dir or link", a.Type)
+	}
+	if a.Absent && (a.Type+a.Match+a.Mode != "" || a.Text != nil || a.UID != nil || a.GID != nil) {
+		fail("what is absent has no properties")
+	}
+	return errs
+}
+
+func (a *After) Label() string {
+	if a.Absent {
+		return "after the run: no " + a.Path
+	}
+	return "after the run: " + a.Path
+}
+
+func (t *Trace) check() []error {
+	var errs []error
+	if t.Event == "" || strings.ContainsAny(t.Event, " *,") {
+		errs = append(errs, fmt.Errorf("trace %q: no name of an event", t.Event))
+	}
+	if _, err := regexp.Compile(t.Match); err != nil {
+		errs = append(errs, fmt.Errorf("trace %q: %w", t.Event, err))
+	}
+	return errs
+}
+
+func (t *Trace) Label() string { return strings.TrimSpace("trace " + t.Event + " " + t.Match) }
+
+// Outcome is what a run came to.
+type Outcome struct {
+	Result   *qemu.Result
+	Replayed *qemu.Replayed
+	// extra are the checks after the run; there are none when the guest failed.
+	Extra []Check
+}
+
+// Check is one of them.
+type Check struct {
+	Name string
+	Err  error
+}
+
+// Add adds checks, unless the guest failed before they could mean anything.
+func (o *Outcome) Add(checks []Check) {
+	if o.Result.Err() == nil {
+		o.Extra = append(o.Extra, checks...)
+	}
+}
+
+// Err is everything that failed.
+func (o *Outcome) Err() error {
+	if err := o.Result.Err(); err != nil {
+		return err
+	}
+	var all *multierror.Error
+	for _, c := range o.Extra {
+		if c.Err != nil {
+			all = multierror.Append(all, fmt.Errorf("%s: %w", c.Name, c.Err))
+		}
+	}
+	if all != nil {
+		all = multierror.Append(all, fmt.Errorf("the serial log is in %s", o.Result.Log))
+	}
+	return all.ErrorOrNil()
+}
+
+// Look compares a file of the disk with what it must be.
+func (a *After) Look(ctx context.Context, v redoxfs.Volume) error {
+	n, err := v.Stat(ctx, a.Path, false)
+	if a.Absent && redoxfs.KindOf(err) == redoxfs.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if a.Absent {
+		return errors.New("is there")
+	}
+	var wrong []string
+	differs := func(what string, is, want any) {
+		wrong = append(wrong, fmt.Sprintf("%s is %v, want %v", what, is, want))
+	}
+	if a.Type != "" && n.Type != a.Type {
+		differs("the type", n.Type, a.Type)
+	}
+	if mode, _ := strconv.ParseUint(a.Mode, 8, 12); a.Mode != "" && uint64(n.Mode) != mode {
+		differs("the mode", fmt.Sprintf("%04o", n.Mode), fmt.Sprintf("%04o", mode))
+	}
+	if a.UID != nil && n.UID != *a.UID {
+		differs("the owner", n.UID, *a.UID)
+	}
+	if a.GID != nil && n.GID != *a.GID {
+		differs("the group", n.GID, *a.GID)
+	}
+	if a.Text != nil || a.Match != "" {
+		var b bytes.Buffer
+		if err := v.Cat(ctx, a.Path, &b); err != nil {
+			return err
+		}
+		if a.Text != nil && b.String() != *a.Text {
+			differs("the content", quoted(b.String()), quoted(*a.Text))
+		}
+		if a.Match != "" && !regexp.MustCompile(a.Match).Match(b.Bytes()) { // checked when it was read
+			differs("the content", quoted(b.String()), "a match of "+a.Match)
+		}
+	}
+	if len(wrong) > 0 {
+		return errors.New(strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+func quoted(s string) string {
+	if len(s) > 200 {
+		return fmt.Sprintf("%q and %d bytes more", s[:200], len(s)-200)
+	}
+	return strconv.Quote(s)
+}
+
+// Count looks at QEMU's lines: the event's name, then its values.
+func (t *Trace) Count(lines string) error {
+	pattern := regexp.MustCompile(t.Match) // checked when it was read
+	n, least := 0, 1
+	for line := range strings.Lines(lines) {
+		name, values, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if name == t.Event && pattern.MatchString(values) {
+			n++
+		}
+	}
+	if t.AtLeast != nil {
+		least = *t.AtLeast
+	}
+	if n < least {
+		return fmt.Errorf("happened %d times, want at least %d", n, least)
+	}
+	if t.AtMost != nil && n > *t.AtMost {
+		return fmt.Errorf("happened %d times, want at most %d", n, *t.AtMost)
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestNewRatiosTakeThePlaceOfOld(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("README.md", "# Notes\n\n- [Ratios](2026-01-01-bench.md)\n- [Other](2026-01-01-other.md)\n")
+	write("2026-01-01-bench.md", "old")
+	write("2026-01-01-other.md", "other")
+	for range 2 {
+		if err := benchNote.replace(dir, "2026-02-02-bench.md"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, _ := os.ReadFile(filepath.Join(dir, "README.md"))
+	if want := "# Notes\n\n- [Ratios](2026-02-02-bench.md)\n- [Other](2026-01-01-other.md)\n"; string(text) != want {
+		t.Errorf("%s", text)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "2026-01-01-bench.md")); err == nil {
+		t.Error("the old note is still there")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "2026-01-01-other.md")); err != nil {
+		t.Error("another note went")
+	}
+}
+
+func TestFolderOfAScript(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "base.programs.sh")
+	for text, want := range map[string]string{
+		"exec env -i \\\n  CARGO_TARGET_DIR=/cache/work/base.programs/12/target \\\n": "/cache/work/base.programs/12",
+		"exec env -i \\\n  PATH=/bin \\\n":                                            "",
+	} {
+		if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := execRootOf(script); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q %v", text, got, err)
+		}
+	}
+}
+
+// Each change is another text, over what the file was and not over the change before.
+func TestChangesOfALine(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "main.rs")
+	if err := os.WriteFile(file, []byte("fn main() {}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := newChange(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	read := func(context.Context) (time.Duration, error) {
+		text, err := os.ReadFile(file)
+		seen[string(text)] = true
+		if !strings.HasPrefix(string(text), "fn main() {}\n") || strings.Count(string(text), "static BENCH") != 1 {
+			t.Errorf("%s", text)
+		}
+		return 0, err
+	}
+	b := &bench{}
+	if _, err := b.inTurn(t.Context(), 3, c.and(read)); err != nil || len(seen) != 4 {
+		t.Errorf("%d texts in 3 rounds and one to warm up (%v)", len(seen), err)
+	}
+}
+
+func TestCopyOfACheckoutLeavesResultsBehind(t *testing.T) {
+	from, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+	for _, name := range []string{"go.mod", "recipes/a/recipe.toml", "out/x/initfs.img", ".git/HEAD", "recipes/a/out/kept"} {
+		p := filepath.Join(from, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := copyCheckout(from, to); err != nil {
+		t.Fatal(err)
+	}
+	for name, there := range map[string]bool{"go.mod": true, "recipes/a/recipe.toml": true, "recipes/a/out/kept": true, "out": false, ".git": false} {
+		if _, err := os.Stat(filepath.Join(to, name)); (err == nil) != there {
+			t.Errorf("%s: there %v", name, err == nil)
+		}
+	}
+}
+
+func TestWhyARecipeIsNotMeasured(t *testing.T) {
+	failed := errors.New("go tool mage initfs: exit status 1\nmore")
+	for out, want := range map[string]string{
+		"source x: y\nError: base/source: no such host\nlog: z\n": "base/source: no such host",
+		"killed\n": "go tool mage initfs: exit status 1",
+	} {
+		if got := problemIn(out, failed); got != want {
+			t.Errorf("%q: %q", out, got)
+		}
+	}
+	if found := nothingToDo.FindStringSubmatch("nothing to do: all 93 steps are up to date, no compiler ran\n"); found == nil || found[1] != "93" {
+		t.Errorf("%q", found)
+	}
+}

@@ -1,0 +1,186 @@
+package cache
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/lockfile"
+	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/session/sessiontest"
+)
+
+// later is when the collections of these tests happen: long after everything was stored.
+var later = time.Now().Add(48 * time.Hour)
+
+// result stores an action with an output of some size, last used so many days before later.
+func result(t *testing.T, s *session.Session, name string, size int, days int) (*action.Action, cas.Digest) {
+	t.Helper()
+	blob, err := s.Store.PutBytes([]byte(strings.Repeat(name[:1], size)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.Store.PutDirectory(&cas.Directory{Files: []cas.FileNode{{Name: name, Digest: blob}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs, err := s.Store.PutDirectory(&cas.Directory{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &action.Action{Args: []string{name}, Inputs: inputs}
+	if err := s.Actions.Put(a.Digest(), action.Result{Output: out, Node: name}); err != nil {
+		t.Fatal(err)
+	}
+	used := later.Add(-time.Duration(days) * 24 * time.Hour)
+	hash := a.Digest().Hash
+	if err := os.Chtimes(filepath.Join(s.Actions.Dir(), hash[:2], hash), used, used); err != nil {
+		t.Fatal(err)
+	}
+	return a, out
+}
+
+// lastingFolder makes a work folder of some size by running a command there.
+func lastingFolder(t *testing.T, s *session.Session, key string, days int) string {
+	t.Helper()
+	r := s.Roots()
+	inputs, err := s.Store.PutDirectory(&cas.Directory{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &action.Action{Args: []string{"/bin/sh", "-c", "head -c 5000 /dev/zero >state"}, Env: map[string]string{"PATH": "/usr/bin:/bin"}, Inputs: inputs}
+	_, err = r.Run(t.Context(), execroot.Spec{Action: a, Key: key, State: []string{"state"}, Log: io.Discard}, func(context.Context, string) (*cas.Tree, error) { return cas.NewTree(), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(r.Dir, key)
+	used := later.Add(-time.Duration(days) * 24 * time.Hour)
+	if err := os.Chtimes(dir, used, used); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// has looks past the action cache: asking that for a result makes the result a used one.
+func has(s *session.Session, a *action.Action, out cas.Digest) bool {
+	hash := a.Digest().Hash
+	return exists(filepath.Join(s.Actions.Dir(), hash[:2], hash)) && s.Store.Complete(out) == nil
+}
+
+func TestCollectByAge(t *testing.T) {
+	s, out := sessiontest.New(t)
+	old, oldOut := result(t, s, "old", 100, 40)
+	used, usedOut := result(t, s, "young", 100, 1)
+	mine, mineOut := result(t, s, "mine", 100, 40)
+	if err := s.History.Put("recipe/mine", &graph.Record{Action: mine, Output: mineOut}); err != nil {
+		t.Fatal(err)
+	}
+	oldDir, youngDir := lastingFolder(t, s, "step/old", 40), lastingFolder(t, s, "step/young", 1)
+	lost, err := s.Store.PutBytes([]byte("nobody needs this"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dry := range []bool{true, false} {
+		s.Config.DryRun = dry
+		out.Reset()
+		if err := Collect(t.Context(), s, Bounds{Age: 30 * 24 * time.Hour}, later); err != nil {
+			t.Fatal(err)
+		}
+		verb := map[bool]string{true: "would remove", false: "removed"}[dry]
+		if !strings.HasPrefix(out.String(), verb+" 1 results, 3 blobs and 1 work folders") {
+			t.Errorf("dry %v: %s", dry, out)
+		}
+		if has(s, old, oldOut) != dry || s.Store.Has(lost) != dry || exists(oldDir) != dry {
+			t.Errorf("dry %v: the old ones: result %v, blob %v, folder %v", dry, has(s, old, oldOut), s.Store.Has(lost), exists(oldDir))
+		}
+		if !has(s, used, usedOut) || !has(s, mine, mineOut) || !exists(youngDir) {
+			t.Errorf("dry %v: what is in use was taken", dry)
+		}
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// The least recently used goes first, and no more than has to.
+func TestCollectBySize(t *testing.T) {
+	s, out := sessiontest.New(t)
+	a, aOut := result(t, s, "a", 4000, 9)
+	dir := lastingFolder(t, s, "step/key", 8)
+	b, bOut := result(t, s, "b", 4000, 7)
+	c, cOut := result(t, s, "c", 4000, 6)
+	if err := Collect(t.Context(), s, Bounds{Size: 9000}, later); err != nil {
+		t.Fatal(err)
+	}
+	if has(s, a, aOut) || exists(dir) || !has(s, b, bOut) || !has(s, c, cOut) {
+		t.Errorf("a %v, folder %v, b %v, c %v; want only b and c\n%s", has(s, a, aOut), exists(dir), has(s, b, bOut), has(s, c, cOut), out)
+	}
+}
+
+func TestVerifyReportsAndDrops(t *testing.T) {
+	s, out := sessiontest.New(t)
+	whole, wholeOut := result(t, s, "whole", 10, 0)
+	broken, _ := result(t, s, "broken", 10, 0)
+	if err := Verify(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Store.Remove(cas.DigestBytes([]byte(strings.Repeat("b", 10)))); err != nil {
+		t.Fatal(err)
+	}
+	if err := Verify(t.Context(), s); err == nil || !strings.Contains(out.String(), "result of broken") {
+		t.Errorf("err %v\n%s", err, out)
+	}
+	if _, ok, _ := s.Actions.Get(broken.Digest()); ok || !has(s, whole, wholeOut) {
+		t.Error("the wrong result was dropped")
+	}
+	if err := Verify(t.Context(), s); err != nil {
+		t.Errorf("the second time: %v", err)
+	}
+}
+
+func TestSweepOfRepros(t *testing.T) {
+	s, _ := sessiontest.New(t)
+	left, running := filepath.Join(s.Config.Cache, config.ReproPrefix+"1", "a"), filepath.Join(s.Config.Cache, config.ReproPrefix+"2")
+	if err := os.MkdirAll(left, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := lockfile.Try(filepath.Join(running, ".lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	if err := sweepRepros(s); err != nil {
+		t.Fatal(err)
+	}
+	if exists(filepath.Dir(left)) || !exists(running) {
+		t.Errorf("left %v, running %v", exists(filepath.Dir(left)), exists(running))
+	}
+}
+
+func TestSweepOfLocks(t *testing.T) {
+	s, _ := sessiontest.New(t)
+	dir := s.Config.Locks()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "left"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := sweepLocks(s); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}

@@ -1,0 +1,176 @@
+package initfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/manifest"
+	"github.com/pannous/redox-clif/internal/qemu"
+	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/smoke"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// Demo builds the embedded demo and boots it in QEMU.
+func Demo(ctx context.Context, s *session.Session) error {
+	kernelPath := ""
+	built, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) {
+		img, err := b.Initfs("demo")
+		if err != nil {
+			return nil, err
+		}
+		kernel, path, err := b.Kernel("demo")
+		kernelPath = path
+		return []*graph.Node{img, kernel}, err
+	})
+	if err != nil || built == nil {
+		return err
+	}
+	if err := showInitfs(ctx, s, built); err != nil {
+		return err
+	}
+	kernel := filepath.Join(s.Config.Out(), smoke.KernelName)
+	e, ok, err := s.Store.Lookup(built.Output(1), kernelPath)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("the smoke kernel %s was not made", kernelPath)
+	}
+	if err := s.Store.PlaceFile(ctx, e.Digest, kernel, 0o755); err != nil {
+		return err
+	}
+	return bootCopy(ctx, s, kernel)
+}
+
+// bootCopy boots a private copy of what lies in out/: another run may put another image there meanwhile.
+func bootCopy(ctx context.Context, s *session.Session, kernel string) error {
+	dir, err := os.MkdirTemp(s.Config.Out(), ".boot-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := copyForBoot(ctx, s, kernel, dir); err != nil {
+		return err
+	}
+	return bootDemo(ctx, s, filepath.Join(dir, builder.ImageName), filepath.Join(dir, smoke.KernelName))
+}
+
+func copyForBoot(ctx context.Context, s *session.Session, kernel, dir string) error {
+	unlock, err := s.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for from, to := range map[string]string{
+		filepath.Join(s.Config.Out(), builder.ImageName): builder.ImageName,
+		filepath.Join(s.Config.Out(), manifest.FileName): manifest.FileName,
+		kernel: smoke.KernelName,
+	} {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			return fmt.Errorf("nothing to boot, build it with `mage demo`: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, to), b, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Boot boots the demo image in out/ again, as it lies there, against its manifest.
+func Boot(ctx context.Context, s *session.Session) error {
+	return bootCopy(ctx, s, filepath.Join(s.Config.Out(), smoke.KernelName))
+}
+
+// bootDemo boots an image under the smoke kernel and holds what it prints to the manifest beside the image.
+func bootDemo(ctx context.Context, s *session.Session, image, kernel string) error {
+	program, err := qemu.Find("aarch64", func(name string) (string, error) {
+		if path := s.LookPath(name); path != "" {
+			return path, nil
+		}
+		return "", os.ErrNotExist
+	})
+	var missing *qemu.NotInstalledError
+	if errors.As(err, &missing) {
+		s.Say("not booted: %v", missing)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m, err := checkedManifest(s, image)
+	if err != nil {
+		return err
+	}
+	r, err := s.Recipe(m.Recipe)
+	if err != nil {
+		return err
+	}
+	if r.Boot == nil {
+		return fmt.Errorf("%s has no [boot] table, so what a boot has to print is not known", r.Path)
+	}
+	nonce, err := smoke.NewNonce()
+	if err != nil {
+		return err
+	}
+	machine := qemu.VirtAArch64(program)
+	machine.Memory = 256
+	machine.Kernel = kernel
+	machine.Append = smoke.Arguments(m, nonce)
+	machine.Loaders = []qemu.Loader{{File: image, Addr: smoke.LoadAddress, Raw: true}}
+	return watchDemo(ctx, s, machine, smoke.Script(m, r.Boot, nonce))
+}
+
+func watchDemo(ctx context.Context, s *session.Session, machine qemu.Machine, script qemu.Script) error {
+	log := filepath.Join(s.Config.Logs(), "demo.serial.log")
+	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
+		return err
+	}
+	opts := qemu.Options{
+		Limits: qemu.Limits{Silence: (smoke.WatchdogSeconds + 10) * time.Second, Total: 2 * smoke.WatchdogSeconds * time.Second},
+		Log:    log, Env: []string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home},
+	}
+	if s.Config.Verbose {
+		opts.Stream = s.Streams.Out
+	}
+	result, err := qemu.Run(ctx, machine, script, opts)
+	if err != nil {
+		return err
+	}
+	if err := result.Err(); err != nil {
+		return fmt.Errorf("the demo did not boot as it should: %w", err)
+	}
+	s.Say("booted in QEMU in %s: %d checks passed (log: %s)", ui.Seconds(result.Elapsed), len(script.Steps), s.Relative(log))
+	return nil
+}
+
+// checkedManifest reads the manifest beside an image and compares the size: bytes cut off the end of a
+// file that are zero look the same in the guest's memory.
+func checkedManifest(s *session.Session, image string) (*manifest.Manifest, error) {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), manifest.FileName))
+	if err != nil {
+		return nil, fmt.Errorf("no manifest beside the image, build it with `mage demo`: %w", err)
+	}
+	m, err := manifest.Read(text)
+	if err != nil || m.Image == nil {
+		return nil, fmt.Errorf("manifest.json beside %s describes no image", s.Relative(image))
+	}
+	if m.Recipe != "demo" {
+		return nil, fmt.Errorf("%s is the image of recipe %s, not of the demo: build it with `mage demo`", s.Relative(image), m.Recipe)
+	}
+	info, err := os.Stat(image)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() != m.Image.Size {
+		return nil, fmt.Errorf("%s has %d bytes, its manifest says %d: it was cut or replaced", s.Relative(image), info.Size(), m.Image.Size)
+	}
+	return m, nil
+}

@@ -1,0 +1,210 @@
+package pin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/doctor"
+	"github.com/pannous/redox-clif/internal/drift"
+	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/rustbuild"
+	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/toolchain"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// Doctor says what is missing on this machine. With network it also asks the places that `mage fetch` gets
+// things from. The error counts what demo and initfs lack.
+func Doctor(ctx context.Context, s *session.Session, network, asJSON bool) error {
+	settings, err := doctorSettings(ctx, s, network)
+	if err != nil {
+		return err
+	}
+	r := doctor.Examine(ctx, s.Host(), settings)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if asJSON {
+		err = s.PrintJSON(r)
+	} else {
+		err = printDoctor(s, r)
+	}
+	if n := r.Missing(); err == nil && n > 0 {
+		err = fmt.Errorf("%d of the things that demo or initfs need are missing", n)
+	}
+	return err
+}
+
+func printDoctor(s *session.Session, r *doctor.Report) error {
+	rows := [][]string{{"STATE", "WHAT", "NEEDED FOR", "FOUND"}}
+	for _, l := range r.Lines {
+		rows = append(rows, []string{string(l.State), l.What, l.For, l.Detail})
+	}
+	if err := ui.Table(s.Streams.Out, rows); err != nil {
+		return err
+	}
+	for _, l := range r.Lines {
+		if l.Fix != "" {
+			fmt.Fprintf(s.Streams.Out, "%s: %s\n", l.What, l.Fix)
+		}
+	}
+	return nil
+}
+
+func doctorSettings(ctx context.Context, s *session.Session, network bool) (doctor.Settings, error) {
+	in, err := s.LookAtToolchain(ctx)
+	if err != nil {
+		return doctor.Settings{}, err
+	}
+	arch, _, _ := strings.Cut(s.Config.Target, "-")
+	settings := doctor.Settings{
+		GoVersion: wantedGo(s), GOOS: runtime.GOOS, Arch: arch, Cache: s.Config.Cache, Out: s.Config.Out(), Toolchain: doctorToolchain(s, in),
+		Build: buildParts(ctx, s),
+	}
+	if network {
+		settings.Hosts = hosts(s, in)
+	}
+	return settings, nil
+}
+
+// wantedGo is the version in go.mod; without one any will do.
+func wantedGo(s *session.Session) string {
+	text, _ := os.ReadFile(filepath.Join(s.Config.Root, "go.mod"))
+	for _, line := range strings.Split(string(text), "\n") {
+		if version, ok := strings.CutPrefix(line, "go "); ok {
+			return strings.TrimSpace(version)
+		}
+	}
+	return "1"
+}
+
+func doctorToolchain(s *session.Session, in *session.InstalledToolchain) doctor.Toolchain {
+	t := doctor.Toolchain{Channel: in.Pin.Toolchain.Channel, Directory: s.Config.Toolchain}
+	if in.Problem != nil {
+		t.Problem = in.Problem.Error()
+	}
+	if in.Version == nil {
+		return t
+	}
+	t.Name = "rustc " + in.Version.Release + " in " + in.Toolchain.Dir
+	var problems *multierror.Error
+	errors.As(in.Pin.Verify(in.Toolchain, *in.Version), &problems)
+	for _, err := range problems.WrappedErrors() {
+		if part := (*toolchain.MissingPart)(nil); errors.As(err, &part) {
+			t.Lacking = append(t.Lacking, part.Component)
+			continue
+		}
+		t.Problem = err.Error()
+	}
+	t.CraneliftWhy = "it was not probed: " + t.Problem
+	if in.Caps != nil {
+		can := in.Caps.Can(toolchain.Cranelift, toolchain.Asm)
+		t.Cranelift, t.CraneliftWhy = can.OK, can.Detail
+	}
+	return t
+}
+
+// hosts are the repositories of the recipes, through the user's mirrors, and the crate registry as cargo
+// is configured here.
+func hosts(s *session.Session, in *session.InstalledToolchain) []doctor.Host {
+	git := drift.Git{Program: "git", Env: append(s.ToolEnv(), s.Config.NetworkEnv...)}
+	var hosts []doctor.Host
+	for _, name := range s.Recipes.Names() {
+		url := s.Recipes[name].WithProfile(s.Config.Profile).Source.Git
+		if url == "" {
+			continue
+		}
+		from := s.Overrides.Mirror(url)
+		hosts = append(hosts, doctor.Host{What: "source of " + name, From: from, Try: func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+			defer cancel()
+			_, err := git.Head(ctx, from)
+			return err
+		}})
+	}
+	if in.Toolchain != nil {
+		hosts = append(hosts, doctor.Host{What: "crate registry", From: "cargo's own settings", Try: func(ctx context.Context) error {
+			return tryRegistry(ctx, s, in.Toolchain.Cargo)
+		}})
+	}
+	return hosts
+}
+
+// tryRegistry has cargo resolve one small package in a folder of its own.
+func tryRegistry(ctx context.Context, s *session.Session, cargo string) (err error) {
+	dir, err := os.MkdirTemp("", "redox-clif-doctor-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	home, err := s.CargoHome()
+	if err != nil {
+		return err
+	}
+	manifest := "[package]\nname = \"probe\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n[dependencies]\ncfg-if = \"1\"\n"
+	for name, text := range map[string]string{"Cargo.toml": manifest, "lib.rs": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	env := append([]string{"PATH=" + filepath.Dir(cargo) + ":" + s.Config.Path, "HOME=" + s.Config.Home, "CARGO_HOME=" + home}, s.Config.NetworkEnv...)
+	_, stderr, err := toolchain.Exec(env)(ctx, cargo, "generate-lockfile", "--manifest-path", filepath.Join(dir, "Cargo.toml"))
+	if err == nil {
+		return nil
+	}
+	// The last line of cargo's chain of causes is the cause.
+	lines := strings.Split(strings.TrimSpace(string(stderr)), "\n")
+	return fmt.Errorf("%s: %w", strings.TrimSpace(lines[len(lines)-1]), err)
+}
+
+// buildParts is what building a toolchain needs, for the doctor.
+func buildParts(ctx context.Context, s *session.Session) []doctor.Part {
+	names, err := rustbuild.Names(os.DirFS(s.Config.ToolchainDir()))
+	if err != nil || len(names) == 0 {
+		return nil
+	}
+	r, err := rustbuild.Load(os.DirFS(s.Config.ToolchainDir()), names[len(names)-1], "")
+	if err != nil {
+		return []doctor.Part{{What: "toolchain/builds", Detail: errs.FirstLine(err.Error()), Fix: "mend the file"}}
+	}
+	var parts []doctor.Part
+	lacking := func(err error) {
+		all := multierror.Append(nil, err)
+		for _, one := range all.Errors {
+			if l, ok := one.(*rustbuild.Lacking); ok {
+				parts = append(parts, doctor.Part{What: l.What, Detail: orElse(l.Why, "not found"), Fix: l.Fix})
+			}
+		}
+	}
+	m := s.BuildMachine()
+	if !r.OwnLLVM() {
+		if llvm, err := session.InstalledLLVM(ctx, m, r); err != nil {
+			lacking(err)
+		} else {
+			parts = append(parts, doctor.Part{What: "LLVM with headers", Detail: llvm.Version + " (" + llvm.Config + ")"})
+		}
+	}
+	if p, err := rustbuild.FindPrograms(ctx, m, r.OwnLLVM()); err != nil {
+		lacking(err)
+	} else {
+		parts = append(parts, doctor.Part{What: "Python 3, C++ compiler", Detail: p.Python + ", " + p.CXX})
+	}
+	return parts
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

@@ -1,0 +1,131 @@
+package recipe
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/session/sessiontest"
+)
+
+// diamond is a graph in which one step is needed twice.
+func diamond() []graph.Verdict {
+	std := &graph.Node{ID: "std"}
+	lib := &graph.Node{ID: "lib", Deps: []*graph.Node{std}}
+	app := &graph.Node{ID: "app", Deps: []*graph.Node{lib, std}}
+	image := &graph.Node{ID: "image", Deps: []*graph.Node{app, lib}}
+	act := &action.Action{Args: []string{"cargo", "build"}}
+	return []graph.Verdict{
+		{Node: std, State: "up to date", Action: act},
+		{Node: lib, State: "run", Reason: "argument: added -v", Estimate: 90 * time.Second, Action: act},
+		{Node: app, State: "depends", Reason: "on the outputs of lib", Estimate: 2 * time.Second},
+		{Node: image, State: "depends", Reason: "on the outputs of app, lib"},
+	}
+}
+
+func TestTreeNamesWhatWasSeenOnce(t *testing.T) {
+	var out bytes.Buffer
+	if err := writeTree(&out, diamond()); err != nil {
+		t.Fatal(err)
+	}
+	want := `image [depends]
+├─ app [depends]
+│  ├─ lib [run]
+│  │  └─ std
+│  └─ std
+└─ lib [run] (above)
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDOT(t *testing.T) {
+	var out bytes.Buffer
+	if err := writeDOT(&out, diamond()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"digraph build {", `"lib" [fillcolor="#ffd9b0"];`, `"image" -> "app";`, `"app" -> "std";`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is not in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestGraphJSON(t *testing.T) {
+	var out bytes.Buffer
+	if err := writeGraphJSON(&out, diamond()); err != nil {
+		t.Fatal(err)
+	}
+	var back struct{ Steps []graphNode }
+	if err := json.Unmarshal(out.Bytes(), &back); err != nil {
+		t.Fatal(err)
+	}
+	if len(back.Steps) != 4 || back.Steps[1].LastMillis != 90000 || back.Steps[1].Action == "" || !cmp.Equal(back.Steps[2].Needs, []string{"lib", "std"}) {
+		t.Errorf("%+v", back.Steps)
+	}
+}
+
+func TestPlanTable(t *testing.T) {
+	s, out := sessiontest.New(t)
+	if err := s.WritePlan(diamond()); err != nil {
+		t.Fatal(err)
+	}
+	want := `STEP   STATE    LAST TIME  REASON
+lib    run      1m30s      argument: added -v
+app    depends  2.0s       on the outputs of lib
+image  depends             on the outputs of app, lib
+1 of 4 steps would run (1m30s of work the last time), and up to 2 more (2.0s of work the last time) if outputs change
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhyTellsWhatWasNewAndWhatIs(t *testing.T) {
+	s, out := sessiontest.New(t)
+	before, now := &action.Action{Args: []string{"cc", "-O1"}}, &action.Action{Args: []string{"cc", "-O2"}}
+	if err := s.History.Put("lib", &graph.Record{Action: now, Previous: before, When: time.Unix(0, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	verdicts := diamond()
+	verdicts[1].Action = now
+	verdicts[1].State, verdicts[1].Reason = "up to date", ""
+	whyStep(s, verdicts[1], verdicts)
+	if !strings.Contains(out.String(), "what was new in that build") || !strings.Contains(out.String(), "argument: added -O2") {
+		t.Errorf("up to date:\n%s", out)
+	}
+	out.Reset()
+	verdicts[1].Action, verdicts[1].State = &action.Action{Args: []string{"cc", "-O2", "-g"}}, "run"
+	// image itself is not known yet; what it waits for is told.
+	whyStep(s, verdicts[3], verdicts)
+	if !strings.Contains(out.String(), "image: depends") || !strings.Contains(out.String(), "argument: added -g") || strings.Contains(out.String(), "-O1") {
+		t.Errorf("depends:\n%s", out)
+	}
+}
+
+func TestWhyOfARecipeCountsWhatMayFollow(t *testing.T) {
+	s, out := sessiontest.New(t)
+	if err := whyRecipe(s, "image", diamond()); err != nil || !strings.Contains(out.String(), "2 more steps run if outputs") || !strings.Contains(out.String(), "mage plan -recipe=image") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestUnknownStepNamesItsLikes(t *testing.T) {
+	all := []string{"base", "base/programs", "base/strip/bin/init", "demo/programs", "std/vendor"}
+	for id, want := range map[string]string{
+		"programs": `did you mean base/programs, demo/programs?`,
+		"bin/init": `did you mean base/strip/bin/init?`,
+		"nonsense": `steps begin with base, demo, std, and`,
+	} {
+		if err := noStep(id, all); !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package recipe
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/globdir"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// Build builds one recipe and writes its staged tree and manifest to out/<target>/<name>/.
+func Build(ctx context.Context, s *session.Session, name string) error {
+	r, err := s.Recipe(name)
+	if err != nil {
+		return err
+	}
+	built, err := s.Build(ctx, session.BuildOptions{FallBack: session.IsDemo(r)}, func(b *builder.Builder) ([]*graph.Node, error) {
+		stage, err := b.Stage(name)
+		if err != nil || r.Initfs == nil {
+			return []*graph.Node{stage}, err
+		}
+		image, err := b.Initfs(name)
+		return []*graph.Node{stage, image}, err
+	})
+	if err != nil || built == nil {
+		return err
+	}
+	dir := filepath.Join(s.Config.Out(), name)
+	if err := s.Export(ctx, built.Output(0), dir); err != nil {
+		return err
+	}
+	s.Say("%s: staged in %s", name, s.Relative(filepath.Join(dir, "root")))
+	return nil
+}
+
+// List lists the recipes with their source and when they were last built here.
+func List(s *session.Session) error {
+	rows := [][]string{{"RECIPE", "BACKEND", "SOURCE", "DESCRIPTION"}}
+	for _, name := range s.Recipes.Names() {
+		r := s.Recipes[name].WithProfile(s.Config.Profile)
+		rows = append(rows, []string{name, backendsOf(r), sourceOf(r), r.Description})
+	}
+	return ui.Table(s.Streams.Out, rows)
+}
+
+func backendsOf(r *recipe.Recipe) string {
+	seen := map[string]bool{}
+	for i := range r.Steps {
+		st := &r.Steps[i]
+		if st.Kind == "cargo" || st.Kind == "rustc" {
+			word := string(st.BackendOrDefault())
+			if st.Target == "host" {
+				word = "host"
+			}
+			seen[word] = true
+		}
+	}
+	var words []string
+	for w := range seen {
+		words = append(words, w)
+	}
+	sort.Strings(words)
+	return ui.Dash(strings.Join(words, "+"))
+}
+
+func sourceOf(r *recipe.Recipe) string {
+	s := r.Source
+	switch {
+	case s.SameAs != "":
+		return "same as " + s.SameAs
+	case s.Git != "":
+		return strings.TrimSuffix(strings.TrimPrefix(s.Git, "https://"), ".git") + "@" + s.Commit[:9]
+	case s.Archive != "":
+		return s.Archive
+	case s.Crate != "":
+		return "crate " + s.Crate + " " + s.Version
+	}
+	return "this repository"
+}
+
+// Lock writes recipes/<name>/Cargo.lock for a source that brings none.
+func Lock(ctx context.Context, s *session.Session, name string) error {
+	r, err := s.Recipe(name)
+	if err != nil {
+		return err
+	}
+	built, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) {
+		n, err := b.Patched(name)
+		return []*graph.Node{n}, err
+	})
+	if err != nil || built == nil {
+		return err
+	}
+	var log bytes.Buffer
+	text, err := built.Builder.Lock(ctx, r.WithProfile(s.Config.Profile), built.Output(0), &log)
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(log.Bytes()))
+	}
+	path := filepath.Join(r.Dir, builder.LockName)
+	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(r.Dir)); err != nil {
+		return err
+	}
+	s.Say("%s written; the recipe takes it by\n  [cargo]\n  lock = %q", s.Relative(path), builder.LockName)
+	return nil
+}
+
+// Clean forgets what was built of a recipe here: its exec roots, its results in out/ and what
+// the action cache has for its steps, so that the next build does all of it again.
+func Clean(ctx context.Context, s *session.Session, name string) error {
+	if _, err := s.Recipe(name); err != nil {
+		return err
+	}
+	unlock, err := s.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	folders, err := s.Roots().Folders()
+	if err != nil {
+		return err
+	}
+	for _, f := range folders {
+		step, _, _ := strings.Cut(s.InWork(f.Path), "/")
+		if step != name && !strings.HasPrefix(step, name+".") {
+			continue
+		}
+		if removed, err := s.Roots().Remove(f); err != nil {
+			return err
+		} else if !removed {
+			s.Say("%s stays: something runs there", f.Path)
+		}
+	}
+	forgotten := 0
+	for _, id := range s.History.IDs() {
+		if id != name && !strings.HasPrefix(id, name+"/") {
+			continue
+		}
+		if rec := s.History.Get(id); rec != nil {
+			if err := s.Actions.Forget(rec.Action.Digest()); err != nil {
+				return err
+			}
+			forgotten++
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(s.Config.Out(), name)); err != nil {
+		return err
+	}
+	s.Say("%s: %d results forgotten", name, forgotten)
+	return nil
+}
+
+// Log prints the logs of a recipe's steps, the newest last; -step narrows it to one.
+func Log(s *session.Session, name, step string) error {
+	if _, err := s.Recipe(name); err != nil {
+		return err
+	}
+	pattern := name + ".*log"
+	if step != "" {
+		pattern = graph.LogName(name + "/" + step)
+	}
+	found, err := globdir.In(s.Config.Logs(), pattern)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return fmt.Errorf("no log of %s in %s: it has not been built in this checkout, or its results came from the cache", name, s.Relative(s.Config.Logs()))
+	}
+	sort.Slice(found, func(i, j int) bool { return modTime(found[i]).Before(modTime(found[j])) })
+	for _, path := range found {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.Streams.Out, "== %s\n%s", s.Relative(path), text)
+	}
+	return nil
+}
+
+func modTime(path string) (t time.Time) {
+	if info, err := os.Stat(path); err == nil {
+		t = info.ModTime()
+	}
+	return t
+}

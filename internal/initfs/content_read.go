@@ -1,0 +1,14 @@
+package initfs
+
+import (
+	"io"
+)
+
+func ReadContent(c Content) ([]byte, error) {
+	r, err := c.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}

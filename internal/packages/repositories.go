@@ -1,0 +1,250 @@
+package packages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/pkgar"
+	"github.com/pannous/redox-clif/internal/pkgrepo"
+	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/tomlfile"
+	"github.com/pannous/redox-clif/internal/ui"
+)
+
+// DefaultRepository is asked when neither -repo nor packages.toml names another one.
+const DefaultRepository = "https://static.redox-os.org/pkg"
+
+// repositoriesFile, in the checkout, lists repositories; it need not be there.
+const RepositoriesFile = "packages.toml"
+
+// repositories is the file's content.
+type repositories struct {
+	Repository []repository `toml:"repository"`
+}
+
+// repository is one of them, asked in the order of the file.
+type repository struct {
+	Name    string   `toml:"name"`    // default: the host's name, or the path of a folder
+	URL     string   `toml:"url"`     // https://…, or a folder, relative to the checkout
+	Mirrors []string `toml:"mirrors"` // the same content elsewhere
+	Key     string   `toml:"key"`     // public key in hex, in place of the one seen first
+}
+
+// repoConfig is the repositories to ask: those of the flag, else those of the file, else the default.
+func repoConfig(s *session.Session, flag string) ([]pkgrepo.Repo, error) {
+	var list []pkgrepo.Repo
+	for _, url := range splitList(flag) {
+		at, err := location(url, ".")
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, pkgrepo.Repo{URL: at})
+	}
+	if len(list) > 0 {
+		return list, nil
+	}
+	file := filepath.Join(s.Config.Root, RepositoriesFile)
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return []pkgrepo.Repo{{URL: DefaultRepository}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var content repositories
+	if err := tomlfile.Decode(RepositoriesFile, text, &content); err != nil {
+		return nil, err
+	}
+	return listed(s, content)
+}
+
+// listed checks the entries of the file.
+func listed(s *session.Session, content repositories) ([]pkgrepo.Repo, error) {
+	var list []pkgrepo.Repo
+	var all *multierror.Error
+	fail := func(i int, err error) {
+		all = multierror.Append(all, fmt.Errorf("%s: repository %d: %w", RepositoriesFile, i+1, err))
+	}
+	for i, r := range content.Repository {
+		one := pkgrepo.Repo{Name: r.Name}
+		if r.URL == "" {
+			fail(i, errors.New("has no url"))
+			continue
+		}
+		for n, url := range append([]string{r.URL}, r.Mirrors...) {
+			at, err := location(url, s.Config.Root)
+			if err != nil {
+				fail(i, err)
+			}
+			if n == 0 {
+				one.URL = at
+			} else {
+				one.Mirrors = append(one.Mirrors, at)
+			}
+		}
+		if r.Key != "" {
+			key, err := pkgar.ParsePublicKey(fmt.Appendf(nil, "pkey = %q", r.Key))
+			if err != nil {
+				fail(i, fmt.Errorf("key %q: %w", r.Key, err))
+			}
+			one.Key = &key
+		}
+		list = append(list, one)
+	}
+	if len(list) == 0 && all == nil {
+		return nil, fmt.Errorf("%s lists no [[repository]]; without the file %s is asked", RepositoriesFile, DefaultRepository)
+	}
+	return list, errs.One(all)
+}
+
+// location makes the path of a folder absolute and leaves URLs alone.
+func location(url, base string) (string, error) {
+	if strings.Contains(url, "://") || filepath.IsAbs(url) {
+		return url, nil
+	}
+	at, err := filepath.Abs(filepath.Join(base, url))
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(at); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("repository %q is neither a URL nor a folder", url)
+	}
+	return at, nil
+}
+
+func splitList(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
+}
+
+// ParseNames reads names with commas between.
+func ParseNames(text string) ([]pkgrepo.Name, error) {
+	var names []pkgrepo.Name
+	var all *multierror.Error
+	for _, word := range splitList(text) {
+		n, err := pkgrepo.ParseName(strings.TrimSpace(word))
+		if err != nil {
+			all = multierror.Append(all, err)
+		}
+		names = append(names, n)
+	}
+	if len(names) == 0 {
+		return nil, errors.New("no package is named; several have commas between: vim,ncurses")
+	}
+	return names, errs.One(all)
+}
+
+// pinFile holds the keys of repositories as they were first seen.
+func pinFile(s *session.Session) string { return filepath.Join(s.Config.Packages(), "keys.toml") }
+
+// newClient makes the client of the repositories.
+func newClient(s *session.Session, repo string) (*pkgrepo.Client, error) {
+	repos, err := repoConfig(s, repo)
+	if err != nil {
+		return nil, err
+	}
+	client, err := pkgrepo.New(pkgrepo.Config{
+		Repos: repos, Target: Target(s), Store: s.Store, CacheDir: s.Config.Packages(), PinFile: pinFile(s), Offline: s.Config.Offline, Progress: progress(s),
+	})
+	return client, errs.One(err)
+}
+
+// WithClient does something with the repositories, and says whose keys were trusted for the first time.
+func WithClient(s *session.Session, repo string, do func(*pkgrepo.Client) error) error {
+	client, err := newClient(s, repo)
+	if err != nil {
+		return err
+	}
+	before := pinned(s)
+	err = WithHint(do(client))
+	after := pinned(s)
+	for _, name := range SortedNames(after) {
+		if _, known := before[name]; !known {
+			s.Say("repository %s: key %s, seen for the first time, is trusted from now on (%s)", name, after[name], pinFile(s))
+		}
+	}
+	return err
+}
+
+// pinned reads the keys for the message above only: a file that cannot be read is an error of the client's.
+func pinned(s *session.Session) map[string]string {
+	var content struct {
+		Repo map[string]struct {
+			PKey string `toml:"pkey"`
+		} `toml:"repo"`
+	}
+	keys := map[string]string{}
+	if _, err := toml.DecodeFile(pinFile(s), &content); err != nil {
+		return keys
+	}
+	for name, r := range content.Repo {
+		keys[name] = r.PKey
+	}
+	return keys
+}
+
+func SortedNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// progress says every other second how far a download is. It is called from several goroutines.
+func progress(s *session.Session) func(pkgrepo.Name, int64, int64) {
+	var lock sync.Mutex
+	next := time.Now().Add(2 * time.Second)
+	return func(name pkgrepo.Name, done, total int64) {
+		lock.Lock()
+		defer lock.Unlock()
+		if time.Now().After(next) {
+			next = time.Now().Add(2 * time.Second)
+			s.Say("  %s: %s of %s", name, ui.Bytes(done), ui.Bytes(total))
+		}
+	}
+}
+
+func Print(s *session.Session, plan *pkgrepo.Plan) error {
+	rows := [][]string{{"PACKAGE", "VERSION", "ARCHIVE", "NEEDED BY", "REPOSITORY"}}
+	for i := range plan.Packages {
+		p := &plan.Packages[i]
+		rows = append(rows, []string{string(p.Name), ui.Dash(p.Version), ui.Bytes(int64(p.NetworkSize)), ui.Dash(string(p.By)), p.Repo})
+	}
+	return ui.Table(s.Streams.Out, rows)
+}
+
+// Fetch gets packages and all they depend on into the cache; with -dryrun it lists them.
+func Fetch(ctx context.Context, s *session.Session, wanted []pkgrepo.Name, repo string) (fetched []pkgrepo.Fetched, err error) {
+	err = WithClient(s, repo, func(c *pkgrepo.Client) error {
+		plan, err := c.Resolve(ctx, wanted, nil)
+		if err != nil {
+			return err
+		}
+		if s.Config.DryRun {
+			return Print(s, plan)
+		}
+		if fetched, err = c.Fetch(ctx, plan); err != nil {
+			return err
+		}
+		if err := Print(s, plan); err != nil {
+			return err
+		}
+		network, storage := plan.Size()
+		s.Say("%d packages, %s of archives, %s of files: signed, checked, in the cache", len(fetched), ui.Bytes(int64(network)), ui.Bytes(int64(storage)))
+		return nil
+	})
+	return fetched, err
+}
