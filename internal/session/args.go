@@ -1,18 +1,10 @@
 package session
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 )
-
-func (s *Session) PrintJSON(v any) error {
-	enc := json.NewEncoder(s.Streams.Out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
 
 // CheckArgs refuses what stands in the place of a command's names and paths and cannot be meant: nothing, which would be the current
 // folder, and flags, which Mage takes for words when they come too early.

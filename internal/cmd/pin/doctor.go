@@ -33,7 +33,7 @@ func Doctor(ctx context.Context, s *session.Session, network, asJSON bool) error
 		return err
 	}
 	if asJSON {
-		err = s.PrintJSON(r)
+		err = ui.WriteJSON(s.Streams.Out, "doctor", r)
 	} else {
 		err = printDoctor(s, r)
 	}

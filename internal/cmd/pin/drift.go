@@ -30,7 +30,7 @@ func Drift(ctx context.Context, s *session.Session, asJSON bool) error {
 		return failed
 	}
 	if asJSON {
-		failed = errors.Join(failed, s.PrintJSON(r))
+		failed = errors.Join(failed, ui.WriteJSON(s.Streams.Out, "drift", r))
 	} else {
 		printDrift(s, r)
 	}

@@ -2,7 +2,6 @@ package pin
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/drift"
 	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/ui"
 )
 
 // TestEveryDriftAtOnce: a tree that has every kind of drift; all of it is found in one run, none twice, and
@@ -198,7 +198,7 @@ func TestUpstream(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []drift.Upstream
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+	if err := ui.ReadJSON(out.Bytes(), "drift:upstream", &got); err != nil {
 		t.Fatal(err)
 	}
 	if len(got) != 3 {

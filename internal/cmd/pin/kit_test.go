@@ -19,6 +19,7 @@ import (
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/recipe/gen"
 	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/ui"
 )
 
 // checkout is a small checkout of this project with a toolchain that only says what it is.
@@ -173,7 +174,7 @@ func (c *checkout) drift(flags config.Flags) *drift.Report {
 	s, out := c.open(flags)
 	err := Drift(c.t.Context(), s, true)
 	r := &drift.Report{}
-	if jsonErr := json.Unmarshal(out.Bytes(), r); jsonErr != nil {
+	if jsonErr := ui.ReadJSON(out.Bytes(), "drift", r); jsonErr != nil {
 		c.t.Fatalf("%v; %v in %s", err, jsonErr, out)
 	}
 	if drifted := errors.As(err, new(*DriftError)); drifted != (len(r.Findings) > 0) || err != nil && !drifted {

@@ -18,6 +18,7 @@ import (
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/tomledit"
 	"github.com/pannous/redox-clif/internal/toolchain"
+	"github.com/pannous/redox-clif/internal/ui"
 )
 
 // Show shows the pin, what is installed and what it can do. With probe, what was measured before
@@ -39,7 +40,7 @@ func Show(ctx context.Context, s *session.Session, asJSON, probe bool) error {
 	}
 	manifest := session.ManifestOf(i.Toolchain)
 	if asJSON {
-		return s.PrintJSON(builtReport{report, manifest, built})
+		return ui.WriteJSON(s.Streams.Out, "toolchain:show", builtReport{report, manifest, built})
 	}
 	if err := report.WriteTable(s.Streams.Out); err != nil {
 		return err

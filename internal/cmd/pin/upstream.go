@@ -36,7 +36,7 @@ func DriftUpstream(ctx context.Context, s *session.Session, asJSON bool) error {
 		}
 	}
 	if asJSON {
-		return s.PrintJSON(all)
+		return ui.WriteJSON(s.Streams.Out, "drift:upstream", all)
 	}
 	return printUpstream(s, all)
 }

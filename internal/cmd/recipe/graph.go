@@ -2,7 +2,6 @@ package recipe
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -135,7 +134,5 @@ func writeGraphJSON(w io.Writer, verdicts []graph.Verdict) error {
 		}
 		nodes = append(nodes, n)
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(map[string]any{"steps": nodes})
+	return ui.WriteJSON(w, "graph", map[string]any{"steps": nodes})
 }

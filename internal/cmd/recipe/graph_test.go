@@ -2,7 +2,6 @@ package recipe
 
 import (
 	"bytes"
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/session/sessiontest"
+	"github.com/pannous/redox-clif/internal/ui"
 )
 
 // diamond is a graph in which one step is needed twice.
@@ -64,7 +64,7 @@ func TestGraphJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var back struct{ Steps []graphNode }
-	if err := json.Unmarshal(out.Bytes(), &back); err != nil {
+	if err := ui.ReadJSON(out.Bytes(), "graph", &back); err != nil {
 		t.Fatal(err)
 	}
 	if len(back.Steps) != 4 || back.Steps[1].LastMillis != 90000 || back.Steps[1].Action == "" || !cmp.Equal(back.Steps[2].Needs, []string{"lib", "std"}) {

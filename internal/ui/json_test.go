@@ -1,0 +1,28 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestEnvelope: scripts read this form; a change of it raises JSONSchema.
+func TestEnvelope(t *testing.T) {
+	var b strings.Builder
+	if err := WriteJSON(&b, "drift", map[string]string{"found": "a < b"}); err != nil {
+		t.Fatal(err)
+	}
+	const want = "{\n  \"schema\": 1,\n  \"target\": \"drift\",\n  \"result\": {\n    \"found\": \"a < b\"\n  }\n}\n"
+	if b.String() != want {
+		t.Errorf("got %s", b.String())
+	}
+	var back struct{ Found string }
+	if err := ReadJSON([]byte(want), "drift", &back); err != nil || back.Found != "a < b" {
+		t.Errorf("%+v, %v", back, err)
+	}
+	if err := ReadJSON([]byte(want), "doctor", &back); err == nil {
+		t.Error("another target's document was read")
+	}
+	if err := ReadJSON([]byte(strings.Replace(want, "1", "2", 1)), "drift", &back); err == nil {
+		t.Error("another schema was read")
+	}
+}
