@@ -31,7 +31,7 @@ func TestWordsAreChecked(t *testing.T) {
 		"pkg:keygen":            pkg.Keygen(s, "", false, nil),
 		"pkg:keygen flag":       pkg.Keygen(s, "-passphrase", false, nil),
 		"pkg:publish":           pkg.Publish(ctx, s, "", pkg.PublishFlags{}),
-		"initfs:ls flag":        initfs.List(s, "-l", false),
+		"initfs:ls flag":        initfs.List(s, "-l", false, false),
 		"initfs:verify":         initfs.Verify(s, ""),
 		"initfs:extract":        initfs.Extract(ctx, s, file, ""),
 		"initfs:replace":        initfs.Replace(ctx, s, file, "", file),

@@ -58,11 +58,10 @@ func Inject(ctx context.Context, s *session.Session, f InjectFlags) error {
 
 // builtInitfs is the image in out/, which the demo and the real initfs share.
 func builtInitfs(s *session.Session) (string, error) {
-	text, err := os.ReadFile(filepath.Join(s.Config.Out(), manifest.FileName))
+	m, err := manifest.ReadIn(s.Config.Out())
 	if err != nil {
 		return "", fmt.Errorf("no initfs to inject, `mage initfs` builds one: %w", err)
 	}
-	m, err := manifest.Read(text)
 	if err != nil {
 		return "", err
 	}
