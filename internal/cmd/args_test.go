@@ -18,7 +18,7 @@ func TestWordsAreChecked(t *testing.T) {
 	ctx, file, flag := t.Context(), filepath.Join(s.Config.Root, "f"), "-img=x"
 	t.Chdir(t.TempDir())
 	for name, err := range map[string]error{
-		"image:ls flag":         disk.Ls(ctx, s, "", flag, false),
+		"image:ls flag":         disk.Ls(ctx, s, "", flag, false, false),
 		"image:cat flag":        disk.Cat(ctx, s, "", flag),
 		"image:cat":             disk.Cat(ctx, s, "", ""),
 		"image:rm":              disk.Rm(ctx, s, "", nil),
