@@ -13,18 +13,19 @@ import (
 
 	"github.com/pannous/redox-clif/internal/boottest"
 	"github.com/pannous/redox-clif/internal/diskbuild"
+	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
 // Run runs boot tests by name, or all of them. -img boots another image.
-func Run(ctx context.Context, s *session.Session, name string, f diskbuild.GuestFlags) error {
+func Run(ctx context.Context, s *session.Session, name string, o qemu.GuestOptions) error {
 	if name != "all" {
-		return runOne(ctx, s, name, f)
+		return runOne(ctx, s, name, o)
 	}
 	var all *multierror.Error
 	for _, n := range diskbuild.Names(s, filepath.Join("images", "boot")) {
-		if err := runOne(ctx, s, n, f); err != nil {
+		if err := runOne(ctx, s, n, o); err != nil {
 			all = multierror.Append(all, err)
 		}
 		if ctx.Err() != nil {
@@ -34,7 +35,7 @@ func Run(ctx context.Context, s *session.Session, name string, f diskbuild.Guest
 	return all.ErrorOrNil()
 }
 
-func runOne(ctx context.Context, s *session.Session, name string, f diskbuild.GuestFlags) (err error) {
+func runOne(ctx context.Context, s *session.Session, name string, o qemu.GuestOptions) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("boot test %s: %w", name, err)
@@ -53,8 +54,8 @@ func runOne(ctx context.Context, s *session.Session, name string, f diskbuild.Gu
 	if err != nil {
 		return err
 	}
-	if f.Image == "" && test.Image != "" {
-		f.Image = s.Config.Image(test.Image)
+	if o.Image == "" && test.Image != "" {
+		o.Image = s.Config.Image(test.Image)
 	}
 	// A report of an earlier run must not pass for this one's.
 	report := filepath.Join(s.Config.Out(), "test", "boot-"+name+".xml")
@@ -66,11 +67,11 @@ func runOne(ctx context.Context, s *session.Session, name string, f diskbuild.Gu
 		return err
 	}
 	defer done()
-	run, err := prepare(ctx, s, test, f, dir)
+	run, err := prepare(ctx, s, test, o, dir)
 	if err != nil {
 		return err
 	}
-	result, err := run.boot(ctx, script, filepath.Join(s.Config.Logs(), "boot-"+name+".serial.log"))
+	result, err := run.boot(ctx, script, name)
 	if err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func runOne(ctx context.Context, s *session.Session, name string, f diskbuild.Gu
 		return err
 	}
 	outcome.Add(services.Checks())
-	if err := writeJUnit(report, name, test, outcome); err != nil {
+	if err := writeJUnit(report, name, outcome); err != nil {
 		return err
 	}
 	if err := outcome.Err(); err != nil {

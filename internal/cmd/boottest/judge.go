@@ -23,7 +23,7 @@ func (r *run) judge(ctx context.Context, result *qemu.Result) (*boottest.Outcome
 	if err := r.countTraces(o); err != nil {
 		return nil, err
 	}
-	image := r.m.Image
+	image := r.m.Drives[0].File
 	if r.before != "" {
 		replayed, err := qemu.ReplayFlushed(r.m.Drives[0].WriteLog, r.before)
 		if err != nil {

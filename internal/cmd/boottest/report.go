@@ -9,7 +9,7 @@ import (
 
 // writeJUnit writes a case for each step and each check after the run, and one for the guest's outcome: a forbidden line belongs to
 // no step.
-func writeJUnit(file, name string, t *boottest.Test, o *boottest.Outcome) error {
+func writeJUnit(file, name string, o *boottest.Outcome) error {
 	suite := junit.Suite{Name: "boot " + name, Time: fmt.Sprintf("%.1f", o.Result.Elapsed.Seconds())}
 	add := func(label string, skipped bool, failure *junit.Failure) {
 		c := junit.Case{Name: label, Class: "boot." + name, Failure: failure}
@@ -21,12 +21,8 @@ func writeJUnit(file, name string, t *boottest.Test, o *boottest.Outcome) error 
 		}
 		suite.Cases = append(suite.Cases, c)
 	}
-	missing := map[string]bool{}
-	for _, m := range o.Result.Missing {
-		missing[m] = true
-	}
-	for _, step := range t.AllSteps() {
-		add(step.Label(), missing[step.Label()], nil)
+	for _, step := range o.Result.Steps {
+		add(step.Name, !step.Seen, nil)
 	}
 	var failure *junit.Failure
 	if err := o.Result.Err(); err != nil {

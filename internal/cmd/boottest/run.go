@@ -11,6 +11,7 @@ import (
 	"github.com/pannous/redox-clif/internal/boottest"
 	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/diskbuild"
+	"github.com/pannous/redox-clif/internal/guest"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/session"
 )
@@ -20,16 +21,16 @@ type run struct {
 	s    *session.Session
 	test *boottest.Test
 	dir  string // of this run alone
-	m    *diskbuild.GuestMachine
+	m    *qemu.Machine
 
 	tool   string // redoxfs-tool, when the run has a copy of the image
 	before string // the copy as it was before the run, when only flushed writes are kept
 }
 
 // prepare makes the machine of a test, with a copy of the image where the test changes it or looks at it afterwards.
-func prepare(ctx context.Context, s *session.Session, t *boottest.Test, f diskbuild.GuestFlags, dir string) (*run, error) {
-	f.Machine, f.Memory, f.Write = t.Machine, t.Memory, t.Keep != boottest.KeepNothing
-	m, err := diskbuild.Guest(s, f)
+func prepare(ctx context.Context, s *session.Session, t *boottest.Test, o qemu.GuestOptions, dir string) (*run, error) {
+	o.Profile, o.Memory, o.Writable = t.Machine, t.Memory, t.Keep != boottest.KeepNothing
+	m, err := guest.New(s, o)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func prepare(ctx context.Context, s *session.Session, t *boottest.Test, f diskbu
 		m.Drives[0].Device = t.Device
 	}
 	if t.Network || len(t.Services) > 0 {
-		m.NetworkCard("")
+		m.AddNetwork()
 	}
 	if len(t.Traces) > 0 {
 		m.Trace = &qemu.Trace{File: r.file("trace")}
@@ -46,11 +47,9 @@ func prepare(ctx context.Context, s *session.Session, t *boottest.Test, f diskbu
 			m.Trace.Events = append(m.Trace.Events, tr.Event)
 		}
 	}
-	firmware, err := m.Firmware.PrivateVars(dir)
-	if err != nil {
+	if err := m.UsePrivateVars(dir); err != nil {
 		return nil, err
 	}
-	m.Firmware = &firmware
 	if !t.WantsCopy() {
 		return r, nil
 	}
@@ -75,7 +74,7 @@ func (r *run) copyImage(ctx context.Context) error {
 		return err
 	}
 	image := r.file("disk.img")
-	if err := disk.Copy(ctx, r.tool, r.m.Image, image, append(ops, r.test.CommandOps()...)); err != nil {
+	if err := disk.Copy(ctx, r.tool, r.m.Drives[0].File, image, append(ops, r.test.CommandOps()...)); err != nil {
 		return err
 	}
 	if d.Boot.Loader != "" {
@@ -87,7 +86,7 @@ func (r *run) copyImage(ctx context.Context) error {
 			return fmt.Errorf("loader %q: %w", d.Boot.Loader, err)
 		}
 	}
-	r.m.Image, r.m.Drives[0].File = image, image
+	r.m.Drives[0].File = image
 	if r.test.Keep != boottest.KeepFlushed {
 		return nil
 	}
@@ -98,17 +97,8 @@ func (r *run) copyImage(ctx context.Context) error {
 	return disk.Clone(ctx, image, r.before)
 }
 
-// boot runs the guest. What it prints goes to log as well.
-func (r *run) boot(ctx context.Context, script qemu.Script, log string) (*qemu.Result, error) {
-	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
-		return nil, err
-	}
-	opts := qemu.Options{
-		Limits: qemu.Limits{Silence: time.Duration(r.test.Silence) * time.Second, Total: time.Duration(r.test.Limit) * time.Second},
-		Log:    log, Env: r.s.ToolEnv(),
-	}
-	if r.s.Config.Verbose {
-		opts.Stream = r.s.Streams.Out
-	}
-	return qemu.Run(ctx, r.m.Machine, script, opts)
+// boot runs the guest.
+func (r *run) boot(ctx context.Context, script qemu.Script, name string) (*qemu.Result, error) {
+	limits := qemu.Limits{Silence: time.Duration(r.test.Silence) * time.Second, Total: time.Duration(r.test.Limit) * time.Second}
+	return guest.Run(ctx, r.s, "boot-"+name, r.m, script, limits)
 }

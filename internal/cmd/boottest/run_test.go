@@ -14,7 +14,6 @@ import (
 
 	"github.com/pannous/redox-clif/internal/boottest"
 	"github.com/pannous/redox-clif/internal/disk"
-	"github.com/pannous/redox-clif/internal/diskbuild"
 	"github.com/pannous/redox-clif/internal/junit"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/redoxfs"
@@ -37,8 +36,7 @@ func diskWith(t *testing.T, text string) (*run, string) {
 	if _, err := (&disk.Build{Tool: tool, Description: d, Contents: ops}).Make(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}
-	m := &diskbuild.GuestMachine{Image: path}
-	m.Drives = []qemu.Drive{{}}
+	m := &qemu.Machine{Drives: []qemu.Drive{{File: path}}}
 	return &run{test: &boottest.Test{}, m: m, tool: tool}, path
 }
 
@@ -132,11 +130,11 @@ func TestCountTraces(t *testing.T) {
 }
 
 func TestJUnit(t *testing.T) {
-	test := &boottest.Test{Steps: []boottest.Step{{Name: "first", Wait: "a"}, {Wait: "b"}}}
+	steps := []qemu.StepResult{{Name: "first", Seen: true}, {Name: "b"}}
 	file := filepath.Join(t.TempDir(), "test", "x.xml")
 	write := func(o *boottest.Outcome) (got junit.Suite) {
 		t.Helper()
-		if err := writeJUnit(file, "x", test, o); err != nil {
+		if err := writeJUnit(file, "x", o); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(file)
@@ -148,12 +146,12 @@ func TestJUnit(t *testing.T) {
 		}
 		return got
 	}
-	got := write(&boottest.Outcome{Result: &qemu.Result{Outcome: qemu.Silence, Missing: []string{"b"}, Elapsed: 1500 * time.Millisecond, Last: []string{"<last>"}}})
+	got := write(&boottest.Outcome{Result: &qemu.Result{Outcome: qemu.Silence, Steps: steps, Elapsed: 1500 * time.Millisecond, Last: []string{"<last>"}}})
 	if got.Tests != 3 || got.Failures != 1 || got.Time != "1.5" || got.Cases[0].Skipped != nil || got.Cases[1].Skipped == nil ||
 		got.Cases[2].Failure == nil || !strings.Contains(got.Cases[2].Failure.Text, "<last>") {
 		t.Errorf("%+v", got)
 	}
-	got = write(&boottest.Outcome{Result: &qemu.Result{Outcome: qemu.Passed}, Extra: []boottest.Check{{Name: "one"}, {Name: "two", Err: errors.New("bad")}}})
+	got = write(&boottest.Outcome{Result: &qemu.Result{Outcome: qemu.Passed, Steps: steps}, Extra: []boottest.Check{{Name: "one"}, {Name: "two", Err: errors.New("bad")}}})
 	if got.Tests != 5 || got.Failures != 1 || got.Cases[3].Failure != nil || got.Cases[4].Failure == nil || got.Cases[4].Name != "two" {
 		t.Errorf("%+v", got)
 	}

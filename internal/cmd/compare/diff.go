@@ -15,6 +15,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/difftest"
+	"github.com/pannous/redox-clif/internal/guest"
 	"github.com/pannous/redox-clif/internal/junit"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/qemu"
@@ -121,15 +122,6 @@ func expectedDifferences(s *session.Session) (*difftest.Expected, error) {
 
 // boot runs all programs and reads what they print. A trace names one case to be printed item by item.
 func (t *diffTests) boot(ctx context.Context, name, trace string) (*difftest.Run, error) {
-	program, err := qemu.Find("aarch64", func(name string) (string, error) {
-		if path := t.s.LookPath(name); path != "" {
-			return path, nil
-		}
-		return "", os.ErrNotExist
-	})
-	if err != nil {
-		return nil, err
-	}
 	nonce, err := smoke.NewNonce()
 	if err != nil {
 		return nil, err
@@ -138,30 +130,24 @@ func (t *diffTests) boot(ctx context.Context, name, trace string) (*difftest.Run
 	if trace != "" {
 		settings += ",trace=" + trace
 	}
-	machine := qemu.VirtAArch64(program)
-	machine.Memory = 256
-	machine.Kernel = filepath.Join(t.dir, smoke.KernelName)
-	machine.Append = fmt.Sprintf("%s watchdog=%d", smoke.Arguments(&manifest.Manifest{Image: &t.image}, settings), diffWatchdog)
-	machine.Loaders = []qemu.Loader{{File: filepath.Join(t.dir, builder.ImageName), Addr: smoke.LoadAddress, Raw: true}}
-	log := filepath.Join(t.s.Config.Logs(), name+".serial.log")
-	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
+	arguments := fmt.Sprintf("%s watchdog=%d", smoke.Arguments(&manifest.Manifest{Image: &t.image}, settings), diffWatchdog)
+	machine, err := smoke.Machine(t.s.Look, filepath.Join(t.dir, smoke.KernelName), filepath.Join(t.dir, builder.ImageName), arguments)
+	if err != nil {
 		return nil, err
 	}
 	script := qemu.Script{PowerOff: true, Steps: []qemu.Step{{Name: "the end of all programs", Pattern: regexp.MustCompile("^difftest: done nonce=" + nonce + "$")}}}
-	result, err := qemu.Run(ctx, machine, script, qemu.Options{
-		Limits: qemu.Limits{Silence: diffWatchdog * time.Second, Total: 2 * diffWatchdog * time.Second}, Log: log, Env: t.s.ToolEnv(),
-	})
+	result, err := guest.Run(ctx, t.s, name, machine, script, qemu.Limits{Silence: diffWatchdog * time.Second, Total: 2 * diffWatchdog * time.Second})
 	if err != nil {
 		return nil, err
 	}
 	t.took += result.Elapsed
-	serial, err := os.ReadFile(log)
+	serial, err := os.ReadFile(result.Log)
 	if err != nil {
 		return nil, err
 	}
 	run, err := difftest.Parse(string(serial))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", t.s.Relative(log), err)
+		return nil, fmt.Errorf("%s: %w", t.s.Relative(result.Log), err)
 	}
 	if err := result.Err(); err != nil {
 		// A program that faults ends the machine; what was printed until then is compared all the same, and

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/pannous/redox-clif/internal/disk"
-	"github.com/pannous/redox-clif/internal/diskbuild"
+	"github.com/pannous/redox-clif/internal/guest"
 	"github.com/pannous/redox-clif/internal/junit"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/redoxfs"
@@ -125,35 +125,26 @@ func (t *relibcTests) boot(ctx context.Context, plan []planned) (*relibctest.Run
 	if err := t.writePlan(ctx, plan); err != nil {
 		return nil, err
 	}
-	m, err := diskbuild.Guest(t.s, diskbuild.GuestFlags{Image: t.image, Accel: t.accel})
+	m, err := guest.New(t.s, qemu.GuestOptions{Image: t.image, Accel: t.accel})
 	if err != nil {
 		return nil, err
 	}
-	firmware, err := m.Firmware.PrivateVars(t.dir)
-	if err != nil {
+	if err := m.UsePrivateVars(t.dir); err != nil {
 		return nil, err
 	}
-	m.Firmware = &firmware
 	t.boots++
-	log := filepath.Join(t.s.Config.Logs(), fmt.Sprintf("relibc-tests-%d.serial.log", t.boots))
-	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
-		return nil, err
-	}
 	t.s.Say("booting %d programs of %s", len(plan), t.s.Relative(t.image))
 	script := qemu.Script{
 		Forbidden: []*regexp.Regexp{regexp.MustCompile(`\b(SETUP|KERNEL) PANIC\b`)},
 		Steps:     []qemu.Step{{Name: "the end of all tests", Pattern: regexp.MustCompile(relibctest.LastLine)}},
 	}
-	opts := qemu.Options{Limits: qemu.Limits{Silence: relibcSilence + t.longest(plan), Total: 2 * time.Hour}, Log: log, Env: t.s.ToolEnv()}
-	if t.s.Config.Verbose {
-		opts.Stream = t.s.Streams.Out
-	}
-	result, err := qemu.Run(ctx, m.Machine, script, opts)
+	limits := qemu.Limits{Silence: relibcSilence + t.longest(plan), Total: 2 * time.Hour}
+	result, err := guest.Run(ctx, t.s, fmt.Sprintf("relibc-tests-%d", t.boots), m, script, limits)
 	if err != nil {
 		return nil, err
 	}
 	t.took += result.Elapsed
-	serial, err := os.ReadFile(log)
+	serial, err := os.ReadFile(result.Log)
 	if err != nil {
 		return nil, err
 	}
