@@ -25,9 +25,9 @@ func Run(ctx context.Context, img, machine, accel, share *string, memory, port *
 // Test is tests that need more than Go.
 type Test mg.Namespace
 
-// Boot boots an image in QEMU and holds what it prints to images/boot/NAME.toml: test:boot NAME, or all; -img, -accel.
-func (Test) Boot(ctx context.Context, name string, img, accel *string) error {
+// Boot boots an image in QEMU and holds what it prints to images/boot/NAME.toml: test:boot NAME, or all; -img, -accel, -json.
+func (Test) Boot(ctx context.Context, name string, img, accel *string, json *bool) error {
 	return run(config.Flags{}, func(s *session.Session) error {
-		return cmdboottest.Run(ctx, s, name, qemu.GuestOptions{Image: text(img), Accel: text(accel)})
+		return cmdboottest.Run(ctx, s, name, cmdboottest.Flags{Image: text(img), Accel: text(accel), JSON: isSet(json)})
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -41,6 +40,7 @@ const maxTraced = 8
 // diffTests is one run of the differential tests.
 type diffTests struct {
 	s        *session.Session
+	report   *junit.Report
 	expected *difftest.Expected
 	tool     *session.Toolchain
 	applied  map[string]bool   // patches that the toolchain says it has
@@ -56,11 +56,10 @@ type diffTests struct {
 // Diff compiles the differential tests by both backends, boots them, and compares what they print.
 func Diff(ctx context.Context, s *session.Session) error {
 	t := &diffTests{s: s, refused: map[string]string{}}
-	// A report of an earlier run must not pass for this one's.
-	if err := os.Remove(t.report()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var err error
+	if t.report, err = junit.Begin(filepath.Join(s.Config.Out(), "test", "diff.xml")); err != nil {
 		return err
 	}
-	var err error
 	if t.expected, err = expectedDifferences(s); err != nil {
 		return err
 	}
@@ -226,7 +225,7 @@ func (t *diffTests) conclude(results []difftest.Result) error {
 		return fmt.Errorf("%d of %d cases differ between the backends:\n%s", len(failed), len(results)+len(t.objects), strings.Join(failed, "\n"))
 	}
 	t.s.Say("%d cases the same by both backends, %d known differences, %d of %d defects refused by the toolchain, %d of %d seen in objects; booted in %s (report: %s)",
-		len(results)-allowedCases, allowedCases, len(t.refused), len(t.expected.Defects), t.defectObjects(), len(t.objects), ui.Seconds(t.took), t.s.Relative(t.report()))
+		len(results)-allowedCases, allowedCases, len(t.refused), len(t.expected.Defects), t.defectObjects(), len(t.objects), ui.Seconds(t.took), t.s.Relative(t.report.File))
 	return nil
 }
 
@@ -253,35 +252,31 @@ func aboutIssue(d difftest.Defect) string {
 	return ", " + d.Issue
 }
 
-func (t *diffTests) report() string { return filepath.Join(t.s.Config.Out(), "test", "diff.xml") }
-
 // writeReport writes JUnit's XML: a case for each case and object, and one for each defect that was refused.
 func (t *diffTests) writeReport(results []difftest.Result) error {
-	suite := junit.Suite{Name: "diff", Time: fmt.Sprintf("%.1f", t.took.Seconds())}
+	suite := junit.NewSuite("diff", "diff", t.took)
 	for _, r := range results {
-		c := junit.Case{Name: r.Name, Class: "diff"}
 		switch {
 		case t.fails(r):
-			c.Failure = &junit.Failure{Message: "the backends differ", Text: r.String()}
-			suite.Failures++
+			suite.Fail(r.Name, "the backends differ", r.String())
 		case r.Differs():
-			c.Skipped = &struct{}{}
+			suite.Skip(r.Name)
+		default:
+			suite.Pass(r.Name)
 		}
-		suite.Cases = append(suite.Cases, c)
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.refused)) {
-		suite.Cases = append(suite.Cases, junit.Case{Name: "defect " + name, Class: "diff", Skipped: &struct{}{}})
+		suite.Skip("defect " + name)
 	}
 	for _, o := range t.objects {
-		c := junit.Case{Name: "object " + o.Name, Class: "diff"}
 		switch {
 		case o.shows != "" && t.applied[o.Patch]:
-			c.Failure = &junit.Failure{Message: "the object shows a defect that is mended", Text: o.shows}
-			suite.Failures++
+			suite.Fail("object "+o.Name, "the object shows a defect that is mended", o.shows)
 		case o.shows != "":
-			c.Skipped = &struct{}{}
+			suite.Skip("object " + o.Name)
+		default:
+			suite.Pass("object " + o.Name)
 		}
-		suite.Cases = append(suite.Cases, c)
 	}
-	return suite.Write(t.report())
+	return t.report.Write(suite)
 }

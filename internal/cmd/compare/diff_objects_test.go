@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pannous/redox-clif/internal/difftest"
+	"github.com/pannous/redox-clif/internal/junit"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/session/sessiontest"
@@ -74,8 +75,12 @@ func TestMendedDefectsFail(t *testing.T) {
 		{map[string]bool{"0012-a": true}, []string{"1 of 3 cases differ", "a/b", "mended by cg_clif/0012-a"}},
 		{map[string]bool{"0013-b": true}, []string{"1 of 3 cases differ", "object o: GOT (mended by cg_clif/0013-b"}},
 	} {
-		d := &diffTests{s: s, expected: expected, applied: test.applied, objects: []objectResult{object}}
-		err := d.conclude(results)
+		file, err := junit.Begin(filepath.Join(t.TempDir(), "diff.xml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &diffTests{s: s, report: file, expected: expected, applied: test.applied, objects: []objectResult{object}}
+		err = d.conclude(results)
 		if (err != nil) != (test.fails != nil) {
 			t.Errorf("%v: %v", test.applied, err)
 		}
@@ -84,7 +89,7 @@ func TestMendedDefectsFail(t *testing.T) {
 				t.Errorf("%v: no %q in %v", test.applied, want, err)
 			}
 		}
-		report, err := os.ReadFile(d.report())
+		report, err := os.ReadFile(d.report.File)
 		if err != nil || strings.Count(string(report), "<failure") != min(len(test.fails), 1) {
 			t.Errorf("report %s, %v", report, err)
 		}

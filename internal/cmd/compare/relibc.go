@@ -17,6 +17,7 @@ import (
 	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/diskbuild"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/junit"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/relibctest"
 	"github.com/pannous/redox-clif/internal/session"
@@ -41,15 +42,16 @@ var relibcBackends = map[string]string{relibctest.Reference: "llvm:*", relibctes
 
 // relibcTests is one run of relibc's tests.
 type relibcTests struct {
-	s     *session.Session
-	list  *relibctest.List
-	dir   string // of this run alone
-	accel string
-	tests map[string]*relibctest.Test
-	image string
-	tool  string // redoxfs-tool
-	boots int
-	took  time.Duration
+	s      *session.Session
+	report *junit.Report
+	list   *relibctest.List
+	dir    string // of this run alone
+	accel  string
+	tests  map[string]*relibctest.Test
+	image  string
+	tool   string // redoxfs-tool
+	boots  int
+	took   time.Duration
 }
 
 // Relibc builds relibc's own tests with the C library by both backends, boots them in one image, and compares
@@ -57,11 +59,10 @@ type relibcTests struct {
 // ("stdio/"), "" means all.
 func Relibc(ctx context.Context, s *session.Session, only, accel string) error {
 	t := &relibcTests{s: s, accel: accel, tests: map[string]*relibctest.Test{}}
-	// A report of an earlier run must not pass for this one's.
-	if err := os.Remove(t.report()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var err error
+	if t.report, err = junit.Begin(filepath.Join(s.Config.Out(), "test", "relibc.xml")); err != nil {
 		return err
 	}
-	var err error
 	if t.list, err = knownRelibcTests(s); err != nil {
 		return err
 	}

@@ -200,7 +200,7 @@ func (t *relibcTests) conclude(cases []relibctest.Case) error {
 		}
 	}
 	t.s.Say("%s", summary(cases, count))
-	t.s.Say("booted %d times, %s; outputs in %s, report: %s", t.boots, ui.Seconds(t.took), t.s.Relative(t.outputs()), t.s.Relative(t.report()))
+	t.s.Say("booted %d times, %s; outputs in %s, report: %s", t.boots, ui.Seconds(t.took), t.s.Relative(t.outputs()), t.s.Relative(t.report.File))
 	if len(failed) > 0 {
 		return fmt.Errorf("%d of %d tests are not as they should be:\n%s", len(failed), len(cases), strings.Join(failed, "\n"))
 	}
@@ -214,8 +214,6 @@ func summary(cases []relibctest.Case, count map[relibctest.Verdict]int) string {
 		len(cases), same, count[relibctest.Passed], count[relibctest.Fails], count[relibctest.Differs], count[relibctest.NotCompiled],
 		count[relibctest.NotRun], count[relibctest.NotReached])
 }
-
-func (t *relibcTests) report() string { return filepath.Join(t.s.Config.Out(), "test", "relibc.xml") }
 
 func (t *relibcTests) outputs() string { return filepath.Join(t.s.Config.Out(), "test", "relibc") }
 
@@ -242,18 +240,17 @@ func (t *relibcTests) writeOutputs() error {
 
 // writeReport writes JUnit's XML: a case for each test.
 func (t *relibcTests) writeReport(cases []relibctest.Case) error {
-	suite := junit.Suite{Name: "relibc", Time: fmt.Sprintf("%.1f", t.took.Seconds())}
+	suite := junit.NewSuite("relibc", "relibc", t.took)
 	skipped := []relibctest.Verdict{relibctest.NotRun, relibctest.NotCompiled, relibctest.Fails, relibctest.Differs}
 	for _, c := range cases {
-		j := junit.Case{Name: c.Name, Class: "relibc"}
 		switch {
 		case c.Unexpected():
-			j.Failure = &junit.Failure{Message: string(c.Verdict), Text: c.Detail}
-			suite.Failures++
+			suite.Fail(c.Name, string(c.Verdict), c.Detail)
 		case slices.Contains(skipped, c.Verdict):
-			j.Skipped = &struct{}{}
+			suite.Skip(c.Name)
+		default:
+			suite.Pass(c.Name)
 		}
-		suite.Cases = append(suite.Cases, j)
 	}
-	return suite.Write(t.report())
+	return t.report.Write(suite)
 }
