@@ -207,3 +207,23 @@ func TestMachineOfATest(t *testing.T) {
 		t.Errorf("%q, %v", before, err)
 	}
 }
+
+// What the guest did not flush is lost: the disk as it lies there is not what is judged.
+func TestOnlyFlushedWritesAreJudged(t *testing.T) {
+	r, path := diskWith(t, "[[file]]\nto = '/etc/f'\ntext = 'flushed'\n")
+	log := filepath.Join(t.TempDir(), "writes.log")
+	if err := os.WriteFile(log, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r.before, r.Machine.Drives = path, []qemu.Drive{{File: "as the guest left it", WriteLog: log}}
+	for text, problem := range map[string]string{"flushed": "", "other": "(the guest flushed 0 times, after 0 writes; 0 writes after that are lost)"} {
+		r.Test = &Test{Keep: KeepFlushed, After: []After{{Path: "/etc/f", Text: &text}}}
+		o, err := r.Judge(t.Context(), &qemu.Result{Outcome: qemu.Passed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Writes == nil || o.Passed != (problem == "") || !strings.Contains(o.Checks[1].Problem, problem) {
+			t.Errorf("%s: %+v", text, o)
+		}
+	}
+}

@@ -64,6 +64,9 @@ func TestBootServices(t *testing.T) {
 		if err := o.Err(); err != nil {
 			return err.Error()
 		}
+		if !o.Passed {
+			t.Error("no error, and not passed")
+		}
 		return ""
 	}
 	if got := judge(); strings.Count(got, "nobody has asked it") != 2 {
