@@ -11,6 +11,7 @@ import (
 
 	cmdcache "github.com/pannous/redox-clif/internal/cmd/cache"
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/gc"
 	"github.com/pannous/redox-clif/internal/session"
 )
 
@@ -22,9 +23,9 @@ func (Cache) Dir() error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdcache.Dir(s) })
 }
 
-// Stats prints what is in the cache and how much of it.
-func (Cache) Stats(ctx context.Context) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdcache.Stats(ctx, s) })
+// Stats prints what is in the cache and how much of it; -json.
+func (Cache) Stats(ctx context.Context, json *bool) error {
+	return run(config.Flags{}, func(s *session.Session) error { return cmdcache.Stats(ctx, s, isSet(json)) })
 }
 
 // Defaults of cache:gc.
@@ -46,7 +47,7 @@ func (Cache) Gc(ctx context.Context, maxSize *float64, maxAge *int, dryRun *bool
 		if size <= 0 || days <= 0 {
 			return fmt.Errorf("-maxsize and -maxage have to be above 0")
 		}
-		return cmdcache.GC(ctx, s, cmdcache.Bounds{Size: int64(size * (1 << 30)), Age: time.Duration(days) * 24 * time.Hour})
+		return cmdcache.GC(ctx, s, gc.Bounds{Size: int64(size * (1 << 30)), Age: time.Duration(days) * 24 * time.Hour})
 	})
 }
 

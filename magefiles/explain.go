@@ -16,17 +16,17 @@ import (
 // defaultRecipe is what the explaining targets look at when no recipe is named.
 const defaultRecipe = "initfs"
 
-// Plan says what a build would run and why, with the times of the last one; -recipe=NAME (initfs), or just the name.
-func Plan(ctx context.Context, recipe, profile, backend, std *string) error {
+// Plan says what a build would run and why, with the times of the last one; -recipe=NAME (initfs), or just the name; -json.
+func Plan(ctx context.Context, recipe, profile, backend, std *string, json *bool) error {
 	return run(config.Flags{Profile: profile, Backend: backend, Std: std}, func(s *session.Session) error {
-		return cmdrecipe.Plan(ctx, s, orDefault(recipe, defaultRecipe))
+		return cmdrecipe.Plan(ctx, s, orDefault(recipe, defaultRecipe), isSet(json))
 	})
 }
 
-// Why explains a step or a recipe: what differs between its last build and now, field by field.
-func Why(ctx context.Context, name string, profile, backend, std *string) error {
+// Why explains a step or a recipe: what differs between its last build and now, field by field; -json.
+func Why(ctx context.Context, name string, profile, backend, std *string, json *bool) error {
 	return run(config.Flags{Profile: profile, Backend: backend, Std: std}, func(s *session.Session) error {
-		return cmdrecipe.Why(ctx, s, name)
+		return cmdrecipe.Why(ctx, s, name, isSet(json))
 	})
 }
 

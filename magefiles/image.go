@@ -62,9 +62,9 @@ func (Image) Snapshots(ctx context.Context, img *string, keep *int) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Snapshots(ctx, s, text(img), keep) })
 }
 
-// Ls lists a directory of an image: image:ls PATH, -r with everything below; -img=IMG.
-func (Image) Ls(ctx context.Context, path string, r *bool, img *string) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Ls(ctx, s, text(img), path, isSet(r)) })
+// Ls lists a directory of an image: image:ls PATH, -r with everything below; -img=IMG, -json.
+func (Image) Ls(ctx context.Context, path string, r, json *bool, img *string) error {
+	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Ls(ctx, s, text(img), path, isSet(r), isSet(json)) })
 }
 
 // Cat prints a file of an image: image:cat PATH; -img=IMG.

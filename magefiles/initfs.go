@@ -22,9 +22,9 @@ func (Initfs) Build(ctx context.Context, dryRun, k, offline *bool, j, memory *in
 	})
 }
 
-// Ls lists an image: initfs:ls IMG, with -l also backend, source and where each file lies.
-func (Initfs) Ls(ctx context.Context, img string, l *bool) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdinitfs.List(s, img, isSet(l)) })
+// Ls lists an image: initfs:ls IMG, with -l also backend, source and where each file lies; -json.
+func (Initfs) Ls(ctx context.Context, img string, l, json *bool) error {
+	return run(config.Flags{}, func(s *session.Session) error { return cmdinitfs.List(s, img, isSet(l), isSet(json)) })
 }
 
 // Extract writes an image's files into a new folder: initfs:extract IMG DIR.

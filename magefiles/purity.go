@@ -10,9 +10,9 @@ import (
 	"github.com/pannous/redox-clif/internal/session"
 )
 
-// Purity lists what compiled every file of an image and where LLVM, clang or C have a part: purity IMAGE, or a recipe that makes one; without a name the real initfs.
-func Purity(ctx context.Context, of *string, offline *bool, profile, backend *string) error {
+// Purity lists what compiled every file of an image and where LLVM, clang or C have a part: purity IMAGE, or a recipe that makes one; without a name the real initfs; -json.
+func Purity(ctx context.Context, of *string, offline, json *bool, profile, backend *string) error {
 	return run(config.Flags{Offline: offline, Profile: profile, Backend: backend}, func(s *session.Session) error {
-		return cmdinitfs.Purity(ctx, s, text(of))
+		return cmdinitfs.Purity(ctx, s, text(of), isSet(json))
 	})
 }

@@ -37,9 +37,9 @@ func (Recipe) Build(ctx context.Context, name string, dryRun, k, offline *bool, 
 	return buildRecipe(ctx, name, dryRun, k, offline, j, profile, backend, std)
 }
 
-// List lists the recipes with backend and source.
-func (Recipe) List(ctx context.Context, profile *string) error {
-	return run(config.Flags{Profile: profile}, func(s *session.Session) error { return cmdrecipe.List(s) })
+// List lists the recipes with backend and source; -json.
+func (Recipe) List(ctx context.Context, profile *string, json *bool) error {
+	return run(config.Flags{Profile: profile}, func(s *session.Session) error { return cmdrecipe.List(s, isSet(json)) })
 }
 
 // Lock writes recipes/NAME/Cargo.lock for a source that brings none: recipe:lock NAME.

@@ -10,9 +10,9 @@ import (
 
 // Difference is one field in which two actions differ.
 type Difference struct {
-	Field string // "argument", "environment NAME", "platform NAME", "file PATH", …
-	Old   string
-	New   string
+	Field string `json:"field"` // "argument", "environment NAME", "platform NAME", "file PATH", …
+	Old   string `json:"old,omitempty"`
+	New   string `json:"new,omitempty"`
 }
 
 func (d Difference) String() string {

@@ -47,7 +47,7 @@ func (p *Package) id() string { return strings.TrimSpace(p.Version + " " + p.Sou
 
 // ErrLockVersion is wrapped for a Cargo.lock that only older cargos write
 // (versions 1 and 2) or only newer ones.
-var ErrLockVersion = errors.New("Cargo.lock has a version that is not supported (3 and 4 are; `cargo generate-lockfile` writes a current one)")
+var ErrLockVersion = errors.New("the version of Cargo.lock is not supported (3 and 4 are; `cargo generate-lockfile` writes a current one)")
 
 type rawLock struct {
 	Version int          `toml:"version"`

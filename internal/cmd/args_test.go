@@ -18,7 +18,7 @@ func TestWordsAreChecked(t *testing.T) {
 	ctx, file, flag := t.Context(), filepath.Join(s.Config.Root, "f"), "-img=x"
 	t.Chdir(t.TempDir())
 	for name, err := range map[string]error{
-		"image:ls flag":         disk.Ls(ctx, s, "", flag, false),
+		"image:ls flag":         disk.Ls(ctx, s, "", flag, false, false),
 		"image:cat flag":        disk.Cat(ctx, s, "", flag),
 		"image:cat":             disk.Cat(ctx, s, "", ""),
 		"image:rm":              disk.Rm(ctx, s, "", nil),
@@ -31,7 +31,7 @@ func TestWordsAreChecked(t *testing.T) {
 		"pkg:keygen":            pkg.Keygen(s, "", false, nil),
 		"pkg:keygen flag":       pkg.Keygen(s, "-passphrase", false, nil),
 		"pkg:publish":           pkg.Publish(ctx, s, "", pkg.PublishFlags{}),
-		"initfs:ls flag":        initfs.List(s, "-l", false),
+		"initfs:ls flag":        initfs.List(s, "-l", false, false),
 		"initfs:verify":         initfs.Verify(s, ""),
 		"initfs:extract":        initfs.Extract(ctx, s, file, ""),
 		"initfs:replace":        initfs.Replace(ctx, s, file, "", file),

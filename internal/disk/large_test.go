@@ -11,15 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/test/wants"
+
 	"github.com/pannous/redox-clif/internal/redoxfs/redoxfstest"
 )
 
 // A tree of 1 GiB in 20,000 files becomes an image in at most twice the time of cp -a and sync, with less than 300 MB. It
-// writes 3 GiB, so it runs only when asked to: IMAGE_LARGE=1.
+// writes 3 GiB, so it runs only when asked to.
 func TestLarge(t *testing.T) {
-	if os.Getenv("IMAGE_LARGE") == "" {
-		t.Skip("IMAGE_LARGE is not set")
-	}
+	wants.LargeImage.On(t)
 	tool := redoxfstest.Tool(t)
 	dir := t.TempDir()
 	tree := filepath.Join(dir, "tree")

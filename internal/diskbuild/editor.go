@@ -2,6 +2,8 @@ package diskbuild
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/pannous/redox-clif/internal/builder"
@@ -17,17 +19,22 @@ const keptSnapshots = 5
 // ToolRecipe makes the program that reads and writes RedoxFS.
 const ToolRecipe = "redoxfs-tool"
 
+// ToolPath is where the tool is exported to.
 func ToolPath(s *session.Session) string {
 	return filepath.Join(s.Config.Out(), ToolRecipe, "root", "bin", "redoxfs-tool")
 }
 
 // Edit opens an image with the tool brought up to date.
 func Edit(ctx context.Context, s *session.Session, path string, do func(*disk.Editor) error) error {
+	path, err := Existing(s, path)
+	if err != nil {
+		return err
+	}
 	tool, err := Tool(ctx, s)
 	if err != nil || tool == "" {
 		return err
 	}
-	e, err := disk.Open(ctx, tool, OrDefault(s, path))
+	e, err := disk.Open(ctx, tool, path)
 	if err != nil {
 		return err
 	}
@@ -36,6 +43,21 @@ func Edit(ctx context.Context, s *session.Session, path string, do func(*disk.Ed
 	return do(e)
 }
 
+// Existing is the image that a flag names, or the default one. It must be there: that is looked at before a compiler runs for the
+// tool that reads it.
+func Existing(s *session.Session, path string) (string, error) {
+	path = OrDefault(s, path)
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("no image: %w; `mage image` builds %s", err, s.Relative(s.Config.Image(DefaultImage)))
+	}
+	return path, nil
+}
+
+// OrDefault is the image that a flag names, or else the one that `mage image` builds.
 func OrDefault(s *session.Session, path string) string {
 	if path == "" {
 		return s.Config.Image(DefaultImage)
@@ -58,11 +80,16 @@ func Tool(ctx context.Context, s *session.Session) (string, error) {
 	return ToolPath(s), nil
 }
 
+// Volume opens the file system of an image that is there for reading, with the tool brought up to date; nil after a dry run.
 func Volume(ctx context.Context, s *session.Session, path string) (*redoxfs.Volume, error) {
+	path, err := Existing(s, path)
+	if err != nil {
+		return nil, err
+	}
 	tool, err := Tool(ctx, s)
 	if err != nil || tool == "" {
 		return nil, err
 	}
-	v, err := disk.Volume(tool, OrDefault(s, path))
+	v, err := disk.Volume(tool, path)
 	return &v, err
 }

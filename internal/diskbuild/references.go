@@ -89,13 +89,11 @@ func (b *Parts) layOut(ctx context.Context, built *session.Built, names []string
 		if err := b.s.Export(ctx, built.Output(i), dir); err != nil {
 			return err
 		}
-		text, err := os.ReadFile(filepath.Join(dir, manifest.FileName))
+		m, err := manifest.ReadIn(dir)
 		if err != nil {
 			return err
 		}
-		if b.stages[name], err = manifest.Read(text); err != nil {
-			return err
-		}
+		b.stages[name] = m
 	}
 	b.Tool = ToolPath(b.s)
 	if b.initfs != "" {

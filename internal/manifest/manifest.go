@@ -7,6 +7,9 @@ package manifest
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"sort"
 
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -122,4 +125,18 @@ func (m *Manifest) purity() *Purity {
 func Read(text []byte) (*Manifest, error) {
 	m := &Manifest{}
 	return m, json.Unmarshal(text, m)
+}
+
+// ReadIn reads the manifest that lies in a folder.
+func ReadIn(dir string) (*Manifest, error) {
+	path := filepath.Join(dir, FileName)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Read(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // Where the LLVM of a toolchain comes from.
@@ -34,8 +32,7 @@ type LLVMRange struct {
 type OwnLLVM struct {
 	LeaveOut []string       `toml:"leave-out"` // as Source.LeaveOut
 	DiskMiB  int64          `toml:"disk-mib"`  // in addition to Needs
-	Seconds  int            `toml:"seconds"`   // in addition to Progress, on two processors
-	Objects  int            `toml:"objects"`   // steps of the build of LLVM, as Ninja counts them
+	Seconds  int            `toml:"seconds"`   // in addition to Takes
 	Settings map[string]any `toml:"settings"`  // bootstrap.toml, over Recipe.Bootstrap
 }
 
@@ -85,7 +82,7 @@ func (r *Recipe) choose(from string) error {
 	r.Source.LeaveOut = slices.Concat(own.LeaveOut, r.Source.LeaveOut)
 	r.Needs.DiskMiB += own.DiskMiB
 	r.Bootstrap = merge(r.Bootstrap, own.Settings)
-	r.Progress = r.Progress.withLLVM(own.Seconds, own.Objects)
+	r.Takes.Seconds += own.Seconds
 	return nil
 }
 
@@ -102,26 +99,3 @@ func merge(settings, over map[string]any) map[string]any {
 	}
 	return all
 }
-
-// llvmMarks is in how many parts the profile has the compilation of LLVM: it says in per cent how far it is.
-const llvmMarks = 20
-
-// withLLVM is the profile of a build that compiles LLVM as well, between bootstrap and the compiler.
-func (p Profile) withLLVM(seconds, objects int) Profile {
-	all := Profile{Total: p.Total + seconds, Objects: objects, Marks: map[string]int{}}
-	begin := 0
-	for key, at := range p.Marks {
-		if strings.HasPrefix(key, "bootstrap/") {
-			begin = max(begin, at)
-			all.Marks[key] = at
-		} else {
-			all.Marks[key] = at + seconds
-		}
-	}
-	for i := range llvmMarks {
-		all.Marks[llvmMark(i*100/llvmMarks)] = begin + i*seconds/llvmMarks
-	}
-	return all
-}
-
-func llvmMark(percent int) string { return "LLVM/" + strconv.Itoa(percent) + "%" }

@@ -36,7 +36,7 @@ type Recipe struct {
 	LLVM        LLVMSource     `toml:"llvm"`
 	Bootstrap   map[string]any `toml:"bootstrap"` // bootstrap.toml without what depends on the machine
 	Needs       Needs          `toml:"needs"`
-	Progress    Profile        `toml:"progress"`
+	Takes       Takes          `toml:"takes"`
 }
 
 // Source is the archive of rustc's sources.
@@ -54,11 +54,10 @@ type Needs struct {
 	MemoryMiB int64 `toml:"memory-mib"` // for each job
 }
 
-// Profile says where in a build its steps come, in seconds.
-type Profile struct {
-	Total   int            `toml:"total" json:"total"`
-	Objects int            `toml:"-" json:"objects,omitempty"` // steps of the build of LLVM, as Ninja counts them
-	Marks   map[string]int `toml:"marks" json:"marks"`         // "compiler/rustc_middle": when cargo says that it compiles it
+// Takes is how long a build takes on two processors with nothing beside, in seconds.
+type Takes struct {
+	Seconds int `toml:"seconds"`
+	Backend int `toml:"backend-seconds"` // where only the backend is compiled again
 }
 
 // Folder is where the recipes are, below toolchain/.

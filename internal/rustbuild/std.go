@@ -96,22 +96,3 @@ func (p *patched) compilerDigest() string {
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
-
-// BackendOnly is the profile of a build that has all but the backend: where std is kept, the compiler is what it was.
-func (p Profile) BackendOnly() Profile {
-	begin, end := p.Total, p.Total
-	for key, at := range p.Marks {
-		if strings.HasPrefix(key, "library/") {
-			end = min(end, at)
-		} else if strings.HasPrefix(key, "backend/") {
-			begin = min(begin, at)
-		}
-	}
-	short := Profile{Total: max(end-begin, 1), Marks: map[string]int{}}
-	for key, at := range p.Marks {
-		if strings.HasPrefix(key, "backend/") {
-			short.Marks[key] = at - begin
-		}
-	}
-	return short
-}

@@ -2,8 +2,6 @@ package session
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/graph"
@@ -11,6 +9,7 @@ import (
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
+// IsDemo tells whether a recipe is the demo's or has its source: only these may go on with LLVM where Cranelift is missing.
 func IsDemo(r *recipe.Recipe) bool { return r.Boot != nil || r.Source.SameAs == "demo" }
 
 // Want is what a recipe gives: its image when it has one (with the kernel that boots it), else its staged tree.
@@ -67,54 +66,7 @@ func (s *Session) printPlan(ctx context.Context, roots []*graph.Node) error {
 	if err != nil {
 		return err
 	}
-	return s.WritePlan(verdicts)
-}
-
-func (s *Session) WritePlan(verdicts []graph.Verdict) error {
-	rows := [][]string{{"STEP", "STATE", "LAST TIME", "REASON"}}
-	var run, perhaps int
-	var certain, possible time.Duration
-	for _, v := range verdicts {
-		if v.State == "up to date" && v.Reason == "" {
-			continue // `mage graph` has them
-		}
-		last := ""
-		if v.Estimate > 0 {
-			last = ui.Seconds(v.Estimate)
-		}
-		switch v.State {
-		case "run":
-			run++
-			certain += v.Estimate
-		case "depends":
-			perhaps++
-			possible += v.Estimate
-		}
-		rows = append(rows, []string{v.Node.ID, v.State, last, v.Reason})
-	}
-	if len(rows) > 1 {
-		if err := ui.Table(s.Streams.Out, rows); err != nil {
-			return err
-		}
-	}
-	out := s.Streams.Out
-	if run+perhaps == 0 {
-		fmt.Fprintf(out, "nothing would run: all %d steps are up to date\n", len(verdicts))
-		return nil
-	}
-	fmt.Fprintf(out, "%d of %d steps would run%s", run, len(verdicts), took(certain))
-	if perhaps > 0 {
-		fmt.Fprintf(out, ", and up to %d more%s if outputs change", perhaps, took(possible))
-	}
-	fmt.Fprintln(out)
-	return nil
-}
-
-func took(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (%s of work the last time)", ui.Seconds(d))
+	return ui.WritePlan(s.Streams.Out, graph.Summarise(verdicts))
 }
 
 // InitfsOf wants a recipe's image, and the stage beside it.

@@ -1,9 +1,7 @@
 package session
 
 import (
-	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,29 +71,6 @@ func (s *Session) Roots() *execroot.Runner {
 }
 
 func (s *Session) InWork(path string) string { return strings.TrimPrefix(path, s.Config.Work()+"/") }
-
-// SizeOf counts the files below a folder and their bytes. What vanishes meanwhile does not count.
-func SizeOf(ctx context.Context, dir string) (files int, bytes int64, err error) {
-	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil || e.IsDir() {
-			return errors.Join(err, ctx.Err())
-		}
-		info, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		files++
-		bytes += info.Size()
-		return nil
-	})
-	return files, bytes, err
-}
 
 // Sweep removes what killed runs left half-made, here and in the cache. Nothing depends on that, so it
 // is no error when it cannot.

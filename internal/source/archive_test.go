@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/test/wants"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -292,10 +294,7 @@ mkdir -p $CARGO_HOME/registry/cache/index-1 && cp $CARGO_HOME/the.crate $CARGO_H
 
 // TestCrateFromRegistry is opt-in: it needs cargo and its registry.
 func TestCrateFromRegistry(t *testing.T) {
-	home := os.Getenv("REDOX_TEST_CARGO_HOME")
-	if home == "" {
-		t.Skip("set REDOX_TEST_CARGO_HOME to a CARGO_HOME whose registry can be reached")
-	}
+	home := wants.CargoHome.On(t)
 	f := newFetcher(t)
 	f.Cargo, f.CargoHome = "cargo", home
 	r := resolve(t, &Overrides{}, Crate{Name: "plain", Version: "0.2.3", SHA256: "b4596b6d070b27117e987119b4dac604f3c58cfb0b191112e24771b2faeac1a6"})

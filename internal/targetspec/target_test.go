@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/pannous/redox-clif/internal/test/wants"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -299,13 +301,13 @@ func run(ctx context.Context, argv ...string) (stdout, stderr []byte, err error)
 // TestRustcAccepts asks the real compilers when they are named:
 // REDOX_TEST_RUSTC_194 and REDOX_TEST_RUSTC_196 are paths of rustc.
 func TestRustcAccepts(t *testing.T) {
-	for _, compiler := range []Compiler{pin, later} {
-		version := strings.TrimSuffix(compiler.Release, ".0-nightly")
-		rustc := os.Getenv("REDOX_TEST_RUSTC_" + strings.ReplaceAll(version, ".", ""))
+	for _, named := range []struct {
+		compiler Compiler
+		rustc    wants.Variable
+	}{{pin, wants.Rustc194}, {later, wants.Rustc196}} {
+		version := strings.TrimSuffix(named.compiler.Release, ".0-nightly")
 		t.Run(version, func(t *testing.T) {
-			if rustc == "" {
-				t.Skip("no compiler named for this test")
-			}
+			rustc := named.rustc.On(t)
 			files, err := filepath.Glob(filepath.Join("testdata", version, "*.json"))
 			if err != nil || len(files) == 0 {
 				t.Fatalf("no golden files: %v", err)

@@ -8,17 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/test/wants"
+
 	"github.com/pannous/redox-clif/internal/targetspec"
 )
 
 // realToolchain opens the toolchain directory that a variable names.
-func realToolchain(t *testing.T, variable string) *Toolchain {
+func realToolchain(t testing.TB, variable wants.Variable) *Toolchain {
 	t.Helper()
-	dir := os.Getenv(variable)
-	if dir == "" {
-		t.Skip(variable + " names no toolchain")
-	}
-	found, err := Open(dir)
+	found, err := Open(variable.On(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,17 +36,17 @@ func TestRealToolchains(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := []struct {
-		variable       string
+		variable       wants.Variable
 		unstable, no16 bool
 		abi            map[string]string
 		cranelift      map[Feature]bool
 	}{
-		{"REDOX_TEST_PIN", false, true, map[string]string{"x86_64": "x86-softfloat"}, map[Feature]bool{}},
-		{"REDOX_TEST_CRANELIFT", true, false, map[string]string{"aarch64": "softfloat", "x86_64": "softfloat"},
+		{wants.Pin, false, true, map[string]string{"x86_64": "x86-softfloat"}, map[Feature]bool{}},
+		{wants.Cranelift, true, false, map[string]string{"aarch64": "softfloat", "x86_64": "softfloat"},
 			map[Feature]bool{Present: true, Asm: true, Sym: true, F128: true}},
 	}
 	for _, test := range tests {
-		t.Run(test.variable, func(t *testing.T) {
+		t.Run(test.variable.Name, func(t *testing.T) {
 			found, cache, run := realToolchain(t, test.variable), t.TempDir(), Exec(nil)
 			identity, err := found.Identify(t.Context(), cache)
 			if err != nil {
@@ -99,7 +97,7 @@ func TestRealToolchains(t *testing.T) {
 // compiler_builtins otherwise than they are defined, and crashes. That is a
 // measurement, and rustc's crash report does not stay behind.
 func TestCrashIsData(t *testing.T) {
-	found := realToolchain(t, "REDOX_TEST_CRANELIFT")
+	found := realToolchain(t, wants.Cranelift)
 	spec, err := targetspec.Load(os.DirFS("../../targets"), "aarch64-unknown-redox-clif-kernel")
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +118,7 @@ func TestCrashIsData(t *testing.T) {
 // records it.
 func TestProjectLock(t *testing.T) {
 	const path = "../../toolchain/toolchain.lock.toml"
-	found, pin := realToolchain(t, "REDOX_TEST_PIN"), projectPin(t)
+	found, pin := realToolchain(t, wants.Pin), projectPin(t)
 	version, err := found.AskVersion(t.Context(), Exec(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -149,14 +147,7 @@ func TestProjectLock(t *testing.T) {
 }
 
 func BenchmarkIdentifyWarm(b *testing.B) {
-	dir := os.Getenv("REDOX_TEST_PIN")
-	if dir == "" {
-		b.Skip("REDOX_TEST_PIN names no toolchain")
-	}
-	found, err := Open(dir)
-	if err != nil {
-		b.Fatal(err)
-	}
+	found := realToolchain(b, wants.Pin)
 	cache := b.TempDir()
 	if _, err := found.Identify(b.Context(), cache); err != nil {
 		b.Fatal(err)

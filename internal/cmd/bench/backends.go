@@ -110,11 +110,10 @@ func (b *bench) sizesBy(ctx context.Context, backend string, f *backendFigures) 
 	}
 	// Where the copy's session writes; this one's own configuration is of another folder.
 	out := filepath.Join(b.checkout(), "out", b.s.Config.Target)
-	text, err := os.ReadFile(filepath.Join(out, manifest.FileName))
+	m, err := manifest.ReadIn(out)
 	if err != nil {
 		return err
 	}
-	m, err := manifest.Read(text)
 	if err != nil {
 		return err
 	}

@@ -261,22 +261,24 @@ func difference(s *session.Session, built [2]*side, a, b cas.Digest) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range cas.Diff(one, two) {
-		if c.Kind != "changed" || c.Old.Digest == c.New.Digest {
-			return fmt.Errorf("  %s: %s", c.Path, c.Kind)
-		}
-		x, err := built[0].store.ReadAll(c.Old.Digest)
-		if err != nil {
-			return err
-		}
-		y, err := built[1].store.ReadAll(c.New.Digest)
-		if err != nil {
-			return err
-		}
-		d, _ := bytediff.First(x, y)
-		return fmt.Errorf("  %s (%d and %d bytes): %s", c.Path, len(x), len(y), d)
+	all := cas.Diff(one, two)
+	if len(all) == 0 {
+		return errors.New("  the trees differ only in how they are encoded")
 	}
-	return errors.New("  the trees differ only in how they are encoded")
+	first := all[0]
+	if first.Kind != "changed" || first.Old.Digest == first.New.Digest {
+		return fmt.Errorf("  %s: %s", first.Path, first.Kind)
+	}
+	x, err := built[0].store.ReadAll(first.Old.Digest)
+	if err != nil {
+		return err
+	}
+	y, err := built[1].store.ReadAll(first.New.Digest)
+	if err != nil {
+		return err
+	}
+	d, _ := bytediff.First(x, y)
+	return fmt.Errorf("  %s (%d and %d bytes): %s", first.Path, len(x), len(y), d)
 }
 
 // elapsed is how long f took.

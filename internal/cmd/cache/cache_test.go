@@ -16,9 +16,9 @@ func TestStatsCountEverything(t *testing.T) {
 	sessiontest.WriteFile(t, filepath.Join(s.Config.Cache, config.ReproPrefix+"123", "a", "x"), strings.Repeat("x", 3<<20), 0o644)
 	sessiontest.WriteFile(t, filepath.Join(s.Config.Cache, "mine.txt"), strings.Repeat("x", 1<<20), 0o644)
 	for i := range shownFolders + 2 {
-		lastingFolder(t, s, fmt.Sprintf("step%d/key", i), 0)
+		sessiontest.WriteFile(t, filepath.Join(s.Config.Work(), fmt.Sprintf("step%d/key/state", i)), "x", 0o644)
 	}
-	if err := Stats(t.Context(), s); err != nil {
+	if err := Stats(t.Context(), s, false); err != nil {
 		t.Fatal(err)
 	}
 	rows := map[string][]string{}

@@ -58,11 +58,10 @@ func Inject(ctx context.Context, s *session.Session, f InjectFlags) error {
 
 // builtInitfs is the image in out/, which the demo and the real initfs share.
 func builtInitfs(s *session.Session) (string, error) {
-	text, err := os.ReadFile(filepath.Join(s.Config.Out(), manifest.FileName))
+	m, err := manifest.ReadIn(s.Config.Out())
 	if err != nil {
 		return "", fmt.Errorf("no initfs to inject, `mage initfs` builds one: %w", err)
 	}
-	m, err := manifest.Read(text)
 	if err != nil {
 		return "", err
 	}
@@ -183,13 +182,19 @@ func Grow(ctx context.Context, s *session.Session, path string, mib int) error {
 
 // Diff lists what differs between the known good image and another one.
 func Diff(ctx context.Context, s *session.Session, path, against string) error {
+	path, err := diskbuild.Existing(s, path)
+	if err != nil {
+		return err
+	}
+	if against == "" {
+		against = disk.Blessed(path)
+	}
+	if _, err := os.Stat(against); err != nil {
+		return fmt.Errorf("nothing to compare with: %w; `mage image:bless` keeps an image as the known good one, -against=IMG names another", err)
+	}
 	tool, err := diskbuild.Tool(ctx, s)
 	if err != nil || tool == "" {
 		return err
-	}
-	path = diskbuild.OrDefault(s, path)
-	if against == "" {
-		against = disk.Blessed(path)
 	}
 	diffs, err := disk.Diff(ctx, tool, against, path)
 	if err != nil {
@@ -253,7 +258,7 @@ func Snapshots(ctx context.Context, s *session.Session, path string, keep *int) 
 }
 
 // Ls lists a directory of an image, or all of it below a path.
-func Ls(ctx context.Context, s *session.Session, path, below string, recursive bool) error {
+func Ls(ctx context.Context, s *session.Session, path, below string, recursive, asJSON bool) error {
 	if err := session.CheckArgs(below); err != nil {
 		return err
 	}
@@ -268,6 +273,9 @@ func Ls(ctx context.Context, s *session.Session, path, below string, recursive b
 	nodes, err := list(ctx, below)
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		return ui.WriteJSON(s.Streams.Out, "image:ls", nodes)
 	}
 	for _, n := range nodes {
 		target := ""

@@ -34,7 +34,7 @@ func showInitfs(ctx context.Context, s *session.Session, built *session.Built) e
 		s.Say("compiled by %s", shares)
 	}
 	if m.Purity != nil {
-		s.Say("purity: %s (`mage purity` lists what is not)", purityText(m.Purity))
+		s.Say("purity: %s (`mage purity` lists what is not)", purityText(*m.Purity))
 	}
 	return nil
 }

@@ -131,12 +131,11 @@ func bootDemo(ctx context.Context, s *session.Session, image, kernel string) err
 // checkedManifest reads the manifest beside an image and compares the size: bytes cut off the end of a
 // file that are zero look the same in the guest's memory.
 func checkedManifest(s *session.Session, image string) (*manifest.Manifest, error) {
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), manifest.FileName))
+	m, err := manifest.ReadIn(filepath.Dir(image))
 	if err != nil {
 		return nil, fmt.Errorf("no manifest beside the image, build it with `mage demo`: %w", err)
 	}
-	m, err := manifest.Read(text)
-	if err != nil || m.Image == nil {
+	if m.Image == nil {
 		return nil, fmt.Errorf("manifest.json beside %s describes no image", s.Relative(image))
 	}
 	if m.Recipe != "demo" {

@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,136 +14,111 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
-	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/initfs"
 	"github.com/pannous/redox-clif/internal/manifest"
+	"github.com/pannous/redox-clif/internal/purity"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
+// listing is what is in an image.
+type listing struct {
+	Image     string  `json:"image"`
+	Layout    int     `json:"layout"`
+	Size      int64   `json:"size"` // bytes
+	Inodes    int     `json:"inodes"`
+	Bootstrap int64   `json:"bootstrap_size"` // bytes; -1: it has none
+	Entry     uint64  `json:"bootstrap_entry"`
+	Files     []entry `json:"files"`
+}
+
+// entry is a file, folder or link of an image.
+type entry struct {
+	Path   string `json:"path"`
+	Mode   string `json:"mode"` // as ls shows the kind, then four octal digits
+	Size   int64  `json:"size"` // bytes
+	Offset uint64 `json:"offset,omitempty"`
+	Link   string `json:"link,omitempty"`
+	// Made is what is known of a file's making; only in long listings.
+	Made *purity.File `json:"made,omitempty"`
+}
+
 // List lists an image. Where a manifest that fits the image lies beside it, long listings show
 // what made each file; without one they show what the ELF files say of their compilers.
-func List(s *session.Session, image string, long bool) error {
+func List(s *session.Session, image string, long, asJSON bool) error {
 	if err := session.CheckArgs(image); err != nil {
 		return err
 	}
-	img, err := initfs.OpenFile(image)
+	l, err := list(image, long)
 	if err != nil {
 		return err
 	}
-	defer img.Close()
-	out := s.Streams.Out
-	fmt.Fprintf(out, "%s: initfs %s, %s, %d inodes, bootstrap %s, entry 0x%x\n", image, img.Version, ui.Bytes(img.Size), img.InodeCount, bootstrapText(img.Image), img.Entry)
-	made := recordsBeside(image)
-	rows := [][]string{{"MODE", "SIZE", "PATH"}}
-	if long {
-		rows = [][]string{{"MODE", "SIZE", "OFFSET", "BACKEND", "COMPILER", "RECIPE", "PATH", "SOURCE"}}
+	if asJSON {
+		return ui.WriteJSON(s.Streams.Out, "initfs:ls", l)
 	}
-	err = img.Walk(func(path string, n *initfs.Node) error {
-		if path == "" || path == "." || path == "/" {
-			return nil
-		}
-		name := strings.TrimPrefix(path, "/")
-		shown := name
-		if n.Kind == initfs.Link {
-			shown += " -> " + n.Target
-		}
-		shown = ui.Printable(shown)
-		mode := modeText(n)
-		if !long {
-			rows = append(rows, []string{mode, fmt.Sprint(n.Size()), shown})
-			return nil
-		}
-		said := making(n, made[name])
-		rows = append(rows, []string{mode, fmt.Sprint(n.Size()), fmt.Sprintf("0x%x", n.Offset), ui.Dash(said.Backend), ui.Dash(said.Compiler), ui.Dash(said.Recipe), shown, ui.Dash(said.Source)})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return ui.Table(out, rows)
+	return printListing(s.Streams.Out, l)
 }
 
-func bootstrapText(img *initfs.Image) string {
-	if img.Bootstrap == nil {
-		return "missing"
+func list(image string, long bool) (*listing, error) {
+	img, err := initfs.OpenFile(image)
+	if err != nil {
+		return nil, err
 	}
-	return ui.Bytes(img.Bootstrap.Size())
+	defer img.Close()
+	l := &listing{Image: image, Layout: int(img.Version), Size: img.Size, Inodes: int(img.InodeCount), Bootstrap: -1, Entry: uint64(img.Entry), Files: []entry{}}
+	if img.Bootstrap != nil {
+		l.Bootstrap = img.Bootstrap.Size()
+	}
+	var records map[string]manifest.File
+	if long {
+		records = purity.Records(purity.Manifest(image))
+	}
+	return l, img.Walk(func(path string, n *initfs.Node) error {
+		name := strings.TrimPrefix(path, "/")
+		if name == "" || name == "." {
+			return nil
+		}
+		e := entry{Path: name, Mode: modeText(n), Size: n.Size(), Offset: uint64(n.Offset)}
+		if n.Kind == initfs.Link {
+			e.Link = n.Target
+		}
+		if long {
+			made := purity.FileOf(name, n, records[name])
+			e.Made = &made
+		}
+		l.Files = append(l.Files, e)
+		return nil
+	})
+}
+
+func printListing(out io.Writer, l *listing) error {
+	bootstrap := "missing"
+	if l.Bootstrap >= 0 {
+		bootstrap = ui.Bytes(l.Bootstrap)
+	}
+	fmt.Fprintf(out, "%s: initfs %s, %s, %d inodes, bootstrap %s, entry 0x%x\n", l.Image, initfs.Version(l.Layout), ui.Bytes(l.Size), l.Inodes, bootstrap, l.Entry)
+	rows := [][]string{{"MODE", "SIZE", "PATH"}}
+	for _, e := range l.Files {
+		shown := e.Path
+		if e.Link != "" {
+			shown += " -> " + e.Link
+		}
+		shown = ui.Printable(shown)
+		if e.Made == nil {
+			rows = append(rows, []string{e.Mode, fmt.Sprint(e.Size), shown})
+			continue
+		}
+		rows[0] = []string{"MODE", "SIZE", "OFFSET", "BACKEND", "COMPILER", "RECIPE", "PATH", "SOURCE"}
+		rows = append(rows, []string{e.Mode, fmt.Sprint(e.Size), fmt.Sprintf("0x%x", e.Offset),
+			ui.Dash(e.Made.Backend), ui.Dash(e.Made.Compiler), ui.Dash(e.Made.Recipe), shown, ui.Dash(e.Made.Source)})
+	}
+	return ui.Table(out, rows)
 }
 
 func modeText(n *initfs.Node) string {
 	kind := map[initfs.Kind]string{initfs.File: "-", initfs.Dir: "d", initfs.Link: "l"}[n.Kind]
 	return fmt.Sprintf("%s%04o", kind, n.Perm)
-}
-
-// manifestBeside reads the manifest beside an image when it is that image's: the digest decides. nil without one.
-func manifestBeside(image string) *manifest.Manifest {
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), manifest.FileName))
-	if err != nil {
-		return nil
-	}
-	m, err := manifest.Read(text)
-	if err != nil || m.Image == nil {
-		return nil
-	}
-	d, err := cas.DigestFile(image)
-	if err != nil || d.Hash != m.Image.SHA256 {
-		return nil
-	}
-	return m
-}
-
-// recordsBeside is the records of imageManifest, by path.
-func recordsBeside(image string) map[string]manifest.File {
-	records := map[string]manifest.File{}
-	if m := manifestBeside(image); m != nil {
-		for _, f := range m.Files {
-			records[f.Path] = f
-		}
-	}
-	return records
-}
-
-// making is what an ELF file says of its own making. What it does not say (a file that is no program, an image
-// made elsewhere) is taken from the manifest that belongs to the image, if there is one.
-func making(n *initfs.Node, rec manifest.File) elfcheck.Making {
-	said, _ := provenanceOf(n)
-	if said.Backend != "" {
-		return said
-	}
-	if rec.Backend != "" || said.Compiler == "" {
-		said.Compiler = rec.Compiler
-	}
-	said.Backend, said.Recipe, said.Source, said.Patches = rec.Backend, rec.Recipe, rec.Source, rec.Patches
-	said.C, said.Sysroot = rec.C, rec.Sysroot
-	return said
-}
-
-// provenanceOf reads our note of an ELF file and the code generators that .comment names. Without our note the
-// compiler is what .comment says.
-func provenanceOf(n *initfs.Node) (elfcheck.Making, []string) {
-	if n.Kind != initfs.File {
-		return elfcheck.Making{}, nil
-	}
-	b, err := initfs.ReadContent(n.Content)
-	if err != nil {
-		return elfcheck.Making{}, nil
-	}
-	p, err := elfcheck.ReadProvenance(bytes.NewReader(b), int64(len(b)))
-	if err != nil {
-		return elfcheck.Making{}, nil
-	}
-	said, ok := p.Making()
-	if !ok {
-		for _, c := range p.Comments {
-			if strings.Contains(c, "rustc") {
-				said.Compiler = c
-				break
-			}
-		}
-	}
-	return said, p.Compilers()
 }
 
 // Extract writes an image's files into a new folder.

@@ -117,11 +117,10 @@ func layOutPackage(ctx context.Context, s *session.Session, stage cas.Digest, na
 	if err := s.Export(ctx, stage, dir); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(filepath.Join(dir, manifest.FileName))
+	m, err := manifest.ReadIn(dir)
 	if err != nil {
 		return nil, err
 	}
-	m, err := manifest.Read(text)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func Graph(ctx context.Context, s *session.Session, name, format string) error {
 	if format == "svg" {
 		return timeline(s)
 	}
-	write := map[string]func(io.Writer, []graph.Verdict) error{"text": writeTree, "dot": writeDOT, "json": writeGraphJSON}[format]
+	write := map[string]func(io.Writer, []graph.Verdict) error{"text": writeTree, "dot": writeDOT, "json": writeJSON}[format]
 	if write == nil {
 		return fmt.Errorf("-format is %q, not one of %s", format, strings.Join(GraphFormats, ", "))
 	}
@@ -111,28 +111,6 @@ func writeDOT(w io.Writer, verdicts []graph.Verdict) error {
 	return err
 }
 
-// graphNode is a step in the JSON form of a graph.
-type graphNode struct {
-	ID         string   `json:"id"`
-	Needs      []string `json:"needs"`
-	State      string   `json:"state"` // "up to date", "run" or "depends"
-	Reason     string   `json:"reason,omitempty"`
-	LastMillis int64    `json:"last_ms,omitempty"` // how long it took the last time
-	Action     string   `json:"action,omitempty"`  // digest, when it is known
-	Args       []string `json:"args,omitempty"`
-}
-
-func writeGraphJSON(w io.Writer, verdicts []graph.Verdict) error {
-	nodes := []graphNode{}
-	for _, v := range verdicts {
-		n := graphNode{ID: v.Node.ID, Needs: []string{}, State: v.State, Reason: v.Reason, LastMillis: v.Estimate.Milliseconds()}
-		for _, d := range v.Node.Deps {
-			n.Needs = append(n.Needs, d.ID)
-		}
-		if v.Action != nil {
-			n.Action, n.Args = v.Action.Digest().String(), v.Action.Args
-		}
-		nodes = append(nodes, n)
-	}
-	return ui.WriteJSON(w, "graph", map[string]any{"steps": nodes})
+func writeJSON(w io.Writer, verdicts []graph.Verdict) error {
+	return ui.WriteJSON(w, "graph", graph.Summarise(verdicts))
 }

@@ -60,10 +60,10 @@ func TestDOT(t *testing.T) {
 
 func TestGraphJSON(t *testing.T) {
 	var out bytes.Buffer
-	if err := writeGraphJSON(&out, diamond()); err != nil {
+	if err := writeJSON(&out, diamond()); err != nil {
 		t.Fatal(err)
 	}
-	var back struct{ Steps []graphNode }
+	var back graph.PlanSummary
 	if err := ui.ReadJSON(out.Bytes(), "graph", &back); err != nil {
 		t.Fatal(err)
 	}
@@ -73,8 +73,8 @@ func TestGraphJSON(t *testing.T) {
 }
 
 func TestPlanTable(t *testing.T) {
-	s, out := sessiontest.New(t)
-	if err := s.WritePlan(diamond()); err != nil {
+	out := &bytes.Buffer{}
+	if err := ui.WritePlan(out, graph.Summarise(diamond())); err != nil {
 		t.Fatal(err)
 	}
 	want := `STEP   STATE    LAST TIME  REASON
@@ -97,14 +97,14 @@ func TestWhyTellsWhatWasNewAndWhatIs(t *testing.T) {
 	verdicts := diamond()
 	verdicts[1].Action = now
 	verdicts[1].State, verdicts[1].Reason = "up to date", ""
-	whyStep(s, verdicts[1], verdicts)
+	printExplained(out, explainStep(s, verdicts[1], verdicts))
 	if !strings.Contains(out.String(), "what was new in that build") || !strings.Contains(out.String(), "argument: added -O2") {
 		t.Errorf("up to date:\n%s", out)
 	}
 	out.Reset()
 	verdicts[1].Action, verdicts[1].State = &action.Action{Args: []string{"cc", "-O2", "-g"}}, "run"
 	// image itself is not known yet; what it waits for is told.
-	whyStep(s, verdicts[3], verdicts)
+	printExplained(out, explainStep(s, verdicts[3], verdicts))
 	if !strings.Contains(out.String(), "image: depends") || !strings.Contains(out.String(), "argument: added -g") || strings.Contains(out.String(), "-O1") {
 		t.Errorf("depends:\n%s", out)
 	}
@@ -112,20 +112,8 @@ func TestWhyTellsWhatWasNewAndWhatIs(t *testing.T) {
 
 func TestWhyOfARecipeCountsWhatMayFollow(t *testing.T) {
 	s, out := sessiontest.New(t)
-	if err := whyRecipe(s, "image", diamond()); err != nil || !strings.Contains(out.String(), "2 more steps run if outputs") || !strings.Contains(out.String(), "mage plan -recipe=image") {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-func TestUnknownStepNamesItsLikes(t *testing.T) {
-	all := []string{"base", "base/programs", "base/strip/bin/init", "demo/programs", "std/vendor"}
-	for id, want := range map[string]string{
-		"programs": `did you mean base/programs, demo/programs?`,
-		"bin/init": `did you mean base/strip/bin/init?`,
-		"nonsense": `steps begin with base, demo, std, and`,
-	} {
-		if err := noStep(id, all); !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", id, err)
-		}
+	printExplained(out, explainRecipe(s, "image", diamond()))
+	if !strings.Contains(out.String(), "2 more steps run if outputs") || !strings.Contains(out.String(), "mage plan -recipe=image") {
+		t.Errorf("%s", out)
 	}
 }

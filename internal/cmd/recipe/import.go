@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
 
 	"github.com/google/renameio/v2"
 
@@ -30,16 +29,11 @@ func Import(ctx context.Context, s *session.Session, at string) error {
 	if _, err := os.Stat(file); err == nil {
 		return importOne(s, file)
 	}
-	return importMany(ctx, s, at)
+	return survey(ctx, s, at)
 }
 
 func importOne(s *session.Session, file string) error {
-	abs, err := filepath.Abs(file)
-	if err != nil {
-		return err
-	}
-	name := filepath.Base(filepath.Dir(abs))
-	r, err := readForeign(name, file)
+	name, r, err := importer.ReadFile(file)
 	if err != nil {
 		return err
 	}
@@ -79,71 +73,26 @@ func writeImported(s *session.Session, name string, r *importer.Result) error {
 	return nil
 }
 
-func readForeign(name, file string) (*importer.Result, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	r, err := importer.Import(name, text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return r, nil
-}
-
-// importMany counts, and writes nothing.
-func importMany(ctx context.Context, s *session.Session, dir string) error {
-	recipes, read, whole := 0, 0, 0
-	lost := map[importer.Reason]int{}
-	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() != recipe.FileName {
-			return errors.Join(err, ctx.Err())
-		}
-		recipes++
-		r, err := readForeign(filepath.Base(filepath.Dir(file)), file)
-		if err != nil {
-			s.Say("not read: %v", err)
-			return nil
-		}
-		read++
-		if len(r.Losses) == 0 {
-			whole++
-		}
-		seen := map[importer.Reason]bool{}
-		for _, l := range r.Losses {
-			if !seen[l.Reason] {
-				lost[l.Reason]++
-			}
-			seen[l.Reason] = true
-		}
-		return nil
-	})
+// survey counts, and writes nothing.
+func survey(ctx context.Context, s *session.Session, dir string) error {
+	found, err := importer.Count(ctx, dir)
 	if err != nil {
 		return err
 	}
-	if recipes == 0 {
+	if found.Found == 0 {
 		return fmt.Errorf("%s has no %s in it", dir, recipe.FileName)
 	}
-	return ui.Table(s.Streams.Out, importTable(recipes, read, whole, lost))
-}
-
-func importTable(recipes, read, whole int, lost map[importer.Reason]int) [][]string {
+	for _, problem := range found.Unread {
+		s.Say("not read: %s", problem)
+	}
 	rows := [][]string{
 		{"RECIPES", "WHAT"},
-		{fmt.Sprint(recipes), "found"},
-		{fmt.Sprint(read), "read"},
-		{fmt.Sprint(whole), "carried over whole"},
+		{fmt.Sprint(found.Found), "found"},
+		{fmt.Sprint(found.Read), "read"},
+		{fmt.Sprint(found.Whole), "carried over whole"},
 	}
-	var reasons []importer.Reason
-	for reason := range lost {
-		reasons = append(reasons, reason)
+	for _, l := range found.Lost {
+		rows = append(rows, []string{fmt.Sprint(l.Recipes), "not whole: " + string(l.Reason)})
 	}
-	sort.Slice(reasons, func(i, j int) bool {
-		a, b := reasons[i], reasons[j]
-		return lost[a] > lost[b] || lost[a] == lost[b] && a < b
-	})
-	for _, reason := range reasons {
-		rows = append(rows, []string{fmt.Sprint(lost[reason]), "not whole: " + string(reason)})
-	}
-	return rows
+	return ui.Table(s.Streams.Out, rows)
 }

@@ -5,27 +5,51 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/ui"
 )
 
 // Plan prints what a build of a recipe would run and why, with the times of the last builds.
-func Plan(ctx context.Context, s *session.Session, name string) error {
+func Plan(ctx context.Context, s *session.Session, name string, asJSON bool) error {
 	verdicts, err := s.Judge(ctx, name)
 	if err != nil {
 		return err
 	}
-	return s.WritePlan(verdicts)
+	if asJSON {
+		return ui.WriteJSON(s.Streams.Out, "plan", graph.Summarise(verdicts))
+	}
+	return ui.WritePlan(s.Streams.Out, graph.Summarise(verdicts))
+}
+
+// explained is the answer to `mage why`.
+type explained struct {
+	Steps []graph.Explanation `json:"steps"`
+	// Recipe is set when a whole recipe was asked for: then Total counts its steps and Depends those that run if outputs of Steps
+	// change.
+	Recipe  string `json:"recipe,omitempty"`
+	Total   int    `json:"total,omitempty"`
+	Depends int    `json:"depends,omitempty"`
 }
 
 // Why explains a step, or all steps of a recipe that would run: field by field what differs between the
 // action of the last build and the one that would run now.
-func Why(ctx context.Context, s *session.Session, id string) error {
+func Why(ctx context.Context, s *session.Session, id string, asJSON bool) error {
+	e, err := explain(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return ui.WriteJSON(s.Streams.Out, "why", e)
+	}
+	printExplained(s.Streams.Out, e)
+	return nil
+}
+
+func explain(ctx context.Context, s *session.Session, id string) (*explained, error) {
 	var all []string
 	var failed error
 	for _, name := range recipesFor(s, id) {
@@ -36,40 +60,20 @@ func Why(ctx context.Context, s *session.Session, id string) error {
 			continue
 		}
 		if id == name {
-			return whyRecipe(s, name, verdicts)
+			return explainRecipe(s, name, verdicts), nil
 		}
 		for _, v := range verdicts {
 			if v.Node.ID == id {
-				whyStep(s, v, verdicts)
-				return nil
+				return explainStep(s, v, verdicts), nil
 			}
 			all = append(all, v.Node.ID)
 		}
 	}
 	if failed != nil {
-		return failed
+		return nil, failed
 	}
 	slices.Sort(all)
-	return noStep(id, slices.Compact(all))
-}
-
-// noStep names the steps that have most to do with a word; a real system has too many to list.
-func noStep(id string, all []string) error {
-	var alike []string
-	for _, step := range all {
-		if strings.Contains(step, id) || slices.Contains(strings.Split(step, "/"), filepath.Base(id)) {
-			alike = append(alike, step)
-		}
-	}
-	if len(alike) == 0 {
-		var first []string
-		for _, step := range all {
-			top, _, _ := strings.Cut(step, "/")
-			first = append(first, top)
-		}
-		return fmt.Errorf("there is no step %q; steps begin with %s, and `mage graph` lists them", id, strings.Join(slices.Compact(first), ", "))
-	}
-	return fmt.Errorf("there is no step %q; did you mean %s? `mage graph` lists all", id, strings.Join(alike, ", "))
+	return nil, graph.NoStepError(id, slices.Compact(all))
 }
 
 // recipesFor are the recipes in whose graph a step can be, the likeliest first.
@@ -81,69 +85,57 @@ func recipesFor(s *session.Session, id string) []string {
 	return []string{"demo", "initfs"}
 }
 
-func whyRecipe(s *session.Session, name string, verdicts []graph.Verdict) error {
-	run, perhaps := 0, 0
+func explainRecipe(s *session.Session, name string, verdicts []graph.Verdict) *explained {
+	e := &explained{Recipe: name, Total: len(verdicts)}
 	for _, v := range verdicts {
 		switch v.State {
 		case "run":
-			why(s, s.Streams.Out, v)
-			run++
+			e.Steps = append(e.Steps, graph.Explain(s.Store, s.History, v))
 		case "depends":
-			perhaps++
+			e.Depends++
 		}
 	}
-	if run+perhaps == 0 {
-		fmt.Fprintf(s.Streams.Out, "%s: all %d steps are up to date; `mage why STEP` tells why one ran the last time\n", name, len(verdicts))
-	} else if perhaps > 0 {
-		fmt.Fprintf(s.Streams.Out, "%d more steps run if outputs of these change: `mage plan -recipe=%s` lists them\n", perhaps, name)
-	}
-	return nil
+	return e
 }
 
-// whyStep explains one step, and when that depends on outputs that are not known yet, what they wait for.
-func whyStep(s *session.Session, v graph.Verdict, all []graph.Verdict) {
-	why(s, s.Streams.Out, v)
-	if v.State != "depends" {
-		return
-	}
-	below := map[*graph.Node]bool{}
-	var collect func(n *graph.Node)
-	collect = func(n *graph.Node) {
-		for _, d := range n.Deps {
-			if !below[d] {
-				below[d] = true
-				collect(d)
-			}
+// explainStep explains one step, and when that depends on outputs that are not known yet, what they wait for.
+func explainStep(s *session.Session, v graph.Verdict, all []graph.Verdict) *explained {
+	e := &explained{Steps: []graph.Explanation{graph.Explain(s.Store, s.History, v)}}
+	if v.State == "depends" {
+		for _, cause := range graph.Causes(v.Node, all) {
+			e.Steps = append(e.Steps, graph.Explain(s.Store, s.History, cause))
 		}
 	}
-	collect(v.Node)
-	for _, other := range all {
-		if below[other.Node] && other.State == "run" {
-			why(s, s.Streams.Out, other)
-		}
+	return e
+}
+
+func printExplained(out io.Writer, e *explained) {
+	for _, step := range e.Steps {
+		printExplanation(out, step)
+	}
+	switch {
+	case e.Recipe == "":
+	case len(e.Steps)+e.Depends == 0:
+		fmt.Fprintf(out, "%s: all %d steps are up to date; `mage why STEP` tells why one ran the last time\n", e.Recipe, e.Total)
+	case e.Depends > 0:
+		fmt.Fprintf(out, "%d more steps run if outputs of these change: `mage plan -recipe=%s` lists them\n", e.Depends, e.Recipe)
 	}
 }
 
-func why(s *session.Session, out io.Writer, v graph.Verdict) {
-	line := v.Node.ID + ": " + v.State
-	if v.Reason != "" {
-		line += ": " + v.Reason
+func printExplanation(out io.Writer, e graph.Explanation) {
+	line := e.ID + ": " + e.State
+	if e.Reason != "" {
+		line += ": " + e.Reason
 	}
 	fmt.Fprintln(out, line)
-	last := s.History.Get(v.Node.ID)
-	if last == nil {
+	if e.Last == nil {
 		return
 	}
-	fmt.Fprintf(out, "  last built %s: action %s, output %s\n", last.When.Local().Format("2006-01-02 15:04:05"), last.Action.Digest().Short(), last.Output.Short())
-	if v.Action == nil {
-		return
-	}
-	differs := action.Differences(s.Store, last.Action, v.Action)
-	if len(differs) == 0 && last.Previous != nil {
+	fmt.Fprintf(out, "  last built %s: action %s, output %s\n", e.Last.When.Local().Format("2006-01-02 15:04:05"), e.Last.Action.Short(), e.Last.Output.Short())
+	if e.OfLastBuild {
 		fmt.Fprintln(out, "  nothing differs now; what was new in that build:")
-		differs = action.Differences(s.Store, last.Previous, last.Action)
 	}
-	for _, d := range differs {
+	for _, d := range e.Differences {
 		fmt.Fprintf(out, "    %s\n", d)
 	}
 }

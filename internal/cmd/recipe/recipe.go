@@ -15,7 +15,6 @@ import (
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
-	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -45,49 +44,29 @@ func Build(ctx context.Context, s *session.Session, name string) error {
 	return nil
 }
 
-// List lists the recipes with their source and when they were last built here.
-func List(s *session.Session) error {
-	rows := [][]string{{"RECIPE", "BACKEND", "SOURCE", "DESCRIPTION"}}
+// listed is a recipe in the listing.
+type listed struct {
+	Name        string   `json:"name"`
+	Backends    []string `json:"backends"` // of its steps; "host" for what runs on this machine
+	Source      string   `json:"source"`
+	Description string   `json:"description"`
+}
+
+// List lists the recipes with what compiles them and their source.
+func List(s *session.Session, asJSON bool) error {
+	all := []listed{}
 	for _, name := range s.Recipes.Names() {
 		r := s.Recipes[name].WithProfile(s.Config.Profile)
-		rows = append(rows, []string{name, backendsOf(r), sourceOf(r), r.Description})
+		all = append(all, listed{name, r.Compilers(), r.Source.Short(), r.Description})
+	}
+	if asJSON {
+		return ui.WriteJSON(s.Streams.Out, "recipe:list", all)
+	}
+	rows := [][]string{{"RECIPE", "BACKEND", "SOURCE", "DESCRIPTION"}}
+	for _, r := range all {
+		rows = append(rows, []string{r.Name, ui.Dash(strings.Join(r.Backends, "+")), r.Source, r.Description})
 	}
 	return ui.Table(s.Streams.Out, rows)
-}
-
-func backendsOf(r *recipe.Recipe) string {
-	seen := map[string]bool{}
-	for i := range r.Steps {
-		st := &r.Steps[i]
-		if st.Kind == "cargo" || st.Kind == "rustc" {
-			word := string(st.BackendOrDefault())
-			if st.Target == "host" {
-				word = "host"
-			}
-			seen[word] = true
-		}
-	}
-	var words []string
-	for w := range seen {
-		words = append(words, w)
-	}
-	sort.Strings(words)
-	return ui.Dash(strings.Join(words, "+"))
-}
-
-func sourceOf(r *recipe.Recipe) string {
-	s := r.Source
-	switch {
-	case s.SameAs != "":
-		return "same as " + s.SameAs
-	case s.Git != "":
-		return strings.TrimSuffix(strings.TrimPrefix(s.Git, "https://"), ".git") + "@" + s.Commit[:9]
-	case s.Archive != "":
-		return s.Archive
-	case s.Crate != "":
-		return "crate " + s.Crate + " " + s.Version
-	}
-	return "this repository"
 }
 
 // Lock writes recipes/<name>/Cargo.lock for a source that brings none.

@@ -209,16 +209,13 @@ func (b *build) llvm() string {
 	return fmt.Sprintf("%s (%s)", b.rust.LLVM.Version, b.rust.LLVM.Config)
 }
 
-func (b *build) profile() rustbuild.Profile {
-	p := rustbuild.LoadProfile(b.rust.Work(), b.rust.Recipe.Progress)
-	if b.std != nil && b.std.Kept() {
-		return p.BackendOnly()
-	}
-	return p
-}
-
+// estimate is how long compiling will take.
 func (b *build) estimate() time.Duration {
-	return time.Duration(b.profile().Total) * time.Second
+	takes := b.rust.Recipe.Takes
+	if b.std != nil && b.std.Kept() {
+		return time.Duration(takes.Backend) * time.Second
+	}
+	return time.Duration(takes.Seconds) * time.Second
 }
 
 func (b *build) checkDisk() error {

@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pannous/redox-clif/internal/cmd/cache"
 	"github.com/pannous/redox-clif/internal/cmd/pin"
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/gc"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/rustbuild/rustbuildtest"
 	"github.com/pannous/redox-clif/internal/session"
@@ -320,7 +321,11 @@ func TestCollectToolchains(t *testing.T) {
 	if err := k.Build(); err != nil {
 		t.Fatal(err)
 	}
-	if err := cache.Collect(t.Context(), k.s, cache.Bounds{Age: time.Hour}, time.Now().Add(48*time.Hour)); err != nil {
+	c := &gc.Cache{
+		Dir: k.s.Config.Cache, Locks: k.s.Config.Locks(), Store: k.s.Store, Actions: k.s.Actions, Work: k.s.Roots(), Toolchains: k.s.BuiltToolchains(),
+		Archives: pkgrepo.Archives{Store: k.s.Store, Dir: k.s.Config.Packages()}, Checkout: k.s.Config.Root,
+	}
+	if _, err := c.Collect(t.Context(), gc.Bounds{Age: time.Hour}, time.Now().Add(48*time.Hour), false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := k.s.BuiltToolchains().Resolve("fake"); err != nil {

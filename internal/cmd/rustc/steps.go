@@ -109,7 +109,7 @@ func (b *build) compile(ctx context.Context, status func(string), lock *os.File)
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	out := &compileOutput{log: log, progress: rustbuild.NewProgress(b.profile(), time.Now), start: time.Now()}
+	out := &compileOutput{log: log, start: time.Now()}
 	if b.s.Config.Verbose {
 		out.each = status
 	}
@@ -124,13 +124,7 @@ func (b *build) compile(ctx context.Context, status func(string), lock *os.File)
 	if err != nil {
 		return &execroot.CommandError{Args: cmd.Args, First: out.first, Script: script, Err: err}
 	}
-	if err := b.std.Done(); err != nil {
-		return err
-	}
-	if profile, whole := out.progress.Profile(); whole {
-		return rustbuild.SaveProfile(b.rust.Work(), profile)
-	}
-	return nil
+	return b.std.Done()
 }
 
 // compileOutput is what x.py prints.
@@ -138,7 +132,7 @@ type compileOutput struct {
 	mu       sync.Mutex
 	log      io.Writer
 	start    time.Time
-	progress *rustbuild.Progress
+	progress rustbuild.Progress
 	first    string       // the first line that looks like an error
 	each     func(string) // gets every line; nil: none
 }

@@ -7,40 +7,28 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/pannous/redox-clif/internal/test/wants"
 )
 
-// EnvTool names the tool for tests, EnvUpstream a folder with upstream's programs.
-const (
-	EnvTool     = "REDOXFS_TOOL"
-	EnvUpstream = "REDOXFS_UPSTREAM"
-)
-
-// Tool returns the tool's path: REDOXFS_TOOL, or what `mage recipe:build redoxfs-tool` has left in the checkout. Without
+// Tool returns the tool's path: wants.RedoxfsTool, or what `mage recipe:build redoxfs-tool` has left in the checkout. Without
 // either the test is skipped.
 func Tool(t testing.TB) string {
 	t.Helper()
-	if path := os.Getenv(EnvTool); path != "" {
+	if path := staged(t, "redoxfs-tool", "redoxfs-tool"); path != "" && wants.RedoxfsTool.Given() == "" {
 		return path
 	}
-	if path := staged(t, "redoxfs-tool", "redoxfs-tool"); path != "" {
-		return path
-	}
-	t.Skipf("no redoxfs-tool: `mage recipe:build redoxfs-tool` builds it, or name one by %s", EnvTool)
-	return ""
+	return wants.RedoxfsTool.On(t)
 }
 
-// Upstream returns the path of a program of the crate redoxfs: in REDOXFS_UPSTREAM, or what `mage recipe:build redoxfs-host` has left in
+// Upstream returns the path of a program of the crate redoxfs: in wants.RedoxfsHost, or what `mage recipe:build redoxfs-host` has left in
 // the checkout. Without either the test is skipped.
 func Upstream(t testing.TB, program string) string {
 	t.Helper()
-	if dir := os.Getenv(EnvUpstream); dir != "" {
-		return filepath.Join(dir, program)
-	}
-	if path := staged(t, "redoxfs-host", program); path != "" {
+	if path := staged(t, "redoxfs-host", program); path != "" && wants.RedoxfsHost.Given() == "" {
 		return path
 	}
-	t.Skipf("no %s of upstream: `mage recipe:build redoxfs-host` builds it, or name a folder by %s", program, EnvUpstream)
-	return ""
+	return filepath.Join(wants.RedoxfsHost.On(t), program)
 }
 
 // staged finds a program of a recipe in the out/ of the checkout that the test is part of, "" if it is not there.

@@ -134,7 +134,6 @@ leave-out = ["src/llvm-project"]
 leave-out = ["src/llvm-project/test"]
 disk-mib = 30
 seconds = 80
-objects = 4
 [llvm.bootstrap.settings.llvm]
 targets = "X86"
 [llvm.bootstrap.settings.rust]
@@ -144,11 +143,9 @@ channel = "nightly"
 [needs]
 disk-mib = 10
 memory-mib = 100
-[progress]
-total = 100
-[progress.marks]
-"compiler/rustc_middle" = 50
-"library/core" = 90
+[takes]
+seconds = 100
+backend-seconds = 40
 `
 
 // Patch is one of the series: it changes the backend and a vendored crate, and adds a file.

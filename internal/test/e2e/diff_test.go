@@ -6,13 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pannous/redox-clif/internal/test/wants"
 )
 
 // The same programs by both backends; then one of them made to differ, which has to be noticed.
 func TestBackendsAgree(t *testing.T) {
-	if os.Getenv("REDOX_TEST_CRANELIFT") == "" {
-		t.Skip("set REDOX_TEST_CRANELIFT to a toolchain that has both backends")
-	}
+	wants.Cranelift.On(t)
 	if _, err := exec.LookPath("qemu-system-aarch64"); err != nil {
 		t.Skip("there is no QEMU")
 	}

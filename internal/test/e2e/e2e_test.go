@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pannous/redox-clif/internal/test/wants"
 )
 
 func TestSecondBuildRunsNothing(t *testing.T) {
@@ -73,7 +75,7 @@ func TestKilledAtRandomPoints(t *testing.T) {
 	half := filepath.Join(w.cache, "actions", "00")
 	check(t, os.MkdirAll(half, 0o755))
 	check(t, os.WriteFile(filepath.Join(half, ".half"), nil, 0o600))
-	kills := envNumber(t, "REDOX_TEST_KILLS", 50)
+	kills := envNumber(t, wants.Kills.Name, 50)
 	kinds := []struct {
 		forget func(*testing.T)
 		takes  time.Duration // as the last build that was not killed in time
@@ -243,7 +245,7 @@ func TestCollectionKeepsWhatIsInUse(t *testing.T) {
 func TestReproducible(t *testing.T) {
 	w := setUp(t)
 	recipes := []string{"libm"}
-	if os.Getenv("REDOX_TEST_REPRO") == "1" {
+	if wants.Repro.Given() == "1" {
 		recipes = append(recipes, "demo")
 	}
 	for _, recipe := range recipes {

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/test/wants"
+
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
 )
@@ -45,9 +47,7 @@ func TestMain(m *testing.M) {
 
 func setUp(t *testing.T) *world {
 	t.Helper()
-	if os.Getenv("REDOX_TEST_E2E") != "1" {
-		t.Skip("set REDOX_TEST_E2E=1 to run builds from end to end")
-	}
+	wants.E2E.On(t)
 	if shared != nil {
 		return shared
 	}
@@ -60,7 +60,7 @@ func setUp(t *testing.T) *world {
 	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("compiling the targets: %v\n%s", err, out)
 	}
-	if seed := os.Getenv("REDOX_TEST_SEED"); seed != "" {
+	if seed := wants.Seed.Given(); seed != "" {
 		for _, name := range []string{"actions", "cas", "toolchains", "cargo-home"} {
 			copyTree(t, filepath.Join(seed, name), filepath.Join(w.cache, name), nil)
 		}
@@ -133,7 +133,7 @@ func (w *world) command(ctx context.Context, args ...string) (*exec.Cmd, *bytes.
 		}
 	}
 	cmd.Env = append(cmd.Env, "REDOX_CACHE="+w.cache)
-	if dir := os.Getenv("REDOX_TEST_CRANELIFT"); dir != "" {
+	if dir := wants.Cranelift.Given(); dir != "" {
 		cmd.Env = append(cmd.Env, "REDOX_TOOLCHAIN="+dir)
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pannous/redox-clif/internal/test/wants"
+
 	"github.com/pannous/redox-clif/internal/patch"
 )
 
@@ -17,12 +19,9 @@ const patchesDir = "../../../patches"
 
 // patched copies the source that the variable names and applies a series to the copy. without names
 // files of the series to leave out, to see that a test fails without them.
-func patched(t *testing.T, variable, series string, without ...string) string {
+func patched(t *testing.T, variable wants.Variable, series string, without ...string) string {
 	t.Helper()
-	source := os.Getenv(variable)
-	if source == "" {
-		t.Skipf("%s names no checkout", variable)
-	}
+	source := variable.On(t)
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(source)); err != nil {
 		t.Fatal(err)

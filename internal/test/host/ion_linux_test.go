@@ -14,18 +14,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/test/wants"
+
 	"golang.org/x/sys/unix"
 )
 
 // TestIonPrompts types 10,000 lines at a terminal and counts the shell's descriptors before and
 // after: not one may be left behind by a prompt, be it a text or a function.
 //
-// REDOX_HOST_ION is the shell that recipe:build ion-host stages.
+// wants.Ion is the shell that recipe:build ion-host stages.
 func TestIonPrompts(t *testing.T) {
-	shell := os.Getenv("REDOX_HOST_ION")
-	if shell == "" {
-		t.Skip("REDOX_HOST_ION names no shell")
-	}
+	shell := wants.Ion.On(t)
 	for name, initrc := range map[string]string{
 		"text":     "let PROMPT = \"ready> \"\n",
 		"function": "fn PROMPT\n    echo -n \"ready> \"\nend\n",
@@ -49,10 +48,7 @@ func TestIonPrompts(t *testing.T) {
 
 // TestIonTerminalFlags leaves the status flags of the terminal alone but for O_NONBLOCK.
 func TestIonTerminalFlags(t *testing.T) {
-	shell := os.Getenv("REDOX_HOST_ION")
-	if shell == "" {
-		t.Skip("REDOX_HOST_ION names no shell")
-	}
+	shell := wants.Ion.On(t)
 	s := startShell(t, shell, "")
 	set := func(flags int) {
 		if _, err := unix.FcntlInt(s.terminal.Fd(), unix.F_SETFL, flags); err != nil {

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pannous/redox-clif/internal/test/wants"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -26,7 +28,7 @@ var checkoutFolders = []string{"recipes", "targets", "toolchain", "patches", "im
 
 func TestScripts(t *testing.T) {
 	mage := compile(t)
-	e2e := os.Getenv("REDOX_TEST_E2E") == "1"
+	e2e := wants.E2E.Given() == "1"
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join(root, "testdata", "script"),
 		RequireExplicitExec: true,
@@ -36,9 +38,9 @@ func TestScripts(t *testing.T) {
 			case "e2e":
 				return e2e, nil
 			case "cranelift":
-				return os.Getenv("REDOX_TEST_CRANELIFT") != "", nil
+				return wants.Cranelift.Given() != "", nil
 			case "toolchain-build":
-				return os.Getenv("REDOX_TEST_TOOLCHAIN_BUILD") == "1", nil
+				return wants.ToolchainBuild.Given() == "1", nil
 			case "qemu":
 				_, err := exec.LookPath("qemu-system-aarch64")
 				return err == nil, nil
@@ -98,7 +100,7 @@ func setup(env *testscript.Env, mage string) error {
 	env.Setenv("USERHOME", home)
 	env.Setenv("REDOX_CACHE", filepath.Join(env.WorkDir, "cache"))
 	env.Setenv("SHAREDCACHE", cache)
-	env.Setenv("CRANELIFT", os.Getenv("REDOX_TEST_CRANELIFT"))
+	env.Setenv("CRANELIFT", wants.Cranelift.Given())
 	env.Setenv("TARGET", "aarch64-unknown-redox-clif")
 	env.Cd = checkout
 	return nil
@@ -106,7 +108,7 @@ func setup(env *testscript.Env, mage string) error {
 
 // sharedCache is the cache of all end-to-end scripts; it stays for the next run of the tests.
 func sharedCache() (string, error) {
-	if dir := os.Getenv("REDOX_TEST_CACHE"); dir != "" {
+	if dir := wants.Cache.Given(); dir != "" {
 		return filepath.Abs(dir)
 	}
 	dir, err := os.UserCacheDir()

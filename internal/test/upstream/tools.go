@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/test/wants"
+
 	"github.com/BurntSushi/toml"
 
 	"github.com/pannous/redox-clif/internal/lockfile"
@@ -40,9 +42,7 @@ type tool struct {
 // Path is where a tool lies; it is built if it is not there. Without REDOX_TEST_E2E=1 the test is skipped.
 func Path(t testing.TB, name string) string {
 	t.Helper()
-	if os.Getenv("REDOX_TEST_E2E") != "1" {
-		t.Skip("set REDOX_TEST_E2E=1 to compare with the tools of the crate registry")
-	}
+	wants.E2E.On(t)
 	dir, err := folder()
 	if err == nil {
 		err = build(t, dir)
@@ -55,7 +55,7 @@ func Path(t testing.TB, name string) string {
 
 // folder is named by what is built in it.
 func folder() (string, error) {
-	cache := os.Getenv("REDOX_TEST_CACHE")
+	cache := wants.Cache.Given()
 	if cache == "" {
 		dir, err := os.UserCacheDir()
 		if err != nil {

@@ -1,15 +1,14 @@
-package cache
+package gc_test
 
 import (
-	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/gc"
 	"github.com/pannous/redox-clif/internal/packages"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/session"
@@ -17,9 +16,9 @@ import (
 )
 
 // packagesCached is a session with a repository of the packages "old" and "young", both fetched, and a download that broke off.
-func packagesCached(t *testing.T) (s *session.Session, out *bytes.Buffer, repo, partial string) {
+func packagesCached(t *testing.T) (s *session.Session, repo, partial string) {
 	t.Helper()
-	s, out = sessiontest.New(t)
+	s, _ = sessiontest.New(t)
 	s.Streams.Err = sessiontest.DevNull(t)
 	must := func(err error) {
 		t.Helper()
@@ -44,8 +43,7 @@ func packagesCached(t *testing.T) (s *session.Session, out *bytes.Buffer, repo, 
 	sessiontest.WriteFile(t, partial, "half", 0o644)
 	used := later.Add(-40 * 24 * time.Hour)
 	must(os.Chtimes(partial, used, used))
-	out.Reset()
-	return s, out, repo, partial
+	return s, repo, partial
 }
 
 func fetch(t *testing.T, s *session.Session, repo string, names ...pkgrepo.Name) error {
@@ -65,16 +63,15 @@ func cachedRefs(t *testing.T, s *session.Session) []pkgrepo.Reference {
 
 // A collection takes the package that was not used for longest and what a download left, by age and by size.
 func TestCollectPackages(t *testing.T) {
-	for _, bounds := range []Bounds{{Age: 30 * 24 * time.Hour}, {Size: 450}} {
-		s, out, repo, partial := packagesCached(t)
+	for _, bounds := range []gc.Bounds{{Age: 30 * 24 * time.Hour}, {Size: 450}} {
+		s, repo, partial := packagesCached(t)
 		for _, dry := range []bool{true, false} {
-			s.Config.DryRun = dry
-			out.Reset()
-			if err := Collect(t.Context(), s, bounds, later); err != nil {
+			done, err := cacheOf(s).Collect(t.Context(), bounds, later, dry)
+			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.Contains(out.String(), "1 archives of packages, which are among the blobs, and 1 unfinished downloads") {
-				t.Errorf("%v, dry %v: %s", bounds, dry, out)
+			if done.Archives != 1 || done.Partial != 1 {
+				t.Errorf("%v, dry %v: %+v", bounds, dry, done)
 			}
 			refs := cachedRefs(t, s)
 			if want := map[bool]int{true: 2, false: 1}[dry]; len(refs) != want || exists(partial) != dry {
@@ -90,7 +87,7 @@ func TestCollectPackages(t *testing.T) {
 		if err := s.Store.Walk(func(cas.Digest, fs.FileInfo) error { blobs++; return nil }); err != nil || blobs != 1 {
 			t.Errorf("%v: %d blobs left, %v", bounds, blobs, err)
 		}
-		s.Config.DryRun, s.Config.Offline = false, true
+		s.Config.Offline = true
 		if err := fetch(t, s, repo, "young"); err != nil {
 			t.Errorf("%v: what stays works offline: %v", bounds, err)
 		}
@@ -106,11 +103,11 @@ func TestCollectPackages(t *testing.T) {
 
 // A package that was used within the hour stays, whatever the bounds.
 func TestCollectKeepsFreshPackages(t *testing.T) {
-	s, _, repo, _ := packagesCached(t)
+	s, repo, _ := packagesCached(t)
 	if err := fetch(t, s, repo, "old"); err != nil { // used now
 		t.Fatal(err)
 	}
-	if err := Collect(t.Context(), s, Bounds{Size: 1, Age: time.Second}, time.Now().Add(time.Minute)); err != nil {
+	if _, err := cacheOf(s).Collect(t.Context(), gc.Bounds{Size: 1, Age: time.Second}, time.Now().Add(time.Minute), false); err != nil {
 		t.Fatal(err)
 	}
 	if refs := cachedRefs(t, s); len(refs) != 2 {
@@ -120,9 +117,9 @@ func TestCollectKeepsFreshPackages(t *testing.T) {
 
 // A flipped byte in a cached package is found and dropped, and the package comes again.
 func TestVerifyPackages(t *testing.T) {
-	s, out, repo, _ := packagesCached(t)
-	if err := Verify(t.Context(), s); err != nil {
-		t.Fatal(err)
+	s, repo, _ := packagesCached(t)
+	if v, err := cacheOf(s).Verify(t.Context()); err != nil || v.Dropped() != 0 {
+		t.Fatal(v, err)
 	}
 	path, err := s.Store.Path(cachedRefs(t, s)[0].Blob)
 	if err != nil {
@@ -141,12 +138,11 @@ func TestVerifyPackages(t *testing.T) {
 	if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
 		t.Fatal(err)
 	}
-	out.Reset()
-	if err := Verify(t.Context(), s); err == nil || !strings.Contains(err.Error(), "1 packages") || !strings.Contains(out.String(), "its archive is damaged") {
-		t.Errorf("%v\n%s", err, out)
+	if v, err := cacheOf(s).Verify(t.Context()); err != nil || len(v.Packages) != 1 || len(v.Damaged) != 1 {
+		t.Errorf("%+v, %v", v, err)
 	}
-	if err := Verify(t.Context(), s); err != nil {
-		t.Errorf("the second time: %v", err)
+	if v, err := cacheOf(s).Verify(t.Context()); err != nil || v.Dropped() != 0 {
+		t.Errorf("the second time: %+v, %v", v, err)
 	}
 	if refs := cachedRefs(t, s); len(refs) != 1 {
 		t.Errorf("%d packages left, want 1", len(refs))
@@ -154,8 +150,7 @@ func TestVerifyPackages(t *testing.T) {
 	if err := fetch(t, s, repo, "old", "young"); err != nil {
 		t.Fatal(err)
 	}
-	out.Reset()
-	if err := Stats(t.Context(), s); err != nil || !strings.Contains(out.String(), "of cas: 2 archives of packages") {
-		t.Errorf("%v\n%s", err, out)
+	if inv, err := cacheOf(s).Inventory(t.Context()); err != nil || inv.Archives != 2 {
+		t.Errorf("%+v, %v", inv, err)
 	}
 }

@@ -1,4 +1,4 @@
-package cache
+package gc_test
 
 import (
 	"context"
@@ -13,14 +13,24 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/gc"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/lockfile"
+	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/session/sessiontest"
 )
 
 // later is when the collections of these tests happen: long after everything was stored.
 var later = time.Now().Add(48 * time.Hour)
+
+// cacheOf are the parts of a session's cache.
+func cacheOf(s *session.Session) *gc.Cache {
+	return &gc.Cache{
+		Dir: s.Config.Cache, Locks: s.Config.Locks(), Store: s.Store, Actions: s.Actions, Work: s.Roots(), Toolchains: s.BuiltToolchains(),
+		Archives: pkgrepo.Archives{Store: s.Store, Dir: s.Config.Packages()}, Checkout: s.Config.Root,
+	}
+}
 
 // result stores an action with an output of some size, last used so many days before later.
 func result(t *testing.T, s *session.Session, name string, size int, days int) (*action.Action, cas.Digest) {
@@ -77,7 +87,7 @@ func has(s *session.Session, a *action.Action, out cas.Digest) bool {
 }
 
 func TestCollectByAge(t *testing.T) {
-	s, out := sessiontest.New(t)
+	s, _ := sessiontest.New(t)
 	old, oldOut := result(t, s, "old", 100, 40)
 	used, usedOut := result(t, s, "young", 100, 1)
 	mine, mineOut := result(t, s, "mine", 100, 40)
@@ -90,14 +100,12 @@ func TestCollectByAge(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dry := range []bool{true, false} {
-		s.Config.DryRun = dry
-		out.Reset()
-		if err := Collect(t.Context(), s, Bounds{Age: 30 * 24 * time.Hour}, later); err != nil {
+		done, err := cacheOf(s).Collect(t.Context(), gc.Bounds{Age: 30 * 24 * time.Hour}, later, dry)
+		if err != nil {
 			t.Fatal(err)
 		}
-		verb := map[bool]string{true: "would remove", false: "removed"}[dry]
-		if !strings.HasPrefix(out.String(), verb+" 1 results, 3 blobs and 1 work folders") {
-			t.Errorf("dry %v: %s", dry, out)
+		if done.DryRun != dry || done.Results != 1 || done.Blobs != 3 || done.Folders != 1 {
+			t.Errorf("dry %v: %+v", dry, done)
 		}
 		if has(s, old, oldOut) != dry || s.Store.Has(lost) != dry || exists(oldDir) != dry {
 			t.Errorf("dry %v: the old ones: result %v, blob %v, folder %v", dry, has(s, old, oldOut), s.Store.Has(lost), exists(oldDir))
@@ -115,37 +123,46 @@ func exists(path string) bool {
 
 // The least recently used goes first, and no more than has to.
 func TestCollectBySize(t *testing.T) {
-	s, out := sessiontest.New(t)
+	s, _ := sessiontest.New(t)
 	a, aOut := result(t, s, "a", 4000, 9)
 	dir := lastingFolder(t, s, "step/key", 8)
 	b, bOut := result(t, s, "b", 4000, 7)
 	c, cOut := result(t, s, "c", 4000, 6)
-	if err := Collect(t.Context(), s, Bounds{Size: 9000}, later); err != nil {
+	done, err := cacheOf(s).Collect(t.Context(), gc.Bounds{Size: 9000}, later, false)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if has(s, a, aOut) || exists(dir) || !has(s, b, bOut) || !has(s, c, cOut) {
-		t.Errorf("a %v, folder %v, b %v, c %v; want only b and c\n%s", has(s, a, aOut), exists(dir), has(s, b, bOut), has(s, c, cOut), out)
+		t.Errorf("a %v, folder %v, b %v, c %v; want only b and c\n%+v", has(s, a, aOut), exists(dir), has(s, b, bOut), has(s, c, cOut), done)
 	}
 }
 
 func TestVerifyReportsAndDrops(t *testing.T) {
-	s, out := sessiontest.New(t)
+	s, _ := sessiontest.New(t)
 	whole, wholeOut := result(t, s, "whole", 10, 0)
 	broken, _ := result(t, s, "broken", 10, 0)
-	if err := Verify(t.Context(), s); err != nil {
-		t.Fatal(err)
+	verify := func() *gc.Verification {
+		t.Helper()
+		v, err := cacheOf(s).Verify(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if v := verify(); v.Dropped() != 0 || v.Results != 2 {
+		t.Errorf("%+v", v)
 	}
 	if err := s.Store.Remove(cas.DigestBytes([]byte(strings.Repeat("b", 10)))); err != nil {
 		t.Fatal(err)
 	}
-	if err := Verify(t.Context(), s); err == nil || !strings.Contains(out.String(), "result of broken") {
-		t.Errorf("err %v\n%s", err, out)
+	if v := verify(); v.Dropped() != 1 || v.Incomplete[0].Node != "broken" {
+		t.Errorf("%+v", v)
 	}
 	if _, ok, _ := s.Actions.Get(broken.Digest()); ok || !has(s, whole, wholeOut) {
 		t.Error("the wrong result was dropped")
 	}
-	if err := Verify(t.Context(), s); err != nil {
-		t.Errorf("the second time: %v", err)
+	if v := verify(); v.Dropped() != 0 {
+		t.Errorf("the second time: %+v", v)
 	}
 }
 
@@ -160,7 +177,7 @@ func TestSweepOfRepros(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lock.Release()
-	if err := sweepRepros(s); err != nil {
+	if _, err := cacheOf(s).Collect(t.Context(), gc.Bounds{}, later, false); err != nil {
 		t.Fatal(err)
 	}
 	if exists(filepath.Dir(left)) || !exists(running) {
@@ -177,7 +194,7 @@ func TestSweepOfLocks(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "left"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := sweepLocks(s); err != nil {
+	if _, err := cacheOf(s).Collect(t.Context(), gc.Bounds{}, later, false); err != nil {
 		t.Fatal(err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
