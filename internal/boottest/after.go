@@ -9,9 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/hashicorp/go-multierror"
-
-	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/redoxfs"
 )
 
@@ -60,7 +57,8 @@ func (a *After) check() []error {
 	return errs
 }
 
-func (a *After) Label() string {
+// label is what the check is called.
+func (a *After) label() string {
 	if a.Absent {
 		return "after the run: no " + a.Path
 	}
@@ -78,48 +76,11 @@ func (t *Trace) check() []error {
 	return errs
 }
 
-func (t *Trace) Label() string { return strings.TrimSpace("trace " + t.Event + " " + t.Match) }
+// label is what the check is called.
+func (t *Trace) label() string { return strings.TrimSpace("trace " + t.Event + " " + t.Match) }
 
-// Outcome is what a run came to.
-type Outcome struct {
-	Result   *qemu.Result
-	Replayed *qemu.Replayed
-	// extra are the checks after the run; there are none when the guest failed.
-	Extra []Check
-}
-
-// Check is one of them.
-type Check struct {
-	Name string
-	Err  error
-}
-
-// Add adds checks, unless the guest failed before they could mean anything.
-func (o *Outcome) Add(checks []Check) {
-	if o.Result.Err() == nil {
-		o.Extra = append(o.Extra, checks...)
-	}
-}
-
-// Err is everything that failed.
-func (o *Outcome) Err() error {
-	if err := o.Result.Err(); err != nil {
-		return err
-	}
-	var all *multierror.Error
-	for _, c := range o.Extra {
-		if c.Err != nil {
-			all = multierror.Append(all, fmt.Errorf("%s: %w", c.Name, c.Err))
-		}
-	}
-	if all != nil {
-		all = multierror.Append(all, fmt.Errorf("the serial log is in %s", o.Result.Log))
-	}
-	return all.ErrorOrNil()
-}
-
-// Look compares a file of the disk with what it must be.
-func (a *After) Look(ctx context.Context, v redoxfs.Volume) error {
+// look compares a file of the disk with what it must be.
+func (a *After) look(ctx context.Context, v redoxfs.Volume) error {
 	n, err := v.Stat(ctx, a.Path, false)
 	if a.Absent && redoxfs.KindOf(err) == redoxfs.NotFound {
 		return nil
@@ -171,8 +132,8 @@ func quoted(s string) string {
 	return strconv.Quote(s)
 }
 
-// Count looks at QEMU's lines: the event's name, then its values.
-func (t *Trace) Count(lines string) error {
+// count looks at QEMU's lines: the event's name, then its values.
+func (t *Trace) count(lines string) error {
 	pattern := regexp.MustCompile(t.Match) // checked when it was read
 	n, least := 0, 1
 	for line := range strings.Lines(lines) {

@@ -11,6 +11,7 @@ import (
 	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/redoxfs"
+	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
 // Test is images/boot/<name>.toml: what the serial line of a guest must and must not show, and what its disk must
@@ -51,9 +52,16 @@ type Test struct {
 	Traces []Trace    `toml:"trace"`
 }
 
+// Parse reads a test. path is for messages.
+func Parse(path string, text []byte) (*Test, error) {
+	t := &Test{Silence: 60, Limit: 300}
+	return t, tomlfile.Decode(path, text, t)
+}
+
 // keptWrites is what remains of what the guest wrote.
 type keptWrites string
 
+// The values of Test.Keep.
 const (
 	KeepNothing keptWrites = ""
 	KeepWrites  keptWrites = "writes"  // all that QEMU was told to write
@@ -77,13 +85,6 @@ type Step struct {
 	Send   string `toml:"send"`
 }
 
-func (st Step) Label() string {
-	if st.Name != "" {
-		return st.Name
-	}
-	return st.Wait
-}
-
 // commandSteps are what the commands have to print: their number and status.
 func (t *Test) commandSteps() []Step {
 	var steps []Step
@@ -95,8 +96,8 @@ func (t *Test) commandSteps() []Step {
 	return steps
 }
 
-// AllSteps are the steps in order, those of the commands after the others.
-func (t *Test) AllSteps() []Step { return append(slices.Clone(t.Steps), t.commandSteps()...) }
+// allSteps are the steps in order, those of the commands after the others.
+func (t *Test) allSteps() []Step { return append(slices.Clone(t.Steps), t.commandSteps()...) }
 
 // Script compiles the patterns; all mistakes of the test come back at once.
 func (t *Test) Script() (qemu.Script, error) {
@@ -112,7 +113,7 @@ func (t *Test) Script() (qemu.Script, error) {
 	for _, pattern := range t.Forbid {
 		script.Forbidden = append(script.Forbidden, compile(pattern))
 	}
-	for i, step := range t.AllSteps() {
+	for i, step := range t.allSteps() {
 		if step.Wait == "" {
 			all = multierror.Append(all, fmt.Errorf("step %d has no wait", i+1))
 		}
@@ -137,6 +138,9 @@ func (t *Test) check() []error {
 	default:
 		errs = append(errs, fmt.Errorf("keep = %q: want %q or %q", t.Keep, KeepWrites, KeepFlushed))
 	}
+	if t.Memory < 0 {
+		errs = append(errs, fmt.Errorf("memory-mib = %d: want MiB", t.Memory))
+	}
 	for i := range t.After {
 		errs = append(errs, t.After[i].check()...)
 	}
@@ -146,6 +150,7 @@ func (t *Test) check() []error {
 	return append(errs, t.checkServices()...)
 }
 
+// WantsCopy says that the test changes its image or looks at it afterwards, so that it runs on a copy.
 func (t *Test) WantsCopy() bool {
 	return t.Keep != KeepNothing || len(t.Commands) > 0 || t.Loader+t.Kernel+t.Initfs != "" || len(t.Trees)+len(t.Files)+len(t.Dirs) > 0
 }

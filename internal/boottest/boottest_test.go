@@ -11,13 +11,13 @@ func TestScriptReportsEverything(t *testing.T) {
 	text := "x"
 	test := Test{
 		Forbid: []string{"("}, Steps: []Step{{}, {Wait: "["}, {Wait: "a", Claim: "*"}},
-		Keep:   "all",
+		Keep: "all", Memory: -1,
 		After:  []After{{Path: "a"}, {Path: "/b", Mode: "9"}, {Path: "/c", Type: "pipe"}, {Path: "/d", Absent: true, Text: &text}, {Path: "/e", Match: "+"}},
 		Traces: []Trace{{Event: "virtio_*"}, {Event: "x", Match: ")"}},
 	}
 	_, err := test.Script()
 	for _, want := range []string{
-		"missing closing )", "step 1 has no wait", "missing closing ]", "missing argument", `keep = "all"`, `after "a": no absolute path`, `mode "9"`,
+		"missing closing )", "step 1 has no wait", "missing closing ]", "missing argument", `keep = "all"`, "memory-mib = -1", `after "a": no absolute path`, `mode "9"`,
 		`type "pipe"`, "has no properties", `after "/e": error parsing`, `trace "virtio_*"`, `trace "x": error parsing`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {

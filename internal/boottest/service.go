@@ -175,11 +175,11 @@ func (b *Services) Stop() {
 	}
 }
 
-// Checks says of each service whether it was asked what it wants to be asked.
-func (b *Services) Checks() []Check {
+// checks says of each service whether it was asked what it wants to be asked.
+func (b *Services) checks() []Check {
 	var all []Check
 	for _, r := range b.running {
-		all = append(all, Check{"service " + r.service.Name, r.err()})
+		all = append(all, newCheck("service "+r.service.Name, r.err()))
 	}
 	return all
 }

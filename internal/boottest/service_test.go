@@ -55,17 +55,19 @@ func TestBootServices(t *testing.T) {
 	if _, err := test.Script(); err != nil {
 		t.Error(err)
 	}
-	failed := func(o *Outcome) string {
-		err := o.Err()
-		if err == nil {
-			return ""
-		}
-		return err.Error()
-	}
+	run := &Run{Test: test, Services: b}
 	judge := func() string {
-		o := &Outcome{Result: &qemu.Result{Outcome: qemu.Passed}}
-		o.Add(b.Checks())
-		return failed(o)
+		o, err := run.Judge(t.Context(), &qemu.Result{Outcome: qemu.Passed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Err(); err != nil {
+			return err.Error()
+		}
+		if !o.Passed {
+			t.Error("no error, and not passed")
+		}
+		return ""
 	}
 	if got := judge(); strings.Count(got, "nobody has asked it") != 2 {
 		t.Errorf("before: %s", got)
@@ -87,9 +89,8 @@ func TestBootServices(t *testing.T) {
 		t.Error(got)
 	}
 	// What a failed guest has not asked is not its mistake.
-	o := &Outcome{Result: &qemu.Result{Outcome: qemu.Silence}}
-	if o.Add(b.Checks()); len(o.Extra) != 0 {
-		t.Error(o.Extra)
+	if o, err := run.Judge(t.Context(), &qemu.Result{Outcome: qemu.Silence}); err != nil || len(o.Checks) != 0 {
+		t.Error(o.Checks, err)
 	}
 }
 

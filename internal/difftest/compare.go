@@ -6,6 +6,12 @@ import (
 	"strings"
 )
 
+// The backends that are compared, as the lines of the programs name them.
+const (
+	Reference = "llvm"
+	Tested    = "cranelift"
+)
+
 // Missing is the value of a case that a backend did not print.
 const Missing = "(not printed)"
 
@@ -32,9 +38,9 @@ func (r Result) String() string {
 
 func indent(text string) string { return strings.ReplaceAll(text, "\n", "\n             ") }
 
-// Compare pairs the cases of two backends, in the order of the reference.
-func Compare(run *Run, reference, tested string, known []Known) []Result {
-	ref, got := run.Outputs[reference], run.Outputs[tested]
+// Compare pairs the cases of the backends, in the order of the reference.
+func Compare(run *Run, known []Known) []Result {
+	ref, got := run.Outputs[Reference], run.Outputs[Tested]
 	if ref == nil {
 		ref = &Output{}
 	}
@@ -67,8 +73,8 @@ func Compare(run *Run, reference, tested string, known []Known) []Result {
 }
 
 // FirstItem is the first item of a traced case in which the backends differ, as text.
-func FirstItem(run *Run, reference, tested, name string) string {
-	ref, got := run.Items[reference][name], run.Items[tested][name]
+func FirstItem(run *Run, name string) string {
+	ref, got := run.Items[Reference][name], run.Items[Tested][name]
 	for i := 0; i < max(len(ref), len(got)); i++ {
 		a, b := Missing, Missing
 		if i < len(ref) {

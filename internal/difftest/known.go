@@ -29,6 +29,11 @@ type Defect struct {
 	Note    string `toml:"note"`
 }
 
+// Refusal is what a log has of the words that the defect is known by, "" for nothing.
+func (d *Defect) Refusal(log string) string {
+	return regexp.MustCompile(d.Refused).FindString(log) // compiled when it was read
+}
+
 // Expected is recipes/difftest/expected.toml.
 type Expected struct {
 	Known   []Known  `toml:"known"`

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,8 +43,48 @@ func (o *Object) check() error {
 	return all.ErrorOrNil()
 }
 
-// Faults says in which of the lines of List an object is not as it should be.
-func (o *Object) Faults(list []string) []string {
+// Program is the text to compile: what all of them need, and the object's own. objects is recipes/difftest/objects.
+func (o *Object) Program(objects fs.FS) ([]byte, error) {
+	var program []byte
+	for _, name := range []string{"core", o.Name} {
+		text, err := fs.ReadFile(objects, name+".rs")
+		if err != nil {
+			return nil, err
+		}
+		program = append(program, text...)
+	}
+	return program, nil
+}
+
+// TargetSpec is the user space's target specification, in JSON, with the keys of the object's own.
+func (o *Object) TargetSpec(userSpace []byte) ([]byte, error) {
+	spec := map[string]any{}
+	if err := json.Unmarshal(userSpace, &spec); err != nil {
+		return nil, err
+	}
+	maps.Copy(spec, o.Spec)
+	return json.Marshal(spec)
+}
+
+// Inspect says what is seen of the defect: in the object file, or in what the compiler printed when it made none and the file is
+// nil. "" is nothing; the error is for what is not known of it.
+func (o *Object) Inspect(file []byte, printed string) (string, error) {
+	if file == nil {
+		refusal := regexp.MustCompile(o.Refused).FindString(printed) // compiled when it was read
+		if refusal == "" {
+			return "", fmt.Errorf("no object file is made, and not in the way that is known (%q):\n%s", o.Refused, printed)
+		}
+		return refusal, nil
+	}
+	list, err := List(file)
+	if err != nil {
+		return "", err
+	}
+	return strings.Join(o.faults(list), "; "), nil
+}
+
+// faults says in which of the lines of List an object is not as it should be.
+func (o *Object) faults(list []string) []string {
 	var faults []string
 	for _, expression := range o.Has {
 		want := regexp.MustCompile(expression) // check has compiled it

@@ -67,10 +67,10 @@ func TestList(t *testing.T) {
 func TestObjectFaults(t *testing.T) {
 	list := []string{"section .eh_frame:", "section .text: f"}
 	o := Object{Has: []string{"^section .text: f$", "^undefined g$"}, HasNot: []string{"eh_frame", "GOT"}}
-	if got, want := strings.Join(o.Faults(list), "; "), `nothing matches "^undefined g$"; section .eh_frame:`; got != want {
+	if got, want := strings.Join(o.faults(list), "; "), `nothing matches "^undefined g$"; section .eh_frame:`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if faults := (&Object{Has: o.Has[:1], HasNot: o.HasNot[1:]}).Faults(list); len(faults) > 0 {
+	if faults := (&Object{Has: o.Has[:1], HasNot: o.HasNot[1:]}).faults(list); len(faults) > 0 {
 		t.Errorf("%q", faults)
 	}
 }

@@ -1,7 +1,9 @@
 package difftest
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -25,6 +27,33 @@ const (
 	caseLine  = "case "
 	itemLine  = "item "
 )
+
+// Settings tell the first program of a boot which others to run, and which case to print item by item ("" for none). nonce makes
+// the boot's last line its own.
+func Settings(nonce string, programs []string, trace string) string {
+	settings := nonce + ",programs=" + strings.Join(programs, "+")
+	if trace != "" {
+		settings += ",trace=" + trace
+	}
+	return settings
+}
+
+// LastLine is a regular expression for the line after the last program.
+func LastLine(nonce string) string { return "^difftest: done nonce=" + nonce + "$" }
+
+// SortPrograms puts BACKEND/NAME in the order of running: the reference before the tested, and in both the programs that may end
+// the machine last.
+func SortPrograms(programs []string) {
+	rank := func(program string) int {
+		backend, name, _ := strings.Cut(program, "/")
+		rank := map[string]int{"simd": 1, "panics": 2}[name]
+		if backend == Tested {
+			rank += 10
+		}
+		return rank
+	}
+	slices.SortFunc(programs, func(a, b string) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a, b)) })
+}
 
 // Parse reads the serial output of a boot. What a program prints besides its cases (a panic) and its exit status
 // become cases of their own: PROGRAM/output and PROGRAM/exit.

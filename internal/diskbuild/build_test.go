@@ -41,23 +41,3 @@ func TestResolve(t *testing.T) {
 		}
 	}
 }
-
-func TestAccelerator(t *testing.T) {
-	tests := []struct {
-		goos, goarch, guest string
-		kvm                 bool
-		want                string
-	}{
-		{"linux", "amd64", "aarch64", true, "tcg"},
-		{"linux", "arm64", "aarch64", true, "kvm"},
-		{"linux", "arm64", "aarch64", false, "tcg"},
-		{"darwin", "arm64", "aarch64", false, "hvf"},
-		{"darwin", "arm64", "x86_64", false, "tcg"},
-		{"linux", "amd64", "x86_64", true, "kvm"},
-	}
-	for _, tt := range tests {
-		if got := accelerator(tt.goos, tt.goarch, tt.guest, tt.kvm); got != tt.want {
-			t.Errorf("%+v: %s", tt, got)
-		}
-	}
-}

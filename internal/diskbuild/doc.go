@@ -1,7 +1,6 @@
 // Package diskbuild builds disk images from descriptions and opens those that exist, with everything that has to be built
 // for it: it is what package disk needs a session for.
 //
-// It owns what a reference in a description leads to, the tool that reads and writes RedoxFS, packages laid into an image
-// and the guest that an image is booted in. It must not know the partition table (package disk) nor the file system
-// (package redoxfs).
+// It owns what a reference in a description leads to, the tool that reads and writes RedoxFS and packages laid into an
+// image. It must not know the partition table (package disk) nor the file system (package redoxfs).
 package diskbuild

@@ -87,6 +87,10 @@ func TestQuoteIsReadBackByTheShell(t *testing.T) {
 	if err != nil || string(out) != strings.Join(args, "\n")+"\n" {
 		t.Errorf("%q %v", out, err)
 	}
+	got := Quote([]string{"/usr/bin/q", "-drive", "file=a b.img", "", "it's", "x,y=z:1"})
+	if want := `/usr/bin/q -drive 'file=a b.img' '' 'it'\''s' x,y=z:1`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
 }
 
 func TestJobserverBoundsItsClients(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -39,7 +40,7 @@ type Limits struct {
 // Options of a run.
 type Options struct {
 	Limits Limits
-	Log    string    // file the complete serial output goes to, as it comes; "" for none
+	Log    string    // file the complete serial output goes to, as it comes, its folder made when it is missing; "" for none
 	Stream io.Writer // a copy of the serial output, for -v; may be nil
 	Env    []string  // QEMU's whole environment; nil is an empty one
 	Dir    string    // working directory; "" for the caller's
@@ -48,16 +49,34 @@ type Options struct {
 // Result is what happened.
 type Result struct {
 	Outcome Outcome
-	Line    string   // the line that decided it, for Forbidden and WrongAnswer
-	LineNo  int      // lines seen
-	Step    string   // the forbidden pattern, or the step that was answered wrongly
-	Missing []string // steps not seen
-	Last    []string // the last lines, at most 20
-	Exit    int      // QEMU's exit status; -1 when it was killed
-	Stderr  string   // what QEMU itself said, at most 64 KiB
+	Line    string       // the line that decided it, for Forbidden and WrongAnswer
+	LineNo  int          // lines seen
+	Step    string       // the forbidden pattern, or the step that was answered wrongly
+	Steps   []StepResult // all steps of the script, in its order
+	Last    []string     // the last lines, at most 20
+	Exit    int          // QEMU's exit status; -1 when it was killed
+	Stderr  string       // what QEMU itself said, at most 64 KiB
 	Elapsed time.Duration
 	Argv    []string // the command, to repeat it by hand
 	Log     string
+}
+
+// StepResult is what became of a step.
+type StepResult struct {
+	Name     string `json:"name"` // of the step, or its pattern
+	Seen     bool   `json:"seen"`
+	AtMillis int64  `json:"at_ms,omitempty"` // when it was seen, after the start
+}
+
+// Missing are the names of the steps that were not seen.
+func (r *Result) Missing() []string {
+	var names []string
+	for _, s := range r.Steps {
+		if !s.Seen {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // Err returns nil for a passed run, or a *GuestError.
@@ -83,8 +102,8 @@ func (e *GuestError) Error() string {
 	case QEMUFailed:
 		fmt.Fprintf(&b, ": exit status %d", r.Exit)
 	}
-	if len(r.Missing) > 0 {
-		fmt.Fprintf(&b, "\nnot seen: %s", strings.Join(r.Missing, "; "))
+	if missing := r.Missing(); len(missing) > 0 {
+		fmt.Fprintf(&b, "\nnot seen: %s", strings.Join(missing, "; "))
 	} else if r.Outcome == Silence || r.Outcome == TimeLimit {
 		b.WriteString("\neverything was seen, but the guest did not power off")
 	}
@@ -181,7 +200,7 @@ loop:
 
 func (r *Result) decide(m *matcher, ended bool) {
 	r.Line, r.LineNo, r.Step = m.failLine, m.number, m.failStep
-	r.Missing, r.Last = m.missing(), m.last
+	r.Steps, r.Last = m.steps, m.last
 	switch {
 	case m.failed != "":
 		r.Outcome = m.failed
@@ -200,6 +219,9 @@ func openLog(opts Options) (io.Writer, func() error, error) {
 	var sinks []io.Writer
 	closeLog := func() error { return nil }
 	if opts.Log != "" {
+		if err := os.MkdirAll(filepath.Dir(opts.Log), 0o755); err != nil {
+			return nil, nil, err
+		}
 		f, err := os.Create(opts.Log)
 		if err != nil {
 			return nil, nil, err

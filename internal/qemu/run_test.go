@@ -178,6 +178,9 @@ func TestRun(t *testing.T) {
 					t.Errorf("message lacks %q:\n%s", w, msg)
 				}
 			}
+			if tt.want == Passed && (len(r.Steps) != len(script.Steps) || len(r.Missing()) > 0) {
+				t.Errorf("passed with %+v", r.Steps)
+			}
 			if r.Elapsed > 8*time.Second || len(r.Last) > lastLines {
 				t.Errorf("took %v, shows %d lines", r.Elapsed, len(r.Last))
 			}
@@ -189,6 +192,15 @@ func TestRun(t *testing.T) {
 				t.Errorf("the log is not the raw output: %q", log)
 			}
 		})
+	}
+}
+
+func TestStepsKnowWhenTheyWereSeen(t *testing.T) {
+	m := newMatcher(bootScript(), nil)
+	m.start = m.start.Add(-5 * time.Second)
+	m.feed([]byte("boot\n"))
+	if first, second := m.steps[0], m.steps[1]; first.Name != "^boot$" || !first.Seen || first.AtMillis < 5000 || second.Seen || second.AtMillis != 0 {
+		t.Errorf("%+v", m.steps)
 	}
 }
 
@@ -287,7 +299,10 @@ func TestRunRefuses(t *testing.T) {
 		t.Error("ran a step without a pattern")
 	}
 	opts = options(t, "success")
-	opts.Log = filepath.Join(opts.Log, "nowhere")
+	if err := os.WriteFile(opts.Log, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	opts.Log = filepath.Join(opts.Log, "below a file")
 	if _, err := Run(context.Background(), fakeMachine(), bootScript(), opts); err == nil {
 		t.Error("ran without its log")
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Script says what the serial line must and must not show. Patterns see one
@@ -62,8 +63,9 @@ var escapes = regexp.MustCompile("\x1b(\\[[0-9;?=]*[ -/]*[@-~]|\\][^\a\x1b]*(\a|
 // matcher follows a Script through the serial output.
 type matcher struct {
 	script Script
-	done   []bool
-	next   int // first step not done, when ordered
+	start  time.Time
+	steps  []StepResult
+	next   int // first step not seen, when ordered
 	left   int
 
 	line     []byte
@@ -77,7 +79,11 @@ type matcher struct {
 }
 
 func newMatcher(s Script, send func(string)) *matcher {
-	return &matcher{script: s, done: make([]bool, len(s.Steps)), left: len(s.Steps), send: send}
+	m := &matcher{script: s, start: time.Now(), left: len(s.Steps), send: send}
+	for _, step := range s.Steps {
+		m.steps = append(m.steps, StepResult{Name: step.name()})
+	}
+	return m
 }
 
 // feed takes serial output and reports whether the run is over.
@@ -142,7 +148,7 @@ func (m *matcher) endLine() {
 // wrong whatever else is missing.
 func (m *matcher) wrongAnswer(text string) bool {
 	for i, s := range m.script.Steps {
-		if !m.done[i] && s.Claim != nil && s.Claim.MatchString(text) && !s.Pattern.MatchString(text) {
+		if !m.steps[i].Seen && s.Claim != nil && s.Claim.MatchString(text) && !s.Pattern.MatchString(text) {
 			m.fail(WrongAnswer, text, s.name())
 			return true
 		}
@@ -161,7 +167,7 @@ func (m *matcher) match(text string, unfinished bool) int {
 	used := 0
 	for i := m.next; i < len(m.script.Steps); i++ {
 		s := m.script.Steps[i]
-		if m.done[i] {
+		if m.steps[i].Seen {
 			continue
 		}
 		loc := []int(nil)
@@ -183,7 +189,7 @@ func (m *matcher) match(text string, unfinished bool) int {
 }
 
 func (m *matcher) complete(i int) {
-	m.done[i] = true
+	m.steps[i].Seen, m.steps[i].AtMillis = true, time.Since(m.start).Milliseconds()
 	m.left--
 	if !m.script.Unordered {
 		m.next = i + 1
@@ -202,15 +208,4 @@ func (m *matcher) remember(text string) {
 		m.last = append(m.last[:0], m.last[1:]...)
 	}
 	m.last = append(m.last, text)
-}
-
-// missing lists the steps not seen.
-func (m *matcher) missing() []string {
-	var out []string
-	for i, s := range m.script.Steps {
-		if !m.done[i] {
-			out = append(out, s.name())
-		}
-	}
-	return out
 }

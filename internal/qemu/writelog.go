@@ -34,9 +34,9 @@ type writeLogEntry struct {
 
 // Replayed counts what ReplayFlushed did.
 type Replayed struct {
-	Flushes int // requests of the guest
-	Writes  int // that a flush came after
-	Lost    int // writes that none came after
+	Flushes int `json:"flushes"` // requests of the guest
+	Writes  int `json:"writes"`  // that a flush came after
+	Lost    int `json:"lost"`    // writes that none came after
 }
 
 // ReplayFlushed makes of a disk as it was before a run the disk that a power cut at the end of the run would leave

@@ -36,11 +36,11 @@ type Test struct {
 
 // Case is the verdict on a test.
 type Case struct {
-	Name    string
-	Verdict Verdict
-	Detail  string
-	Known   *Known // nil when nothing is known of it
-	Again   bool   // it came out so only when it was run again
+	Name    string  `json:"name"`
+	Verdict Verdict `json:"verdict"`
+	Detail  string  `json:"detail,omitempty"`
+	Known   *Known  `json:"known,omitempty"` // nil when nothing is known of it
+	Again   bool    `json:"again,omitempty"` // it came out so only when it was run again
 }
 
 // Unexpected says that a case is to be mended, or to be listed.

@@ -12,11 +12,11 @@ import (
 
 // Known is what is known of some tests, and why it is so.
 type Known struct {
-	Tests []string `toml:"tests"`
+	Tests []string `toml:"tests" json:"tests"`
 	// What is one of the verdicts that are no success, or Unsteady.
-	What   Verdict `toml:"what"`
-	Reason string  `toml:"reason"`
-	Note   string  `toml:"note"` // file below notes/; a difference between the backends needs one
+	What   Verdict `toml:"what" json:"what"`
+	Reason string  `toml:"reason" json:"reason"`
+	Note   string  `toml:"note" json:"note,omitempty"` // file below notes/; a difference between the backends needs one
 }
 
 // Varying are tests that print something else each time.
@@ -123,14 +123,17 @@ func (l *List) Of(name string) *Known {
 	return nil
 }
 
+// usualSeconds is how long a test may take; upstream's runner gives ten seconds to a machine that is not emulated.
+const usualSeconds = 30
+
 // Seconds is how long a test may take.
-func (l *List) Seconds(name string, usual int) int {
+func (l *List) Seconds(name string) int {
 	for _, s := range l.Limits {
 		if slices.Contains(s.Tests, name) {
 			return s.Seconds
 		}
 	}
-	return usual
+	return usualSeconds
 }
 
 // masked blanks what varies.

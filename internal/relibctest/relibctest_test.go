@@ -131,7 +131,7 @@ func TestJudge(t *testing.T) {
 	if !Judge(Test{Name: "broken", Results: both(good, good)}, l).Outdated() {
 		t.Error("nobody says that a listed failure passes")
 	}
-	if got := l.Seconds("long", 30) + l.Seconds("short", 30); got != 120 {
+	if got := l.Seconds("long") + l.Seconds("short"); got != 120 {
 		t.Errorf("limits: %d", got)
 	}
 	if diff := cmp.Diff([]string{"net/a", "late"}, l.Unknown([]string{"broken", "old", "pid", "long"})); diff != "" {

@@ -7,17 +7,23 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/recipe"
 )
 
-// The smoke kernel looks for the image at this physical address (recipes/demo/kernel/src/layout.rs).
-const LoadAddress = 0x48000000
+// loadAddress is where the smoke kernel looks for the image, guest-physical (recipes/demo/kernel/src/layout.rs).
+const loadAddress = 0x48000000
 
-// WatchdogSeconds is what the smoke kernel gives user space; the host waits a little longer.
-const WatchdogSeconds = 30
+// watchdogSeconds is what the smoke kernel gives user space.
+const watchdogSeconds = 30
+
+// Limits are those of a right boot. The host waits a little longer than the smoke kernel, whose message says more.
+func Limits() qemu.Limits {
+	return qemu.Limits{Silence: (watchdogSeconds + 10) * time.Second, Total: 2 * watchdogSeconds * time.Second}
+}
 
 // KernelName is the smoke kernel's name in out/.
 const KernelName = "smoke-kernel"
@@ -29,11 +35,25 @@ func NewNonce() (string, error) {
 	return hex.EncodeToString(b[:]), err
 }
 
+// Machine is the one that the smoke kernel is made for, with an image where it looks for it. arguments are those of Arguments. look
+// finds programs, as exec.LookPath does; the error may be a *qemu.NotInstalledError.
+func Machine(look func(string) (string, error), kernel, image, arguments string) (*qemu.Machine, error) {
+	program, err := qemu.Find("aarch64", look)
+	if err != nil {
+		return nil, err
+	}
+	m := qemu.VirtAArch64(program)
+	m.Memory = 256
+	m.Kernel, m.Append = kernel, arguments
+	m.Loaders = []qemu.Loader{{File: image, Addr: loadAddress, Raw: true}}
+	return &m, nil
+}
+
 // Arguments tell the smoke kernel what it must find in memory. They come from the manifest
 // written when the image was packed, never from the image: a changed byte anywhere is then a panic.
 func Arguments(m *manifest.Manifest, nonce string) string {
 	return fmt.Sprintf("initfs.size=%d initfs.sha256=%s bootstrap.size=%d bootstrap.sha256=%s nonce=%s watchdog=%d",
-		m.Image.Size, m.Image.SHA256, m.Image.BootstrapSize, m.Image.BootstrapSHA256, nonce, WatchdogSeconds)
+		m.Image.Size, m.Image.SHA256, m.Image.BootstrapSize, m.Image.BootstrapSHA256, nonce, watchdogSeconds)
 }
 
 // Script is what a right boot prints. The order of the lines is the guest's own business, except

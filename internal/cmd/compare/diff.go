@@ -2,10 +2,7 @@ package compare
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,20 +12,20 @@ import (
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/difftest"
+	"github.com/pannous/redox-clif/internal/guest"
 	"github.com/pannous/redox-clif/internal/junit"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/smoke"
+	"github.com/pannous/redox-clif/internal/toolchain"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
-// The recipes of the differential tests, and the backends that are compared.
+// The recipes of the differential tests.
 const (
 	diffRecipe    = "difftest"
 	defectsRecipe = "difftest-defects"
-	reference     = "llvm"
-	tested        = "cranelift"
 )
 
 // diffWatchdog is how many seconds all programs together may take.
@@ -42,24 +39,20 @@ type diffTests struct {
 	s        *session.Session
 	expected *difftest.Expected
 	tool     *session.Toolchain
-	applied  map[string]bool   // patches that the toolchain says it has
-	refused  map[string]string // defects that the toolchain has: name -> what it said
-	objects  []objectResult
+	found    difftest.Findings
 	dir      string   // holds programs/, the image and the kernel
 	programs []string // below bin/
 	image    manifest.Image
-	run      *difftest.Run
-	took     time.Duration
+	took     time.Duration // by guests
 }
 
 // Diff compiles the differential tests by both backends, boots them, and compares what they print.
 func Diff(ctx context.Context, s *session.Session) error {
-	t := &diffTests{s: s, refused: map[string]string{}}
-	// A report of an earlier run must not pass for this one's.
-	if err := os.Remove(t.report()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	report, err := junit.Begin(filepath.Join(s.Config.Out(), "test", "diff.xml"))
+	if err != nil {
 		return err
 	}
-	var err error
+	t := &diffTests{s: s, found: difftest.Findings{Refused: map[string]string{}}}
 	if t.expected, err = expectedDifferences(s); err != nil {
 		return err
 	}
@@ -70,7 +63,7 @@ func Diff(ctx context.Context, s *session.Session) error {
 	if t.tool, err = s.Toolchain(ctx); err != nil {
 		return err
 	}
-	t.applied = appliedPatches(t.tool.Toolchain)
+	t.found.Applied = appliedPatches(t.tool.Toolchain)
 	if err := t.compileObjects(ctx); err != nil {
 		return err
 	}
@@ -81,14 +74,19 @@ func Diff(ctx context.Context, s *session.Session) error {
 	if err := t.pack(ctx, built); err != nil {
 		return err
 	}
-	if t.run, err = t.boot(ctx, "diff", ""); err != nil {
+	if err := t.run(ctx); err != nil {
 		return err
 	}
-	results := difftest.Compare(t.run, reference, tested, t.expected.Known)
-	if err := t.trace(ctx, results); err != nil {
-		return err
+	return t.conclude(report)
+}
+
+// appliedPatches are those that a toolchain says it was built with, none for one from elsewhere.
+func appliedPatches(found *toolchain.Toolchain) map[string]bool {
+	m := session.ManifestOf(found)
+	if m == nil {
+		return nil
 	}
-	return t.conclude(results)
+	return difftest.AppliedPatches(m.Applied)
 }
 
 func expectedDifferences(s *session.Session) (*difftest.Expected, error) {
@@ -105,63 +103,62 @@ func expectedDifferences(s *session.Session) (*difftest.Expected, error) {
 	if err != nil {
 		return nil, err
 	}
-	step, ok := r.Step(tested)
+	step, ok := r.Step(difftest.Tested)
 	if !ok {
-		return nil, fmt.Errorf("%s has no step %s", r.Path, tested)
+		return nil, fmt.Errorf("%s has no step %s", r.Path, difftest.Tested)
 	}
 	var names []string
 	for _, d := range expected.Defects {
 		names = append(names, d.Name)
 	}
 	if !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(step.Bins))) {
-		return nil, fmt.Errorf("%s lists the defects %v, step %s of %s builds %v", s.Relative(file), names, tested, r.Path, step.Bins)
+		return nil, fmt.Errorf("%s lists the defects %v, step %s of %s builds %v", s.Relative(file), names, difftest.Tested, r.Path, step.Bins)
 	}
 	return expected, nil
 }
 
-// boot runs all programs and reads what they print. A trace names one case to be printed item by item.
-func (t *diffTests) boot(ctx context.Context, name, trace string) (*difftest.Run, error) {
-	program, err := qemu.Find("aarch64", func(name string) (string, error) {
-		if path := t.s.LookPath(name); path != "" {
-			return path, nil
-		}
-		return "", os.ErrNotExist
-	})
+// run boots all programs, and again for cases that differ and are only known by a hash.
+func (t *diffTests) run(ctx context.Context) error {
+	printed, err := t.boot(ctx, "diff", "")
 	if err != nil {
-		return nil, err
+		return err
 	}
+	t.found.Results = difftest.Compare(printed, t.expected.Known)
+	for _, r := range t.found.Unexplained(maxTraced) {
+		traced, err := t.boot(ctx, "diff-trace", r.Name)
+		if err != nil {
+			return err
+		}
+		r.First = difftest.FirstItem(traced, r.Name)
+	}
+	return nil
+}
+
+// boot runs all programs and reads what they print. trace names a case to be printed item by item.
+func (t *diffTests) boot(ctx context.Context, name, trace string) (*difftest.Run, error) {
 	nonce, err := smoke.NewNonce()
 	if err != nil {
 		return nil, err
 	}
-	settings := nonce + ",programs=" + strings.Join(t.programs, "+")
-	if trace != "" {
-		settings += ",trace=" + trace
-	}
-	machine := qemu.VirtAArch64(program)
-	machine.Memory = 256
-	machine.Kernel = filepath.Join(t.dir, smoke.KernelName)
-	machine.Append = fmt.Sprintf("%s watchdog=%d", smoke.Arguments(&manifest.Manifest{Image: &t.image}, settings), diffWatchdog)
-	machine.Loaders = []qemu.Loader{{File: filepath.Join(t.dir, builder.ImageName), Addr: smoke.LoadAddress, Raw: true}}
-	log := filepath.Join(t.s.Config.Logs(), name+".serial.log")
-	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
+	arguments := smoke.Arguments(&manifest.Manifest{Image: &t.image}, difftest.Settings(nonce, t.programs, trace))
+	machine, err := smoke.Machine(t.s.Look, filepath.Join(t.dir, smoke.KernelName), filepath.Join(t.dir, builder.ImageName),
+		fmt.Sprintf("%s watchdog=%d", arguments, diffWatchdog))
+	if err != nil {
 		return nil, err
 	}
-	script := qemu.Script{PowerOff: true, Steps: []qemu.Step{{Name: "the end of all programs", Pattern: regexp.MustCompile("^difftest: done nonce=" + nonce + "$")}}}
-	result, err := qemu.Run(ctx, machine, script, qemu.Options{
-		Limits: qemu.Limits{Silence: diffWatchdog * time.Second, Total: 2 * diffWatchdog * time.Second}, Log: log, Env: t.s.ToolEnv(),
-	})
+	script := qemu.Script{PowerOff: true, Steps: []qemu.Step{{Name: "the end of all programs", Pattern: regexp.MustCompile(difftest.LastLine(nonce))}}}
+	result, err := guest.Run(ctx, t.s, name, machine, script, qemu.Limits{Silence: diffWatchdog * time.Second, Total: 2 * diffWatchdog * time.Second})
 	if err != nil {
 		return nil, err
 	}
 	t.took += result.Elapsed
-	serial, err := os.ReadFile(log)
+	serial, err := os.ReadFile(result.Log)
 	if err != nil {
 		return nil, err
 	}
 	run, err := difftest.Parse(string(serial))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", t.s.Relative(log), err)
+		return nil, fmt.Errorf("%s: %w", t.s.Relative(result.Log), err)
 	}
 	if err := result.Err(); err != nil {
 		// A program that faults ends the machine; what was printed until then is compared all the same, and
@@ -174,128 +171,33 @@ func (t *diffTests) boot(ctx context.Context, name, trace string) (*difftest.Run
 	return run, nil
 }
 
-// trace boots again for cases that differ and are only known by a hash.
-func (t *diffTests) trace(ctx context.Context, results []difftest.Result) error {
-	traced := 0
-	for i := range results {
-		r := &results[i]
-		if !t.fails(*r) || traced == maxTraced || !strings.Contains(r.Reference+r.Tested, " items, hash ") {
-			continue
-		}
-		traced++
-		run, err := t.boot(ctx, "diff-trace", r.Name)
-		if err != nil {
-			return err
-		}
-		r.First = difftest.FirstItem(run, reference, tested, r.Name)
-	}
-	return nil
-}
-
 // conclude says what was found, writes the report, and fails on everything that is not expected.
-func (t *diffTests) conclude(results []difftest.Result) error {
-	var failed []string
-	allowed := map[*difftest.Known][]string{}
-	allowedCases := 0
-	for _, r := range results {
-		switch {
-		case t.fails(r) && r.Known != nil:
-			failed = append(failed, fmt.Sprintf("%s (mended by %s/%s, which the toolchain was built with)", r, seriesOfBackend, r.Known.Patch))
-		case r.Differs() && r.Known != nil:
-			allowed[r.Known] = append(allowed[r.Known], r.Name)
-			allowedCases++
-		case r.Differs():
-			failed = append(failed, r.String())
-		}
-	}
-	for i := range t.expected.Known {
-		k := &t.expected.Known[i]
-		if names := allowed[k]; len(names) > 0 {
-			t.s.Say("known difference in %d cases (%s): %s (notes/%s)", len(names), strings.Join(names, ", "), k.Reason, k.Note)
+func (t *diffTests) conclude(report *junit.Report) error {
+	c := t.expected.Conclude(&t.found)
+	for _, k := range c.Known {
+		if len(k.Cases) > 0 {
+			t.s.Say("known difference in %d cases (%s): %s (notes/%s)", len(k.Cases), strings.Join(k.Cases, ", "), k.Reason, k.Note)
 		} else {
 			t.s.Say("this toolchain is without a known difference: %s", k.Reason)
 		}
 	}
-	for _, d := range t.expected.Defects {
-		if said, ok := t.refused[d.Name]; ok {
-			t.s.Say("refused as known: %s: %q%s (notes/%s)", d.Name, said, aboutIssue(d), d.Note)
+	for _, d := range c.Refused {
+		issue := ""
+		if d.Issue != "" {
+			issue = ", " + d.Issue
 		}
+		t.s.Say("refused as known: %s: %q%s (notes/%s)", d.Name, d.Seen, issue, d.Note)
 	}
-	for _, o := range t.objects {
-		switch {
-		case o.shows == "":
-		case t.applied[o.Patch]:
-			failed = append(failed, fmt.Sprintf("object %s: %s (mended by %s/%s, which the toolchain was built with)", o.Name, o.shows, seriesOfBackend, o.Patch))
-		default:
-			t.s.Say("defect as known: object %s: %q (notes/%s)", o.Name, o.shows, o.Note)
-		}
+	for _, o := range c.Visible {
+		t.s.Say("defect as known: %s: %q (notes/%s)", o.Name, o.Seen, o.Note)
 	}
-	if err := t.writeReport(results); err != nil {
+	if err := report.Write(c.JUnit(t.took)); err != nil {
 		return err
 	}
-	if len(results) == 0 {
-		return errors.New("no case was printed")
-	}
-	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d cases differ between the backends:\n%s", len(failed), len(results)+len(t.objects), strings.Join(failed, "\n"))
+	if err := c.Err(); err != nil {
+		return err
 	}
 	t.s.Say("%d cases the same by both backends, %d known differences, %d of %d defects refused by the toolchain, %d of %d seen in objects; booted in %s (report: %s)",
-		len(results)-allowedCases, allowedCases, len(t.refused), len(t.expected.Defects), t.defectObjects(), len(t.objects), ui.Seconds(t.took), t.s.Relative(t.report()))
+		c.Cases-c.Listed(), c.Listed(), len(c.Refused), c.Defects, len(c.Visible), c.Objects, ui.Seconds(t.took), t.s.Relative(report.File))
 	return nil
-}
-
-// fails tells whether a difference is none that this toolchain may have.
-func (t *diffTests) fails(r difftest.Result) bool {
-	return r.Differs() && (r.Known == nil || t.applied[r.Known.Patch])
-}
-
-// defectObjects counts the objects that show their defect.
-func (t *diffTests) defectObjects() int {
-	n := 0
-	for _, o := range t.objects {
-		if o.shows != "" {
-			n++
-		}
-	}
-	return n
-}
-
-func aboutIssue(d difftest.Defect) string {
-	if d.Issue == "" {
-		return ""
-	}
-	return ", " + d.Issue
-}
-
-func (t *diffTests) report() string { return filepath.Join(t.s.Config.Out(), "test", "diff.xml") }
-
-// writeReport writes JUnit's XML: a case for each case and object, and one for each defect that was refused.
-func (t *diffTests) writeReport(results []difftest.Result) error {
-	suite := junit.Suite{Name: "diff", Time: fmt.Sprintf("%.1f", t.took.Seconds())}
-	for _, r := range results {
-		c := junit.Case{Name: r.Name, Class: "diff"}
-		switch {
-		case t.fails(r):
-			c.Failure = &junit.Failure{Message: "the backends differ", Text: r.String()}
-			suite.Failures++
-		case r.Differs():
-			c.Skipped = &struct{}{}
-		}
-		suite.Cases = append(suite.Cases, c)
-	}
-	for _, name := range slices.Sorted(maps.Keys(t.refused)) {
-		suite.Cases = append(suite.Cases, junit.Case{Name: "defect " + name, Class: "diff", Skipped: &struct{}{}})
-	}
-	for _, o := range t.objects {
-		c := junit.Case{Name: "object " + o.Name, Class: "diff"}
-		switch {
-		case o.shows != "" && t.applied[o.Patch]:
-			c.Failure = &junit.Failure{Message: "the object shows a defect that is mended", Text: o.shows}
-			suite.Failures++
-		case o.shows != "":
-			c.Skipped = &struct{}{}
-		}
-		suite.Cases = append(suite.Cases, c)
-	}
-	return suite.Write(t.report())
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -26,52 +25,51 @@ import (
 // build tries every defect by itself, and builds all that the toolchain can.
 func (t *diffTests) build(ctx context.Context) (*session.Built, error) {
 	// The reference and everything else first: what fails here is no defect of Cranelift's.
-	others := t.withDefects(nil)
-	built, err := t.buildStages(ctx, others)
+	built, err := t.buildStages(ctx, withDefects(t.s.Recipes, nil))
 	if err != nil || built == nil {
 		return nil, err
 	}
 	var compiled []string
 	for _, d := range t.expected.Defects {
-		said, err := t.try(ctx, d)
+		refusal, err := t.compileDefect(ctx, &d)
 		if err != nil {
 			return nil, err
 		}
-		if said == "" {
+		if refusal == "" {
 			compiled = append(compiled, d.Name)
 			continue
 		}
-		if t.applied[d.Patch] {
-			return nil, fmt.Errorf("%s is refused (%q) though the toolchain was built with %s/%s", d.Name, said, seriesOfBackend, d.Patch)
+		if t.found.Applied[d.Patch] {
+			return nil, fmt.Errorf("%s is refused (%q) though the toolchain was built with %s/%s", d.Name, refusal, difftest.Series, d.Patch)
 		}
-		t.refused[d.Name] = said
+		t.found.Refused[d.Name] = refusal
 	}
 	if len(compiled) == 0 {
 		return built, nil
 	}
-	return t.buildStages(ctx, t.withDefects(compiled))
+	return t.buildStages(ctx, withDefects(t.s.Recipes, compiled))
 }
 
-// withDefects are the recipes with only some of the defects' programs by Cranelift.
-func (t *diffTests) withDefects(names []string) recipe.Set {
-	set := maps.Clone(t.s.Recipes)
-	r := *set[defectsRecipe]
+// withDefects are recipes with only some of the defects' programs by Cranelift.
+func withDefects(recipes recipe.Set, names []string) recipe.Set {
+	recipes = maps.Clone(recipes)
+	r := *recipes[defectsRecipe]
 	r.Steps = slices.Clone(r.Steps)
 	for i := range r.Steps {
-		if r.Steps[i].Name == tested {
+		if r.Steps[i].Name == difftest.Tested {
 			r.Steps[i].Bins = names
 		}
 	}
 	r.Files = slices.DeleteFunc(slices.Clone(r.Files), func(f recipe.File) bool {
 		from, name, _ := strings.Cut(f.From, "/")
-		return from == tested && !slices.Contains(names, name)
+		return from == difftest.Tested && !slices.Contains(names, name)
 	})
-	set[defectsRecipe] = &r
-	return set
+	recipes[defectsRecipe] = &r
+	return recipes
 }
 
 func (t *diffTests) buildStages(ctx context.Context, recipes recipe.Set) (*session.Built, error) {
-	return t.with(recipes).Build(ctx, session.BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
+	return t.withRecipes(recipes).Build(ctx, session.BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
 		tests, err := b.Stage(diffRecipe)
 		if err != nil {
 			return nil, err
@@ -90,36 +88,30 @@ func (t *diffTests) buildStages(ctx context.Context, recipes recipe.Set) (*sessi
 	})
 }
 
-// with is the session with other recipes.
-func (t *diffTests) with(recipes recipe.Set) *session.Session {
+func (t *diffTests) withRecipes(recipes recipe.Set) *session.Session {
 	s := *t.s
 	s.Recipes = recipes
 	return &s
 }
 
-// try compiles the program of one defect by Cranelift. It returns what the toolchain said if it refused it in the way
+// compileDefect compiles the program of one defect by Cranelift. It returns what the toolchain says if it refuses it in the way
 // that is described, and an error if in another way.
-func (t *diffTests) try(ctx context.Context, d difftest.Defect) (string, error) {
-	_, err := t.with(t.withDefects([]string{d.Name})).Build(ctx, session.BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
+func (t *diffTests) compileDefect(ctx context.Context, d *difftest.Defect) (refusal string, err error) {
+	_, err = t.withRecipes(withDefects(t.s.Recipes, []string{d.Name})).Build(ctx, session.BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
 		n, err := b.Stage(defectsRecipe)
 		return []*graph.Node{n}, err
 	})
 	if err == nil || ctx.Err() != nil {
 		return "", err
 	}
-	log, readErr := os.ReadFile(filepath.Join(t.s.Config.Logs(), defectsRecipe+"."+tested+".log"))
+	log, readErr := os.ReadFile(filepath.Join(t.s.Config.Logs(), defectsRecipe+"."+difftest.Tested+".log"))
 	if readErr != nil {
 		return "", err
 	}
-	refused, compileErr := regexp.Compile(d.Refused)
-	if compileErr != nil {
-		return "", compileErr
-	}
-	said := refused.FindString(string(log))
-	if said == "" {
+	if refusal = d.Refusal(string(log)); refusal == "" {
 		return "", fmt.Errorf("%s is refused, and not in the way that is known (%s): %w", d.Name, d.Refused, err)
 	}
-	return said, nil
+	return refusal, nil
 }
 
 // pack makes an image of both stages and the demo's bootstrap.
@@ -139,12 +131,12 @@ func (t *diffTests) pack(ctx context.Context, built *session.Built) error {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 			program := strings.TrimPrefix(below, "bin/")
-			if _, refused := t.refused[path.Base(program)]; strings.Contains(program, "/") && !refused {
+			if _, refused := t.found.Refused[path.Base(program)]; strings.Contains(program, "/") && !refused {
 				t.programs = append(t.programs, program)
 			}
 		}
 	}
-	slices.SortFunc(t.programs, byReferenceFirst)
+	difftest.SortPrograms(t.programs)
 	demo, err := t.output(built, 2, builder.ImageName)
 	if err != nil {
 		return err
@@ -168,28 +160,6 @@ func (t *diffTests) pack(ctx context.Context, built *session.Built) error {
 		return err
 	}
 	return t.writeImage(ctx, root)
-}
-
-// byReferenceFirst puts the reference before the tested, and in both the programs that may end badly last.
-func byReferenceFirst(a, b string) int {
-	rank := func(program string) int {
-		backend, name, _ := strings.Cut(program, "/")
-		n := 0
-		if backend == tested {
-			n = 10
-		}
-		switch name {
-		case "simd":
-			n++
-		case "panics":
-			n += 2
-		}
-		return n
-	}
-	if d := rank(a) - rank(b); d != 0 {
-		return d
-	}
-	return strings.Compare(a, b)
 }
 
 func (t *diffTests) output(built *session.Built, i int, file string) (cas.Entry, error) {

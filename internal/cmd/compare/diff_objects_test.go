@@ -12,7 +12,6 @@ import (
 	"github.com/pannous/redox-clif/internal/difftest"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/session"
-	"github.com/pannous/redox-clif/internal/session/sessiontest"
 	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
@@ -45,7 +44,7 @@ func TestCompileObject(t *testing.T) {
 	} {
 		c := newObjectCompiler(t)
 		c.run = fakeRustc(test.stderr, test.err)
-		got, err := c.compile(t.Context(), o, tested)
+		got, err := c.compile(t.Context(), o, difftest.Tested)
 		if err != nil {
 			got = "error " + err.Error()
 		}
@@ -55,38 +54,6 @@ func TestCompileObject(t *testing.T) {
 		spec, err := os.ReadFile(filepath.Join(c.dir, "cranelift-object_format.json"))
 		if err != nil || !strings.Contains(string(spec), `"llvm-target":"aarch64-unknown-none"`) || !strings.Contains(string(spec), `"os":"redox"`) {
 			t.Errorf("%s, %v", spec, err)
-		}
-	}
-}
-
-// A toolchain that says that it has a patch may not show what the patch mends.
-func TestMendedDefectsFail(t *testing.T) {
-	s, _ := sessiontest.New(t)
-	known := &difftest.Known{Patch: "0012-a", Reason: "r", Note: "n"}
-	expected := &difftest.Expected{Known: []difftest.Known{*known}, Defects: []difftest.Defect{}}
-	results := []difftest.Result{{Name: "a/b", Reference: "1", Tested: "2", Known: &expected.Known[0]}, {Name: "a/c", Reference: "1", Tested: "1"}}
-	object := objectResult{&difftest.Object{Patch: "0013-b", Name: "o"}, "GOT"}
-	for _, test := range []struct {
-		applied map[string]bool
-		fails   []string
-	}{
-		{nil, nil},
-		{map[string]bool{"0012-a": true}, []string{"1 of 3 cases differ", "a/b", "mended by cg_clif/0012-a"}},
-		{map[string]bool{"0013-b": true}, []string{"1 of 3 cases differ", "object o: GOT (mended by cg_clif/0013-b"}},
-	} {
-		d := &diffTests{s: s, expected: expected, applied: test.applied, objects: []objectResult{object}}
-		err := d.conclude(results)
-		if (err != nil) != (test.fails != nil) {
-			t.Errorf("%v: %v", test.applied, err)
-		}
-		for _, want := range test.fails {
-			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%v: no %q in %v", test.applied, want, err)
-			}
-		}
-		report, err := os.ReadFile(d.report())
-		if err != nil || strings.Count(string(report), "<failure") != min(len(test.fails), 1) {
-			t.Errorf("report %s, %v", report, err)
 		}
 	}
 }

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,9 +15,11 @@ import (
 	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/diskbuild"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/junit"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/relibctest"
 	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/ui"
 )
 
 const (
@@ -27,13 +27,8 @@ const (
 	// libraryRecipe makes libc.a and the CRT objects.
 	libraryRecipe = "relibc"
 	relibcImage   = "relibc-tests" // below images/
-	// relibcFolder has a folder for each backend, in the guest.
-	relibcFolder = "/relibc-tests"
-	relibcPlan   = "/etc/relibc-tests.plan"
-	// relibcBin is where upstream's makefile puts the static programs, which some of the tests print.
-	relibcBin = "bins_static"
-	// relibcSeconds is how long a test may take; upstream's runner gives ten seconds to a machine that is not emulated.
-	relibcSeconds = 30
+	// relibcPlan is where the runner looks for its plan: images/relibc-tests.toml.
+	relibcPlan = "/etc/relibc-tests.plan"
 )
 
 // relibcBackends are the settings of -backend that the C library is built by.
@@ -42,27 +37,25 @@ var relibcBackends = map[string]string{relibctest.Reference: "llvm:*", relibctes
 // relibcTests is one run of relibc's tests.
 type relibcTests struct {
 	s     *session.Session
-	list  *relibctest.List
+	suite *relibctest.Suite
 	dir   string // of this run alone
 	accel string
-	tests map[string]*relibctest.Test
 	image string
 	tool  string // redoxfs-tool
 	boots int
-	took  time.Duration
+	took  time.Duration // by guests
 }
 
 // Relibc builds relibc's own tests with the C library by both backends, boots them in one image, and compares
 // what they print with each other and with what upstream expects. only names tests or folders of tests
 // ("stdio/"), "" means all.
 func Relibc(ctx context.Context, s *session.Session, only, accel string) error {
-	t := &relibcTests{s: s, accel: accel, tests: map[string]*relibctest.Test{}}
-	// A report of an earlier run must not pass for this one's.
-	if err := os.Remove(t.report()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	report, err := junit.Begin(filepath.Join(s.Config.Out(), "test", "relibc.xml"))
+	if err != nil {
 		return err
 	}
-	var err error
-	if t.list, err = knownRelibcTests(s); err != nil {
+	list, err := knownRelibcTests(s)
+	if err != nil {
 		return err
 	}
 	dir, done, err := s.Scratch("relibc-test", "run")
@@ -70,17 +63,17 @@ func Relibc(ctx context.Context, s *session.Session, only, accel string) error {
 		return err
 	}
 	defer done()
-	t.dir = dir
+	t := &relibcTests{s: s, suite: relibctest.NewSuite(list), dir: dir, accel: accel}
 	if err := t.build(ctx); err != nil {
 		return err
 	}
 	if s.Config.DryRun {
 		return nil
 	}
-	if unknown := t.list.Unknown(slices.Collect(maps.Keys(t.tests))); len(unknown) > 0 {
+	if unknown := list.Unknown(t.suite.Names()); len(unknown) > 0 {
 		return fmt.Errorf("%s lists tests that relibc does not have: %s", s.Relative(relibcList(s)), strings.Join(unknown, ", "))
 	}
-	if err := t.choose(only); err != nil {
+	if err := t.suite.Choose(only); err != nil {
 		return err
 	}
 	if err := t.writeImage(ctx); err != nil {
@@ -90,7 +83,7 @@ func Relibc(ctx context.Context, s *session.Session, only, accel string) error {
 	if err != nil {
 		return err
 	}
-	return t.conclude(cases)
+	return t.conclude(report, cases)
 }
 
 func relibcList(s *session.Session) string {
@@ -109,7 +102,7 @@ func knownRelibcTests(s *session.Session) (*relibctest.List, error) {
 func (t *relibcTests) build(ctx context.Context) error {
 	for _, backend := range []string{relibctest.Reference, relibctest.Tested} {
 		t.s.Say("relibc by %s, and its tests with it", backend)
-		built, err := by(t.s, relibcBackends[backend]).Build(ctx, session.BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
+		built, err := withBackends(t.s, relibcBackends[backend]).Build(ctx, session.BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
 			tests, err := b.Stage(relibcRecipe)
 			if err != nil {
 				return nil, err
@@ -126,17 +119,20 @@ func (t *relibcTests) build(ctx context.Context) error {
 		if err := t.checkLibrary(built.Output(1), backend); err != nil {
 			return err
 		}
-		if err := t.s.Store.Materialise(ctx, built.Output(0), t.stage(backend, ""), nil, nil); err != nil {
+		if err := t.s.Store.Materialise(ctx, built.Output(0), filepath.Join(t.dir, backend), nil, nil); err != nil {
 			return err
 		}
-		if err := t.collect(backend); err != nil {
+		if err := t.suite.Collect(t.stage(backend, ""), backend); err != nil {
+			return err
+		}
+		// The guest has no use for it.
+		if err := os.RemoveAll(t.stage(backend, "tests/expected")); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkLibrary refuses a C library that its recipe has tied to the other backend: it would be compared with itself.
 func (t *relibcTests) checkLibrary(stage cas.Digest, backend string) error {
 	e, ok, err := t.s.Store.Lookup(stage, manifest.FileName)
 	if err != nil || !ok {
@@ -150,21 +146,11 @@ func (t *relibcTests) checkLibrary(stage cas.Digest, backend string) error {
 	if err != nil {
 		return err
 	}
-	return builtBy(m, backend)
+	return relibctest.CheckLibrary(m, backend)
 }
 
-func builtBy(m *manifest.Manifest, backend string) error {
-	for _, f := range m.Files {
-		if f.Backend != backend {
-			return fmt.Errorf("%s of relibc is compiled by %q and not by %s, so that there is nothing to compare (reason: %s); `mage toolchain:build` makes a toolchain whose Cranelift can",
-				f.Path, f.Backend, backend, f.Reason)
-		}
-	}
-	return nil
-}
-
-// by is the session with another choice of backends.
-func by(s *session.Session, backends string) *session.Session {
+// withBackends is the session with another choice of backends.
+func withBackends(s *session.Session, backends string) *session.Session {
 	other, config := *s, *s.Config
 	config.Backends = backends
 	other.Config = &config
@@ -173,104 +159,8 @@ func by(s *session.Session, backends string) *session.Session {
 
 // stage is a path in the staged tree of the tests.
 func (t *relibcTests) stage(backend, below string) string {
-	if below == "" {
-		return filepath.Join(t.dir, backend)
-	}
 	return filepath.Join(t.dir, backend, "root", filepath.FromSlash(below))
 }
-
-// collect finds the tests of one backend, and what upstream expects of them.
-func (t *relibcTests) collect(backend string) error {
-	programs, err := filesBelow(t.stage(backend, "programs/bin"))
-	if err != nil {
-		return err
-	}
-	refused, err := filesBelow(t.stage(backend, "programs/refused"))
-	if err != nil {
-		return err
-	}
-	for _, name := range programs {
-		if err := t.add(backend, name); err != nil {
-			return err
-		}
-	}
-	for _, name := range refused {
-		if err := t.add(backend, name); err != nil {
-			return err
-		}
-		said, err := os.ReadFile(filepath.Join(t.stage(backend, "programs/refused"), filepath.FromSlash(name)))
-		if err != nil {
-			return err
-		}
-		t.tests[name].Refused[backend] = string(said)
-	}
-	// The guest has no use for it.
-	return os.RemoveAll(t.stage(backend, "tests/expected"))
-}
-
-// filesBelow are the files below a folder, as slash paths.
-func filesBelow(dir string) ([]string, error) {
-	var names []string
-	err := filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(dir, p)
-		names = append(names, filepath.ToSlash(rel))
-		return err
-	})
-	return names, err
-}
-
-func (t *relibcTests) add(backend, name string) (err error) {
-	if t.tests[name] != nil {
-		return nil
-	}
-	test := &relibctest.Test{Name: name, Refused: map[string]string{}, Results: map[string]relibctest.Result{}}
-	if test.Stdout, err = expectedOf(t.stage(backend, "tests/expected"), name+".stdout"); err != nil {
-		return err
-	}
-	test.Stderr, err = expectedOf(t.stage(backend, "tests/expected"), name+".stderr")
-	t.tests[name] = test
-	return err
-}
-
-// expectedOf reads a file from where upstream's runner looks for it, nil when there is none.
-func expectedOf(dir, name string) (*string, error) {
-	for _, file := range []string{filepath.Join(dir, relibcBin, name), filepath.Join(dir, name)} {
-		text, err := os.ReadFile(file)
-		if err == nil {
-			return new(string(text)), nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-	}
-	return nil, nil
-}
-
-// choose keeps the tests that are named.
-func (t *relibcTests) choose(only string) error {
-	if only == "" {
-		return nil
-	}
-	chosen := map[string]*relibctest.Test{}
-	for _, word := range strings.Split(only, ",") {
-		found := false
-		for name, test := range t.tests {
-			if name == word || strings.HasSuffix(word, "/") && strings.HasPrefix(name, word) {
-				chosen[name], found = test, true
-			}
-		}
-		if !found {
-			return fmt.Errorf("-only names %q; there are %s", word, strings.Join(t.names(), ", "))
-		}
-	}
-	t.tests = chosen
-	return nil
-}
-
-func (t *relibcTests) names() []string { return slices.Sorted(maps.Keys(t.tests)) }
 
 // writeImage makes the image with the tests in it.
 func (t *relibcTests) writeImage(ctx context.Context) error {
@@ -279,9 +169,10 @@ func (t *relibcTests) writeImage(ctx context.Context) error {
 		return err
 	}
 	for _, backend := range []string{relibctest.Reference, relibctest.Tested} {
+		folder := relibctest.Folder + "/" + backend
 		d.Trees = append(d.Trees,
-			disk.Tree{From: diskbuild.FilePrefix + t.stage(backend, "tests"), To: relibcFolder + "/" + backend},
-			disk.Tree{From: diskbuild.FilePrefix + t.stage(backend, "programs/bin"), To: relibcFolder + "/" + backend + "/" + relibcBin})
+			disk.Tree{From: diskbuild.FilePrefix + t.stage(backend, "tests"), To: folder},
+			disk.Tree{From: diskbuild.FilePrefix + t.stage(backend, "programs/bin"), To: folder + "/" + relibctest.Bin})
 	}
 	parts, err := diskbuild.BuildParts(ctx, t.s, d, session.BuildOptions{Quiet: true})
 	if err != nil {
@@ -293,4 +184,28 @@ func (t *relibcTests) writeImage(ctx context.Context) error {
 	}
 	t.tool, t.image = parts.Tool, filepath.Join(t.dir, "disk.img")
 	return diskbuild.Make(ctx, t.s, d, parts, contents, t.image)
+}
+
+// conclude says what was found, writes the reports, and fails on everything that is not expected.
+func (t *relibcTests) conclude(report *junit.Report, cases []relibctest.Case) error {
+	c := relibctest.Conclude(cases)
+	if len(cases) == 0 {
+		return c.Err()
+	}
+	outputs := filepath.Join(filepath.Dir(report.File), "relibc")
+	if err := errors.Join(t.suite.WriteOutputs(outputs), report.Write(c.JUnit(t.took))); err != nil {
+		return err
+	}
+	for _, one := range cases {
+		switch {
+		case one.Unexpected():
+		case one.Again:
+			t.s.Say("%s came out as it should only when it was run again", one.Name)
+		case one.Outdated():
+			t.s.Say("%s is listed as %q and %s", one.Name, one.Known.What, one.Verdict)
+		}
+	}
+	t.s.Say("%s", c.Summary())
+	t.s.Say("booted %d times, %s; outputs in %s, report: %s", t.boots, ui.Seconds(t.took), t.s.Relative(outputs), t.s.Relative(report.File))
+	return c.Err()
 }

@@ -2,112 +2,117 @@ package disk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
-	"github.com/pannous/redox-clif/internal/diskbuild"
+	"github.com/pannous/redox-clif/internal/disk"
+	"github.com/pannous/redox-clif/internal/guest"
+	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/session"
 )
 
+// RunFlags say how a guest is started for a person.
+type RunFlags struct {
+	qemu.GuestOptions
+	Port  int    // of the host, leads to the guest's ssh; 0 is defaultPort
+	Share string // folder of the host that the guest sees by 9p, in Redox as /scheme/9p.hostshare where there is a driver
+	GUI   bool
+}
+
+const (
+	defaultPort = 2222
+	guestSSH    = 22
+)
+
 // Run starts a guest with its serial line on the terminal, and returns when it ends.
-func Run(ctx context.Context, s *session.Session, f diskbuild.GuestFlags) error {
-	m, err := diskbuild.Guest(s, f)
+func Run(ctx context.Context, s *session.Session, f RunFlags) error {
+	m, err := machine(s, f)
 	if err != nil {
 		return err
-	}
-	if err := m.Network(f); err != nil {
-		return err
-	}
-	if err := m.Share(f.Share); err != nil {
-		return err
-	}
-	if f.GUI {
-		m.AddWindow(s.Config.Target)
 	}
 	if s.Config.DryRun {
-		return printRun(s, m)
+		return printCommand(s, m)
 	}
-	release, err := m.Hold(ctx, f.Write)
-	if err != nil {
-		return err
+	if f.Writable { // keeps other runs of ours away
+		e, err := disk.Open(ctx, "", m.Drives[0].File)
+		if err != nil {
+			return err
+		}
+		defer e.Close()
 	}
-	defer release()
 	return interactive(ctx, s, m)
 }
 
-// printRun prints the command. The firmware writes to its variables, so it is given a copy of them.
-func printRun(s *session.Session, m *diskbuild.GuestMachine) error {
+// machine is the guest's, as the flags say.
+func machine(s *session.Session, f RunFlags) (*qemu.Machine, error) {
+	if f.Memory < 0 {
+		return nil, fmt.Errorf("-memory=%d: want MiB", f.Memory)
+	}
+	if f.Port == 0 {
+		f.Port = defaultPort
+	}
+	m, err := guest.New(s, f.GuestOptions)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.AddNetworkWithPort(f.Port, guestSSH); err != nil {
+		return nil, fmt.Errorf("port %d of the host cannot be led to the guest, -port=N takes another: %w", f.Port, err)
+	}
+	if f.Share != "" {
+		if err := m.AddShare(f.Share); err != nil {
+			return nil, fmt.Errorf("-share: %w", err)
+		}
+	}
+	if f.GUI {
+		m.AddWindow()
+	}
+	return m, nil
+}
+
+// printCommand prints how to start the guest by hand. The firmware writes to its variables, so it is given a copy of them.
+func printCommand(s *session.Session, m *qemu.Machine) error {
 	vars := m.Firmware.Vars
 	m.Firmware = &qemu.Firmware{Code: m.Firmware.Code, Vars: "vars.fd"}
-	args, err := m.Args()
+	command, err := commandLine(m)
 	if err == nil {
-		fmt.Fprintf(s.Streams.Out, "cp %s vars.fd\n%s\n", quote(vars), commandLine(m.Binary, args))
+		fmt.Fprintf(s.Streams.Out, "%s\n%s\n", process.Quote([]string{"cp", vars, "vars.fd"}), command)
 	}
 	return err
 }
 
+func commandLine(m *qemu.Machine) (string, error) {
+	args, err := m.Args()
+	return process.Quote(append([]string{m.Binary}, args...)), err
+}
+
 // interactive runs QEMU on the terminal.
-func interactive(ctx context.Context, s *session.Session, m *diskbuild.GuestMachine) error {
+func interactive(ctx context.Context, s *session.Session, m *qemu.Machine) error {
 	dir, done, err := s.Scratch("run", strconv.Itoa(os.Getpid()))
 	if err != nil {
 		return err
 	}
 	defer done()
-	firmware, err := m.Firmware.PrivateVars(dir)
-	if err != nil {
+	if err := m.UsePrivateVars(dir); err != nil {
 		return err
 	}
-	m.Firmware = &firmware
-	args, err := m.Args()
+	command, err := commandLine(m)
 	if err != nil {
 		return err
 	}
 	if s.Config.Verbose {
-		s.Say("%s", strings.ReplaceAll(commandLine(m.Binary, args), " -", " \\\n  -"))
+		s.Say("%s", strings.ReplaceAll(command, " -", " \\\n  -"))
 	}
-	s.Say("Ctrl-C ends the guest; accelerator %s, %d MiB%s", m.Accel, m.Memory, forgets(m.Drives[0].Writable))
-	cmd := exec.CommandContext(ctx, m.Binary, args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, s.Streams.Out, s.Streams.Err
-	cmd.Env = append(s.ToolEnv(), s.Config.DisplayEnv...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
-	err = cmd.Run()
-	if ctx.Err() != nil {
-		return nil // ended by Ctrl-C, as it says above
-	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return fmt.Errorf("QEMU ended with %w", err)
-	}
-	return err
+	s.Say("Ctrl-C ends the guest; accelerator %s, %d MiB; %s", m.Accel, m.Memory, fateOfWrites(m.Drives[0].Writable))
+	console := qemu.Console{In: os.Stdin, Out: s.Streams.Out, Err: s.Streams.Err}
+	return qemu.Attach(ctx, *m, console, append(s.ToolEnv(), s.Config.DisplayEnv...))
 }
 
-func forgets(write bool) string {
-	if write {
-		return "; the guest's writes reach the image"
+func fateOfWrites(kept bool) string {
+	if kept {
+		return "the guest's writes reach the image"
 	}
-	return "; the guest's writes are forgotten (-write keeps them)"
-}
-
-// commandLine is a command as a shell reads it.
-func commandLine(binary string, args []string) string {
-	words := []string{quote(binary)}
-	for _, a := range args {
-		words = append(words, quote(a))
-	}
-	return strings.Join(words, " ")
-}
-
-func quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=+@") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return "the guest's writes are forgotten (-write keeps them)"
 }

@@ -1,12 +1,21 @@
 package disk
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/pannous/redox-clif/internal/qemu"
+	"github.com/pannous/redox-clif/internal/session/sessiontest"
 )
 
-func TestCommandLine(t *testing.T) {
-	got := commandLine("/usr/bin/q", []string{"-drive", "file=a b.img", "", "it's", "x,y=z:1"})
-	if want := `/usr/bin/q -drive 'file=a b.img' '' 'it'\''s' x,y=z:1`; got != want {
-		t.Errorf("%s, want %s", got, want)
+func TestRunRefuses(t *testing.T) {
+	s := sessiontest.InCheckout(t, nil)
+	for want, f := range map[string]RunFlags{
+		"-memory=-1: want MiB":    {GuestOptions: qemu.GuestOptions{Memory: -1}},
+		"`mage image` builds one": {},
+	} {
+		if err := Run(t.Context(), s, f); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }

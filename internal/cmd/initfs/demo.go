@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/guest"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/session"
@@ -89,22 +89,9 @@ func Boot(ctx context.Context, s *session.Session) error {
 	return bootCopy(ctx, s, filepath.Join(s.Config.Out(), smoke.KernelName))
 }
 
-// bootDemo boots an image under the smoke kernel and holds what it prints to the manifest beside the image.
+// bootDemo boots an image under the smoke kernel and holds what it prints to the manifest beside the image. Without QEMU it only
+// says so: the demo is built all the same.
 func bootDemo(ctx context.Context, s *session.Session, image, kernel string) error {
-	program, err := qemu.Find("aarch64", func(name string) (string, error) {
-		if path := s.LookPath(name); path != "" {
-			return path, nil
-		}
-		return "", os.ErrNotExist
-	})
-	var missing *qemu.NotInstalledError
-	if errors.As(err, &missing) {
-		s.Say("not booted: %v", missing)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
 	m, err := checkedManifest(s, image)
 	if err != nil {
 		return err
@@ -120,34 +107,24 @@ func bootDemo(ctx context.Context, s *session.Session, image, kernel string) err
 	if err != nil {
 		return err
 	}
-	machine := qemu.VirtAArch64(program)
-	machine.Memory = 256
-	machine.Kernel = kernel
-	machine.Append = smoke.Arguments(m, nonce)
-	machine.Loaders = []qemu.Loader{{File: image, Addr: smoke.LoadAddress, Raw: true}}
-	return watchDemo(ctx, s, machine, smoke.Script(m, r.Boot, nonce))
-}
-
-func watchDemo(ctx context.Context, s *session.Session, machine qemu.Machine, script qemu.Script) error {
-	log := filepath.Join(s.Config.Logs(), "demo.serial.log")
-	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
+	machine, err := smoke.Machine(s.Look, kernel, image, smoke.Arguments(m, nonce))
+	var missing *qemu.NotInstalledError
+	if errors.As(err, &missing) {
+		s.Say("not booted: %v", missing)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	opts := qemu.Options{
-		Limits: qemu.Limits{Silence: (smoke.WatchdogSeconds + 10) * time.Second, Total: 2 * smoke.WatchdogSeconds * time.Second},
-		Log:    log, Env: []string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home},
-	}
-	if s.Config.Verbose {
-		opts.Stream = s.Streams.Out
-	}
-	result, err := qemu.Run(ctx, machine, script, opts)
+	script := smoke.Script(m, r.Boot, nonce)
+	result, err := guest.Run(ctx, s, "demo", machine, script, smoke.Limits())
 	if err != nil {
 		return err
 	}
 	if err := result.Err(); err != nil {
 		return fmt.Errorf("the demo did not boot as it should: %w", err)
 	}
-	s.Say("booted in QEMU in %s: %d checks passed (log: %s)", ui.Seconds(result.Elapsed), len(script.Steps), s.Relative(log))
+	s.Say("booted in QEMU in %s: %d checks passed (log: %s)", ui.Seconds(result.Elapsed), len(script.Steps), s.Relative(result.Log))
 	return nil
 }
 

@@ -1,0 +1,199 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Profile is a kind of machine that guests are tried on.
+type Profile struct {
+	Name   string
+	Help   string // a few words for a list of profiles
+	Memory int    // MiB
+	CPUs   int
+	Device string   // of the disk, see Drive
+	Extra  []string // see Machine
+}
+
+// Profiles are the machines that can be asked for by name. The first is the one for who asks for none.
+func Profiles() []Profile {
+	return []Profile{
+		{Name: "default", Help: "2 GiB, virtio disk", Memory: 2048, CPUs: 1},
+		{Name: "gdb", Help: "waits for a debugger on port 1234", Memory: 2048, CPUs: 1, Extra: []string{"-S", "-gdb", "tcp:127.0.0.1:1234"}},
+		{Name: "nvme", Help: "the disk as NVMe", Memory: 2048, CPUs: 1, Device: "nvme"},
+		{Name: "small", Help: "512 MiB", Memory: 512, CPUs: 1},
+		{Name: "smp", Help: "4 processors", Memory: 2048, CPUs: 4},
+	}
+}
+
+func findProfile(name string) (Profile, error) {
+	var known []string
+	for i, p := range Profiles() {
+		if p.Name == name || name == "" && i == 0 {
+			return p, nil
+		}
+		known = append(known, p.Name+" ("+p.Help+")")
+	}
+	return Profile{}, fmt.Errorf("there is no machine %q; there are %s", name, strings.Join(known, ", "))
+}
+
+// GuestOptions say what machine an image is booted in by firmware.
+type GuestOptions struct {
+	Arch     string // of the guest: "aarch64" or "x86_64"
+	Image    string // a raw disk
+	Profile  string // name of one of Profiles; "" is the first
+	Accel    string // "" picks the fastest that the host has
+	Memory   int    // MiB; 0 is the profile's
+	Writable bool   // the guest's writes reach the image; otherwise they are forgotten at the end
+}
+
+// NewGuest makes the machine of a profile, with firmware and the image as its disk. look finds programs, as exec.LookPath
+// does; the firmware and /dev/kvm are looked for where this host has them. The error may be a *NotInstalledError.
+func NewGuest(o GuestOptions, look func(string) (string, error)) (*Machine, error) {
+	p, err := findProfile(o.Profile)
+	if err != nil {
+		return nil, err
+	}
+	binary, err := Find(o.Arch, look)
+	if err != nil {
+		return nil, err
+	}
+	firmware, err := FindFirmware(os.DirFS("/"), o.Arch)
+	if err != nil {
+		return nil, err
+	}
+	m := VirtAArch64(binary)
+	if o.Arch == "x86_64" {
+		m.Type, m.CPU, m.ACPI = "q35", "qemu64", true
+	}
+	if m.Accel = o.Accel; m.Accel == "" {
+		m.Accel = accelerator(runtime.GOOS, runtime.GOARCH, o.Arch, writable("/dev/kvm"))
+	}
+	if m.Accel != "tcg" {
+		m.CPU = "host"
+	}
+	m.Memory, m.CPUs, m.Firmware, m.Extra = p.Memory, p.CPUs, &firmware, p.Extra
+	if o.Memory != 0 {
+		m.Memory = o.Memory
+	}
+	m.Drives = []Drive{{File: o.Image, Device: p.Device, Writable: o.Writable}}
+	return &m, nil
+}
+
+// accelerator picks the fastest way to run a guest: the processor itself when it is of the guest's kind.
+func accelerator(goos, goarch, guest string, kvm bool) string {
+	host := map[string]string{"arm64": "aarch64", "amd64": "x86_64"}[goarch]
+	switch {
+	case host != guest:
+		return "tcg"
+	case goos == "linux" && kvm:
+		return "kvm"
+	case goos == "darwin":
+		return "hvf"
+	}
+	return "tcg"
+}
+
+func writable(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}
+
+// UsePrivateVars gives the machine's firmware, if there is one, a copy of its variables in dir, see PrivateVars.
+func (m *Machine) UsePrivateVars(dir string) error {
+	if m.Firmware == nil {
+		return nil
+	}
+	firmware, err := m.Firmware.PrivateVars(dir)
+	if err == nil {
+		m.Firmware = &firmware
+	}
+	return err
+}
+
+// AddNetwork gives the guest a network card on QEMU's user network, behind the host.
+func (m *Machine) AddNetwork() { m.addNetwork("") }
+
+// AddNetworkWithPort is AddNetwork with a TCP port of the host's loopback device that leads to one of the guest. It is an error when
+// the host's is taken.
+func (m *Machine) AddNetworkWithPort(host, guest int) error {
+	at := fmt.Sprintf("127.0.0.1:%d", host)
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		return err
+	}
+	l.Close()
+	m.addNetwork(fmt.Sprintf(",hostfwd=tcp:%s-:%d", at, guest))
+	return nil
+}
+
+// addNetwork leaves romfile empty: the ROM is for booting from the network and comes in a package of its own.
+func (m *Machine) addNetwork(options string) {
+	m.Extra = append(m.Extra, "-netdev", "user,id=net0"+options, "-device", "virtio-net-pci,netdev=net0,romfile=")
+}
+
+// AddWindow gives the guest a screen, and what is typed into it. Machine virt has no screen of its own, and a UEFI boot loader asks
+// for one whose memory it can write to: ramfb has it, virtio-gpu-pci has not.
+func (m *Machine) AddWindow() {
+	m.Window = true
+	if m.Type == "virt" {
+		m.Extra = append(m.Extra, "-device", "ramfb")
+	}
+	m.Extra = append(m.Extra, "-device", "qemu-xhci", "-device", "usb-kbd", "-device", "usb-tablet")
+}
+
+// AddShare shows the guest a folder of the host by 9p, under the tag hostshare.
+func (m *Machine) AddShare(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no folder", dir)
+	}
+	m.Extra = append(m.Extra, "-fsdev", "local,id=share,security_model=none,path="+escape(dir), "-device", "virtio-9p-pci,fsdev=share,mount_tag=hostshare")
+	return nil
+}
+
+// Console is what a guest's serial line is joined to.
+type Console struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Attach runs the machine with its serial line on a console until it ends by itself or ctx ends it, which is no error: it is how
+// one leaves a guest. QEMU stays in the caller's process group, so that a terminal's Ctrl-C reaches it. env is its whole
+// environment.
+func Attach(ctx context.Context, m Machine, c Console, env []string) error {
+	args, err := m.Args()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, m.Binary, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.In, c.Out, c.Err
+	cmd.Env = append([]string{}, env...) // not nil, which would mean ours
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		return nil
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return fmt.Errorf("QEMU ended with %w", err)
+	}
+	return err
+}
