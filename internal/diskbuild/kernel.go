@@ -1,25 +1,24 @@
 package diskbuild
 
 import (
-	"debug/elf"
 	"fmt"
 
+	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/session"
 )
 
 // CheckKernel refuses a file that no boot loader of the target starts.
 func CheckKernel(s *session.Session, file string) error {
-	want, err := s.Machine()
+	machine, err := s.Machine()
 	if err != nil {
 		return err
 	}
-	f, err := elf.Open(file)
+	report, err := elfcheck.CheckFile(file, elfcheck.Kernel(machine))
+	if err == nil {
+		err = report.Err()
+	}
 	if err != nil {
 		return fmt.Errorf("kernel %s: %w", file, err)
-	}
-	defer f.Close()
-	if f.Machine != want {
-		return fmt.Errorf("kernel %s: is for %v, not %v", file, f.Machine, want)
 	}
 	return nil
 }
