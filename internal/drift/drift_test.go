@@ -36,7 +36,7 @@ func TestAnnotation(t *testing.T) {
 			"::error file=recipes/base/recipe.toml,title=drift%3A toolchain-file::base: rust-toolchain:1: expected a, found b%0Ac%0Af",
 		},
 	} {
-		if diff := cmp.Diff(test.want, test.finding.Annotation()); diff != "" {
+		if diff := cmp.Diff(test.want, test.finding.Annotation().String()); diff != "" {
 			t.Error(diff)
 		}
 	}

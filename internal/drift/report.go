@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/github"
 )
 
 // Kind is what sort of thing drifted.
@@ -73,25 +75,13 @@ func (f Finding) Message() string {
 	return fmt.Sprintf("expected %s, found %s", f.Expected, found)
 }
 
-// Annotation is GitHub's workflow command that shows the finding at its line.
-func (f Finding) Annotation() string {
-	file, line, message := f.File, f.Line, f.Message()
+// Annotation shows the finding at its line, or one in a source at the recipe that has it.
+func (f Finding) Annotation() github.Annotation {
+	a := github.Annotation{Kind: "error", File: f.File, Line: f.Line, Title: "drift: " + string(f.Kind), Text: f.Message() + "\n" + f.Fix}
 	if f.Source != "" {
-		file, line, message = f.InCheckout, 0, f.Place()+": "+message
+		a.File, a.Line, a.Text = f.InCheckout, 0, f.Place()+": "+a.Text
 	}
-	properties := "file=" + escapeProperty(file)
-	if line > 0 {
-		properties += ",line=" + strconv.Itoa(line)
-	}
-	return fmt.Sprintf("::error %s,title=%s::%s", properties, escapeProperty("drift: "+string(f.Kind)), escapeData(message+"\n"+f.Fix))
-}
-
-func escapeData(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
-}
-
-func escapeProperty(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(s)
+	return a
 }
 
 // Unchecked is something that could not be compared. It is no drift, and it is never passed over in silence.
