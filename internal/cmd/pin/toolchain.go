@@ -142,6 +142,6 @@ func printChanges(s *session.Session, changes []toolchain.Change) {
 	case s.Config.DryRun:
 		s.Say("%d files would be changed", len(changes))
 	default:
-		s.Say("%d files changed; next: mage toolchain:install, mage toolchain:lock, mage target:spec -write", len(changes))
+		s.Say("%d files changed; next: mage toolchain:install, mage toolchain:lock, mage target:spec -write, mage drift", len(changes))
 	}
 }
