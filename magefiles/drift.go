@@ -20,9 +20,9 @@ func (Drift) Check(ctx context.Context, json, offline *bool) error {
 	return run(config.Flags{Offline: offline}, func(s *session.Session) error { return cmdpin.Drift(ctx, s, isSet(json)) })
 }
 
-// Lock writes recipes/lock.toml: what the pinned sources hold.
-func (Drift) Lock(ctx context.Context, offline *bool) error {
-	return run(config.Flags{Offline: offline}, func(s *session.Session) error { return cmdpin.DriftLock(ctx, s) })
+// Lock writes recipes/lock.toml: what the pinned sources hold. -json, -offline.
+func (Drift) Lock(ctx context.Context, json, offline *bool) error {
+	return run(config.Flags{Offline: offline}, func(s *session.Session) error { return cmdpin.DriftLock(ctx, s, isSet(json)) })
 }
 
 // Upstream tells how far the pins are behind and which patches are satisfied there; never fails on it. -json, -profile.

@@ -22,7 +22,7 @@ func (Target) Spec(ctx context.Context, triple, compiler *string, write, check *
 	})
 }
 
-// List lists the targets.
-func (Target) List(ctx context.Context) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.TargetList(s) })
+// List lists the targets; -json.
+func (Target) List(ctx context.Context, json *bool) error {
+	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.TargetList(s, isSet(json)) })
 }

@@ -21,9 +21,9 @@ func (Toolchain) Show(ctx context.Context, json, probe *bool) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Show(ctx, s, isSet(json), isSet(probe)) })
 }
 
-// Pin changes the pin and all that names a toolchain: toolchain:pin CHANNEL, -symlink makes files links to the pin, -dryrun.
-func (Toolchain) Pin(ctx context.Context, channel string, symlink, dryRun *bool) error {
-	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error { return cmdpin.Pin(ctx, s, channel, isSet(symlink)) })
+// Pin changes the pin and all that names a toolchain: toolchain:pin CHANNEL, -symlink makes files links to the pin, -dryrun, -json.
+func (Toolchain) Pin(ctx context.Context, channel string, symlink, dryRun, json *bool) error {
+	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error { return cmdpin.Pin(ctx, s, channel, isSet(symlink), isSet(json)) })
 }
 
 // Install installs the pinned toolchain by rustup, with -cranelift the Cranelift backend too.
@@ -31,9 +31,9 @@ func (Toolchain) Install(ctx context.Context, cranelift *bool) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Install(ctx, s, isSet(cranelift)) })
 }
 
-// Lock writes toolchain/toolchain.lock.toml from what is installed.
-func (Toolchain) Lock(ctx context.Context) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Lock(ctx, s) })
+// Lock writes toolchain/toolchain.lock.toml from what is installed; -json.
+func (Toolchain) Lock(ctx context.Context, json *bool) error {
+	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Lock(ctx, s, isSet(json)) })
 }
 
 // Build builds rustc with LLVM and a patched Cranelift from sources: toolchain:build NAME for one of several, -llvm=bootstrap compiles LLVM too (else: system, the installed one), -dryrun, -j, -memory, -offline. What was stopped goes on.

@@ -12,7 +12,7 @@ import (
 	"github.com/pannous/redox-clif/internal/qemu"
 )
 
-// Toolchain is what is known of the Rust toolchain: package session fills it in.
+// Toolchain is what is known of the Rust toolchain.
 type Toolchain struct {
 	Channel   string // the pin
 	Name      string // "rustc 1.94.0-nightly (fcd630976)", empty when none was found
@@ -35,7 +35,7 @@ type Settings struct {
 	Toolchain Toolchain
 	// Hosts are what fetching needs; none are asked without the user's word.
 	Hosts []Host
-	// Build is what building a toolchain needs, as package session found it.
+	// Build is what building a toolchain needs.
 	Build []Part
 }
 
@@ -78,6 +78,16 @@ func Examine(ctx context.Context, m Machine, s Settings) *Report {
 	c.space("space for out/", s.Out, outSpace)
 	c.network(s.Hosts)
 	return &c.report
+}
+
+// WantedGo is the version that the text of a go.mod names; when it names none, any will do.
+func WantedGo(gomod []byte) string {
+	for _, line := range strings.Split(string(gomod), "\n") {
+		if version, ok := strings.CutPrefix(line, "go "); ok {
+			return strings.TrimSpace(version)
+		}
+	}
+	return "1"
 }
 
 // golang checks the go that runs the targets. This program was built by some go; the one in PATH is what

@@ -36,7 +36,7 @@ func TestAnnotation(t *testing.T) {
 			"::error file=recipes/base/recipe.toml,title=drift%3A toolchain-file::base: rust-toolchain:1: expected a, found b%0Ac%0Af",
 		},
 	} {
-		if diff := cmp.Diff(test.want, test.finding.Annotation()); diff != "" {
+		if diff := cmp.Diff(test.want, test.finding.Annotation().String()); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -57,7 +57,7 @@ func TestReportJSON(t *testing.T) {
 				`"unchecked":[{"kind":"source-lock","what":"w","why":"y","fix":"f"}],"patches":[]}`,
 		},
 	} {
-		test.report.Finish()
+		test.report.finish()
 		got, err := json.Marshal(test.report)
 		if err != nil {
 			t.Fatal(err)
@@ -83,7 +83,7 @@ func TestFile(t *testing.T) {
 		{"rust-toolchain.toml", "", "no channel", 1},
 		{"rust-toolchain.toml", "channel = \"x\n", "an unreadable file", 0},
 	} {
-		got := File(pinned, "", "", test.name, []byte(test.text))
+		got := compareFile(pinned, "", "", test.name, []byte(test.text))
 		if test.found == "" {
 			if len(got) > 0 {
 				t.Errorf("%q: %+v", test.text, got)
@@ -110,7 +110,7 @@ func TestWorkflowFile(t *testing.T) {
 		{"cron: nightly-builds", "", "cron: nightly-builds"},
 	} {
 		var found []string
-		for _, f := range WorkflowFile(pinned, "w", []byte("\n"+test.line)) {
+		for _, f := range compareWorkflow(pinned, "w", []byte("\n"+test.line)) {
 			found = append(found, f.Found)
 			if f.Line != 2 {
 				t.Errorf("%q: line %d", test.line, f.Line)
@@ -119,7 +119,7 @@ func TestWorkflowFile(t *testing.T) {
 		if strings.Join(found, " ") != test.found {
 			t.Errorf("%q: found %q", test.line, found)
 		}
-		if got := string(RepinWorkflow(pinned, []byte(test.line))); got != test.repinned {
+		if got := string(repinWorkflow(pinned, []byte(test.line))); got != test.repinned {
 			t.Errorf("%q: repinned %q", test.line, got)
 		}
 	}
@@ -152,7 +152,7 @@ func TestInstalled(t *testing.T) {
 		{another, map[string]string{"bin/rustc": "x"}, []string{"rustc commit aaa / bbb", "LLVM  / 22"}, true},
 		{stranger, nil, nil, false},
 	} {
-		found, known := Installed("lock", lock, text, test.version, &toolchain.Identity{Files: test.files})
+		found, known := compareInstalled("lock", lock, text, test.version, &toolchain.Identity{Files: test.files})
 		var got []string
 		for _, f := range found {
 			got = append(got, f.Expected+" / "+f.Found)
@@ -200,12 +200,12 @@ func TestSourceFilesFollowsLinks(t *testing.T) {
 		map[string]string{"rust-toolchain.toml": "[toolchain]\nchannel = \"old\"\n", "shared": pinned + "\n"},
 		map[string]string{"a/rust-toolchain.toml": "../rust-toolchain.toml", "b/rust-toolchain": "../shared", "c/rust-toolchain": "../../x", "d/rust-toolchain": "rust-toolchain"},
 	)}
-	found, err := SourceFiles(pinned, s)
+	found, err := compareSourceFiles(pinned, s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &Report{Findings: found}
-	r.Finish()
+	r.finish()
 	var got []string
 	for _, f := range r.Findings {
 		got = append(got, f.Place()+" "+f.Found)
@@ -231,7 +231,7 @@ func TestPinSeries(t *testing.T) {
 		text := []byte("patches = [\"one\"] # mine\n[profile.seed]\npatches = []\n")
 		patches := fstest.MapFS{}
 		for _, channel := range []string{pinned, "nightly-2026-03-01"} {
-			out, err := SourcePin{Recipe: r, Trees: []*Tree{tree(t, files, nil)}}.Files(channel, patches, "recipes/base/recipe.toml", text)
+			out, err := sourcePin{Recipe: r, Trees: []*Tree{tree(t, files, nil)}}.Files(channel, patches, "recipes/base/recipe.toml", text)
 			if err != nil {
 				t.Fatal(name, err)
 			}
@@ -249,16 +249,16 @@ func TestPinSeries(t *testing.T) {
 			r.Patches, r.Profiles = []string{"one", "pin-base"}, map[string]recipe.Profile{"seed": {Patches: &[]string{"pin-base"}}}
 			source := &Source{Name: "base", Series: []string{"pin-base"}, Tree: tree(t, files, nil)}
 			for range 2 { // the second time all is satisfied
-				if found, _, err := Patches(t.Context(), patches, "patches", source); err != nil || len(found) > 0 {
+				if found, _, err := patchTree(t.Context(), patches, "patches", source); err != nil || len(found) > 0 {
 					t.Fatalf("%s: %v %+v", name, err, found)
 				}
 			}
-			if found, err := SourceFiles(channel, source); err != nil || len(found) > 0 {
+			if found, err := compareSourceFiles(channel, source); err != nil || len(found) > 0 {
 				t.Errorf("%s: %v %+v", name, err, found)
 			}
 		}
 		without := &Source{Name: "base", Series: []string{"pin-base"}, Tree: tree(t, map[string]string{"x": ""}, nil)}
-		if found, states, err := Patches(t.Context(), patches, "patches", without); err != nil || len(found) > 0 || !strings.Contains(states[0].Summary, "not-needed") {
+		if found, states, err := patchTree(t.Context(), patches, "patches", without); err != nil || len(found) > 0 || !strings.Contains(states[0].Summary, "not-needed") {
 			t.Errorf("%s: %v %+v %+v", name, err, found, states)
 		}
 	}
@@ -267,7 +267,7 @@ func TestPinSeries(t *testing.T) {
 func TestPinSeriesKeepsTheRest(t *testing.T) {
 	text := "# top\n[toolchain]\nchannel = 'nightly-2025-10-03' # day\nprofile = \"minimal\"\n"
 	r := &recipe.Recipe{Name: "base"}
-	out, err := SourcePin{Recipe: r, Trees: []*Tree{tree(t, map[string]string{"rust-toolchain.toml": text}, nil)}}.Files(pinned, fstest.MapFS{}, "r", []byte("description = \"d\"\n\n[source]\n"))
+	out, err := sourcePin{Recipe: r, Trees: []*Tree{tree(t, map[string]string{"rust-toolchain.toml": text}, nil)}}.Files(pinned, fstest.MapFS{}, "r", []byte("description = \"d\"\n\n[source]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestPinSeriesKeepsTheRest(t *testing.T) {
 	}
 	source := &Source{Series: []string{"pin-base"}, Tree: tree(t, map[string]string{"rust-toolchain.toml": text}, nil)}
 	patches := fstest.MapFS{"pin-base/0001-toolchain.toml": &fstest.MapFile{Data: out["patches/pin-base/0001-toolchain.toml"]}}
-	if _, _, err := Patches(t.Context(), patches, "patches", source); err != nil {
+	if _, _, err := patchTree(t.Context(), patches, "patches", source); err != nil {
 		t.Fatal(err)
 	}
 	f, err := source.Tree.ReadFile("rust-toolchain.toml")
@@ -291,7 +291,7 @@ func TestPinSeriesKeepsTheRest(t *testing.T) {
 
 func TestPinSeriesRefuses(t *testing.T) {
 	for _, text := range []string{"toolchain = { channel = \"a\" }\n", "[toolchain\n", "[toolchain]\npath = \"x\"\n"} {
-		_, err := SourcePin{Recipe: &recipe.Recipe{Name: "b"}, Trees: []*Tree{tree(t, map[string]string{"a/rust-toolchain.toml": text}, nil)}}.Files(pinned, fstest.MapFS{}, "r", nil)
+		_, err := sourcePin{Recipe: &recipe.Recipe{Name: "b"}, Trees: []*Tree{tree(t, map[string]string{"a/rust-toolchain.toml": text}, nil)}}.Files(pinned, fstest.MapFS{}, "r", nil)
 		if err == nil || !strings.Contains(err.Error(), "a/rust-toolchain.toml") {
 			t.Errorf("%q: the error does not name the file: %v", text, err)
 		}

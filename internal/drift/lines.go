@@ -50,3 +50,11 @@ func at(lines [][]byte, i int) string {
 	}
 	return string(bytes.TrimSpace(lines[i]))
 }
+
+// orEnd is a line of a text, or what there is instead.
+func orEnd(line string) string {
+	if line == "" {
+		return "the end of the file"
+	}
+	return line
+}

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,8 +11,10 @@ import (
 	"slices"
 
 	"github.com/google/renameio/v2"
+	"github.com/hashicorp/go-multierror"
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -19,8 +22,8 @@ import (
 // them. A source whose Cargo.lock files are others under the same name was moved without anybody looking.
 const LockFile = "recipes/lock.toml"
 
-// LockFix is the command that writes it.
-const LockFix = "mage drift:lock"
+// sourceLockFix is the command that writes it.
+const sourceLockFix = "mage drift:lock"
 
 // Lock is the content of the file, by Source.Name.
 type Lock struct {
@@ -54,7 +57,7 @@ func LoadLock(file string) (*Lock, []byte, error) {
 // Write replaces the file, with the same bytes for the same content.
 func (l *Lock) Write(file string) error {
 	var text bytes.Buffer
-	text.WriteString("# What the pinned sources hold. Written by `" + LockFix + "`, not by hand: look at what changed in a\n" +
+	text.WriteString("# What the pinned sources hold. Written by `" + sourceLockFix + "`, not by hand: look at what changed in a\n" +
 		"# source before you write it anew.\n")
 	if err := toml.NewEncoder(&text).Encode(l); err != nil {
 		return err
@@ -97,74 +100,72 @@ func (l *Lock) Prune(names []string) bool {
 	return len(l.Source) != before
 }
 
-// Gone finds what is locked for sources that no recipe has.
-func (l *Lock) Gone(names []string, text []byte) []Finding {
-	var found []Finding
-	for _, name := range slices.Sorted(maps.Keys(l.Source)) {
-		if !slices.Contains(names, name) {
-			found = append(found, Finding{
-				Kind: SourceLock, File: LockFile, Line: lineOf(text, "source", name, "identity"),
-				Expected: "sources of recipes only", Found: name, Fix: LockFix,
-			})
-		}
-	}
-	return found
+// Locked is what [LockSources] did.
+type Locked struct {
+	// Written are the sources that were locked anew, in order.
+	Written []LockedNow `json:"locked"`
+	// Sources counts those that the lock has now.
+	Sources int `json:"sources"`
 }
 
-// Identity compares the pinned commit or digest of a source with the locked one. It needs no tree.
-func (l *Lock) Identity(s *Source, text []byte) []Finding {
-	locked, ok := l.Source[s.Name]
+// LockedNow is a source that was locked.
+type LockedNow struct {
+	Source   string `json:"source"`
+	Identity string `json:"identity"`
+}
+
+// LockSources writes down what the pinned sources hold now. What is not here or overridden keeps what was locked for it before; when
+// nothing fitting was, the error says so, beside what was locked.
+func LockSources(ctx context.Context, c *Checkout) (*Locked, error) {
+	sources, err := c.collect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lock, _, err := LoadLock(c.path(LockFile))
+	if err != nil {
+		return nil, err
+	}
+	did := &Locked{Written: []LockedNow{}}
+	pruned := lock.Prune(lockedNames(sources))
+	var wrong *multierror.Error
+	for i := range sources {
+		changed, err := lock.update(&sources[i])
+		wrong = multierror.Append(wrong, err)
+		if changed {
+			did.Written = append(did.Written, LockedNow{sources[i].Name, sources[i].Identity})
+		}
+	}
+	if pruned || len(did.Written) > 0 {
+		if err := lock.Write(c.path(LockFile)); err != nil {
+			return nil, err
+		}
+	}
+	did.Sources = len(lock.Source)
+	return did, errs.One(wrong)
+}
+
+// update notes what a source holds, and tells whether that is news.
+func (l *Lock) update(src *Source) (changed bool, err error) {
 	switch {
-	case !ok:
-		return []Finding{{Kind: SourceLock, File: LockFile, Expected: s.Name + " locked as " + s.Identity, Fix: LockFix}}
-	case locked.Identity != s.Identity:
-		return []Finding{{
-			Kind: SourceLock, File: LockFile, Line: lineOf(text, "source", s.Name, "identity"),
-			Expected: s.Name + " locked as " + s.Identity, Found: locked.Identity, Fix: LockFix,
-		}}
+	case !src.isLocked():
+		return false, nil
+	case src.Tree != nil && !src.Overridden:
+		return l.Record(src)
+	case l.Source[src.Name].Identity == src.Identity:
+		return false, nil
+	case src.Overridden:
+		return false, fmt.Errorf("%s is not locked: it is overridden", src.Name)
 	}
-	return nil
+	return false, fmt.Errorf("%s is not locked: %s", src.Name, src.why)
 }
 
-// Compare compares the Cargo.lock files of a source with the locked ones. Another commit than the locked one
-// is Identity's finding: its files are then not listed too.
-func (l *Lock) Compare(s *Source, text []byte) []Finding {
-	locked, ok := l.Source[s.Name]
-	if !ok || locked.Identity != s.Identity || s.Overridden {
-		return nil
-	}
-	present := cargoLocks(s)
-	var found []Finding
-	names := slices.Sorted(maps.Keys(present))
-	for p := range locked.Cargo {
-		if _, there := present[p]; !there && !s.overridden(p) {
-			names = append(names, p)
+// lockedNames are the sources that the lock is to have.
+func lockedNames(sources []Source) []string {
+	var names []string
+	for i := range sources {
+		if sources[i].isLocked() {
+			names = append(names, sources[i].Name)
 		}
 	}
-	slices.Sort(names)
-	for _, p := range names {
-		if locked.Cargo[p] == present[p] {
-			continue
-		}
-		found = append(found, Finding{
-			Kind: SourceLock, Source: s.Name, InCheckout: s.Recipe, File: p,
-			Expected: orNone(locked.Cargo[p]) + fmt.Sprintf(" (%s:%d)", LockFile, lineOf(text, "source", s.Name, "cargo-lock", p)),
-			Found:    sha(present[p]), Fix: LockFix,
-		})
-	}
-	return found
-}
-
-func sha(digest string) string {
-	if digest == "" {
-		return ""
-	}
-	return "sha256 " + digest
-}
-
-func orNone(digest string) string {
-	if digest == "" {
-		return "no such file"
-	}
-	return sha(digest)
+	return names
 }

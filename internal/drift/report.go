@@ -1,12 +1,3 @@
-// Package drift compares what is derived with what it is derived from: toolchain files, lock files,
-// target specs, patch series, generated code, workflows and sysroots.
-//
-// It owns the kinds of drift, the form of a finding and of a report, recipes/lock.toml and the patch
-// series that carry the pin into foreign sources. It must not know where things are kept or how they
-// are fetched (package session collects them), and it prints nothing.
-//
-// The form of annotations is that of GitHub's workflow commands (docs.github.com, "Workflow commands
-// for GitHub Actions", and the escaping of actions/toolkit, packages/core/src/command.ts).
 package drift
 
 import (
@@ -14,25 +5,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/github"
 )
-
-// Kind is what sort of thing drifted.
-type Kind string
-
-// The kinds, in the order they are reported.
-const (
-	ToolchainFile Kind = "toolchain-file" // a rust-toolchain file and the pin
-	Workflow      Kind = "workflow"       // a workflow's toolchain and the pin
-	ToolchainLock Kind = "toolchain-lock" // the lock, the pin and the installed toolchain
-	TargetSpec    Kind = "target-spec"    // a generated target JSON and its TOML
-	SourceLock    Kind = "source-lock"    // a source's Cargo.lock and what was locked
-	PatchSeries   Kind = "patch-series"   // a patch series and the pinned source
-	Magefile      Kind = "magefile"       // the generated targets and the recipes
-	Sysroot       Kind = "sysroot"        // built objects and what would build them now
-)
-
-// kinds is the order of a report.
-var kinds = []Kind{ToolchainFile, Workflow, ToolchainLock, TargetSpec, SourceLock, PatchSeries, Magefile, Sysroot}
 
 // Finding is one thing that is not what it is derived from.
 type Finding struct {
@@ -73,25 +48,13 @@ func (f Finding) Message() string {
 	return fmt.Sprintf("expected %s, found %s", f.Expected, found)
 }
 
-// Annotation is GitHub's workflow command that shows the finding at its line.
-func (f Finding) Annotation() string {
-	file, line, message := f.File, f.Line, f.Message()
+// Annotation shows the finding at its line, or one in a source at the recipe that has it.
+func (f Finding) Annotation() github.Annotation {
+	a := github.Annotation{Kind: "error", File: f.File, Line: f.Line, Title: "drift: " + string(f.Kind), Text: f.Message() + "\n" + f.Fix}
 	if f.Source != "" {
-		file, line, message = f.InCheckout, 0, f.Place()+": "+message
+		a.File, a.Line, a.Text = f.InCheckout, 0, f.Place()+": "+a.Text
 	}
-	properties := "file=" + escapeProperty(file)
-	if line > 0 {
-		properties += ",line=" + strconv.Itoa(line)
-	}
-	return fmt.Sprintf("::error %s,title=%s::%s", properties, escapeProperty("drift: "+string(f.Kind)), escapeData(message+"\n"+f.Fix))
-}
-
-func escapeData(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
-}
-
-func escapeProperty(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(s)
+	return a
 }
 
 // Unchecked is something that could not be compared. It is no drift, and it is never passed over in silence.
@@ -114,20 +77,22 @@ type Report struct {
 	Findings  []Finding     `json:"findings"`
 	Unchecked []Unchecked   `json:"unchecked"`
 	Patches   []SeriesState `json:"patches"`
+	// Kinds are what was compared.
+	Kinds []Comparison `json:"kinds,omitempty"`
 }
 
-// Add notes findings.
-func (r *Report) Add(found ...Finding) { r.Findings = append(r.Findings, found...) }
+// add notes findings.
+func (r *Report) add(found ...Finding) { r.Findings = append(r.Findings, found...) }
 
-// Skip notes something that could not be compared.
-func (r *Report) Skip(kind Kind, what, why, fix string) {
+// skip notes something that could not be compared.
+func (r *Report) skip(kind Kind, what, why, fix string) {
 	r.Unchecked = append(r.Unchecked, Unchecked{kind, what, why, fix})
 }
 
-// Finish sorts the report and drops what was noted twice: two recipes may share a file.
-func (r *Report) Finish() {
+// finish sorts the report and drops what was noted twice: two recipes may share a file.
+func (r *Report) finish() {
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		if d := slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind); d != 0 {
+		if d := order(a.Kind) - order(b.Kind); d != 0 {
 			return d
 		}
 		if d := strings.Compare(a.Source+"\x00"+a.File, b.Source+"\x00"+b.File); d != 0 {
@@ -137,7 +102,7 @@ func (r *Report) Finish() {
 	})
 	r.Findings = unique(r.Findings)
 	slices.SortStableFunc(r.Unchecked, func(a, b Unchecked) int {
-		if d := slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind); d != 0 {
+		if d := order(a.Kind) - order(b.Kind); d != 0 {
 			return d
 		}
 		return strings.Compare(a.What, b.What)

@@ -1,18 +1,12 @@
 package drift
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
 
-	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/patch"
+	"github.com/pannous/redox-clif/internal/source"
 )
 
 // Upstream is how far a git source's pin is behind its repository. It is for people: nothing fails on it.
@@ -35,96 +29,94 @@ type Upstream struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// Git asks repositories about themselves.
-type Git struct {
-	Program string   // git
-	Env     []string // its whole environment
-	Dir     string   // a folder for one small repository per source: commits without their files
+// Remote is the way to the repositories of sources.
+type Remote struct {
+	Git     Git
+	Fetcher *source.Fetcher
+	// Overrides has the user's mirrors. What takes the place of a source is not asked: upstream is.
+	Overrides *source.Overrides
 }
 
-// Head is the commit of the default branch of the repository at url.
-func (g Git) Head(ctx context.Context, url string) (string, error) {
-	out, err := g.run(ctx, "", "ls-remote", "--", url, "HEAD")
+// AskUpstream asks the repository of every git source, submodules included, in a profile. One that cannot be reached is no error.
+func AskUpstream(ctx context.Context, c *Checkout, profile string, remote Remote) ([]Upstream, error) {
+	all := []Upstream{}
+	for _, name := range c.Recipes.Names() {
+		r := c.Recipes[name].WithProfile(profile)
+		if r.Source.Git == "" {
+			continue
+		}
+		all = append(all, remote.ask(ctx, c, name, source.Git{URL: r.Source.Git, Commit: r.Source.Commit}, r.Patches))
+		for at, sub := range r.Source.Submodules {
+			all = append(all, remote.ask(ctx, c, name+"/"+at, source.Git{URL: sub.Git, Commit: sub.Commit}, nil))
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// ask asks one repository.
+func (r Remote) ask(ctx context.Context, c *Checkout, name string, pinned source.Git, series []string) Upstream {
+	u := Upstream{Source: name, URL: pinned.URL, Pin: pinned.Commit, Behind: -1, Ahead: -1}
+	from := r.Overrides.Mirror(pinned.URL)
+	head, err := r.Git.Head(ctx, from)
 	if err != nil {
-		return "", err
+		u.Problem = "cannot be reached: " + err.Error()
+		return u
 	}
-	head, _, _ := strings.Cut(out, "\t")
-	if len(head) != 40 {
-		return "", errors.New("the repository has no default branch")
-	}
-	return head, nil
-}
-
-// Distance counts the commits between the pin and head, and tells both commits' days. Only commits are
-// fetched where the server can leave out the rest.
-func (g Git) Distance(ctx context.Context, name, url, pin, head string) (u Upstream, err error) {
-	u.Behind, u.Ahead = -1, -1
-	repo := filepath.Join(g.Dir, name+".git")
-	if err := os.MkdirAll(g.Dir, 0o755); err != nil {
-		return u, err
-	}
-	if _, err := g.run(ctx, g.Dir, "init", "--quiet", "--bare", repo); err != nil {
-		return u, err
-	}
-	if !g.has(ctx, repo, pin) || !g.has(ctx, repo, head) {
-		if _, err := g.run(ctx, repo, "fetch", "--quiet", "--no-tags", "--filter=tree:0", "--", url, "+HEAD:refs/upstream/HEAD"); err != nil {
-			return u, err
-		}
-	}
-	if !g.has(ctx, repo, pin) {
-		// On no branch that leads to the default one: asked for by name, or all of it.
-		if _, err := g.run(ctx, repo, "fetch", "--quiet", "--no-tags", "--filter=tree:0", "--", url, pin+":refs/upstream/pin"); err != nil {
-			return u, fmt.Errorf("the repository does not give the pinned commit: %w", err)
-		}
-	}
-	counts, err := g.run(ctx, repo, "rev-list", "--left-right", "--count", pin+"..."+head)
+	far, err := r.Git.Distance(ctx, strings.ReplaceAll(name, "/", "-"), from, pinned.Commit, head)
 	if err != nil {
-		return u, err
+		u.Problem = "distance not known: " + err.Error()
 	}
-	if ahead, behind, ok := strings.Cut(counts, "\t"); ok {
-		u.Ahead, _ = strconv.Atoi(ahead)
-		u.Behind, _ = strconv.Atoi(behind)
-	}
-	u.PinDate, _ = g.run(ctx, repo, "log", "-1", "--format=%cs", pin)
-	u.HeadDate, err = g.run(ctx, repo, "log", "-1", "--format=%cs", head)
-	return u, err
-}
-
-func (g Git) has(ctx context.Context, repo, commit string) bool {
-	_, err := g.run(ctx, repo, "cat-file", "-e", commit+"^{commit}")
-	return err == nil
-}
-
-// run is one git command; its output without the last line end.
-func (g Git) run(ctx context.Context, dir string, args ...string) (string, error) {
-	config := []string{"-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=30"}
-	cmd := exec.CommandContext(ctx, g.Program, append(config, args...)...)
-	cmd.Dir = dir
-	// A missing object of a partial clone is not to be fetched one by one behind our back.
-	cmd.Env = append(append([]string{}, g.Env...), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_NO_LAZY_FETCH=1")
-	cmd.WaitDelay = 5 * time.Second
-	var out, problems bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problems
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		if message := telling(problems.String()); message != "" {
-			return "", errors.New(message)
-		}
-		return "", err
-	}
-	return strings.TrimSpace(out.String()), nil
-}
-
-// telling is git's own first complaint.
-func telling(message string) string {
-	for _, line := range strings.Split(message, "\n") {
-		for _, prefix := range []string{"fatal: ", "error: "} {
-			if rest, ok := strings.CutPrefix(line, prefix); ok {
-				return rest
-			}
+	u.Head, u.Behind, u.Ahead, u.PinDate, u.HeadDate = head, far.Behind, far.Ahead, far.PinDate, far.HeadDate
+	if len(series) > 0 {
+		if u.Patches, err = r.patchesAt(ctx, c, name, source.Git{URL: pinned.URL, Commit: head}, series); err != nil {
+			u.Problem = strings.TrimPrefix(u.Problem+"; patches not tried: "+err.Error(), "; ")
 		}
 	}
-	return errs.FirstLine(message)
+	return u
+}
+
+// patchesAt applies series to a commit of a repository.
+func (r Remote) patchesAt(ctx context.Context, c *Checkout, name string, at source.Git, series []string) ([]SeriesState, error) {
+	dir, err := os.MkdirTemp("", "redox-clif-upstream-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := r.export(ctx, name, at, dir); err != nil {
+		return nil, err
+	}
+	tree, err := patch.OpenDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer tree.Close()
+	var states []SeriesState
+	for _, one := range series {
+		loaded, err := patch.Load(os.DirFS(c.Patches), one)
+		if err != nil {
+			return states, err
+		}
+		report, err := patch.Apply(ctx, loaded, tree, patch.Options{})
+		if report == nil {
+			return states, err
+		}
+		states = append(states, SeriesState{Source: name, Series: one, Summary: report.Summary()})
+	}
+	return states, nil
+}
+
+// export writes the files of a commit into dir.
+func (r Remote) export(ctx context.Context, name string, at source.Git, dir string) error {
+	resolved, err := (&source.Overrides{}).Resolve(name, at)
+	if err != nil {
+		return err
+	}
+	resolved.FetchURL = r.Overrides.Mirror(at.URL)
+	if err := r.Fetcher.Fetch(ctx, resolved); err != nil {
+		return err
+	}
+	return r.Fetcher.Export(ctx, resolved, dir)
 }

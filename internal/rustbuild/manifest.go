@@ -75,6 +75,14 @@ type Manifest struct {
 	Content  string   `toml:"content" json:"content"`     // ContentDigest
 }
 
+// LLVMOrigin says which LLVM the toolchain has, for people.
+func (m *Manifest) LLVMOrigin() string {
+	if m.LLVMFrom == BootstrapLLVM {
+		return "rustc's own, compiled with it"
+	}
+	return m.LLVM + ", the system's"
+}
+
 // ReadManifest reads the manifest of a toolchain directory and checks it against itself.
 func ReadManifest(dir string) (*Manifest, error) {
 	path := filepath.Join(dir, ManifestName)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/github"
 	"github.com/pannous/redox-clif/internal/graph"
 )
 
@@ -64,17 +65,12 @@ func (s *Session) explainOne(b *strings.Builder, err error) {
 		fmt.Fprintf(b, "%s%s\n", hintMark, hint)
 	}
 	if s.Config.GitHub {
-		fmt.Fprintf(b, "::error title=%s failed::%s\n", f.Node, annotation(errs.FirstLine(f.Err.Error())))
+		fmt.Fprintln(b, github.Annotation{Kind: "error", Title: f.Node + " failed", Text: errs.FirstLine(f.Err.Error())})
 	}
 }
 
 func (s *Session) Relative(path string) string {
 	return strings.TrimPrefix(path, s.Config.Root+"/")
-}
-
-// annotation escapes what GitHub reads as something else in a workflow command.
-func annotation(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
 }
 
 // RootCause takes the name of the step off an error.

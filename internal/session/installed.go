@@ -9,29 +9,18 @@ import (
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
-// InstalledToolchain is what is known of the toolchain without installing or refusing anything. The parts after
-// the first that is nil are nil too; problem says why.
-type InstalledToolchain struct {
-	Pin       *toolchain.Pin
-	Toolchain *toolchain.Toolchain
-	Version   *toolchain.Version
-	Identity  *toolchain.Identity
-	Caps      *toolchain.Capabilities
-	Problem   error
-}
-
 // LookAtToolchain finds out as much about the toolchain as there is. Only an unreadable pin is an error.
-func (s *Session) LookAtToolchain(ctx context.Context) (*InstalledToolchain, error) {
+func (s *Session) LookAtToolchain(ctx context.Context) (*toolchain.Installed, error) {
 	pin, err := toolchain.LoadPin(s.Config.Pin())
 	if err != nil {
 		return nil, err
 	}
-	i := &InstalledToolchain{Pin: pin}
+	i := &toolchain.Installed{Pin: pin}
 	i.Problem = s.lookInto(ctx, i)
 	return i, ctx.Err()
 }
 
-func (s *Session) lookInto(ctx context.Context, i *InstalledToolchain) error {
+func (s *Session) lookInto(ctx context.Context, i *toolchain.Installed) error {
 	from, err := s.ToolchainSources()
 	if err != nil {
 		return err

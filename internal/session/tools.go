@@ -79,14 +79,7 @@ func (t *Toolchain) craneliftProblem() string {
 }
 
 // Name is what rustc calls itself.
-func (t *Toolchain) Name() string {
-	v := t.Caps.Version
-	commit := v.Commit
-	if len(commit) > 9 {
-		commit = commit[:9]
-	}
-	return fmt.Sprintf("rustc %s (%s)", v.Release, commit)
-}
+func (t *Toolchain) Name() string { return t.Caps.Version.Name() }
 
 // Toolchain finds the toolchain, installs the pinned one by rustup when it is missing, and makes
 // sure that it is what the pin says.

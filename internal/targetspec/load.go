@@ -27,6 +27,30 @@ func Triples(fsys fs.FS) ([]string, error) {
 	return names, nil
 }
 
+// Target is a target of the folder, as lists show it.
+type Target struct {
+	Triple      string `json:"triple"`
+	Kind        Kind   `json:"kind"`
+	Description string `json:"description"`
+}
+
+// List reads every target of the folder, sorted by triple.
+func List(fsys fs.FS) ([]Target, error) {
+	triples, err := Triples(fsys)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Target, len(triples))
+	for i, triple := range triples {
+		spec, err := Load(fsys, triple)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = Target{triple, spec.Kind, spec.Description}
+	}
+	return all, nil
+}
+
 // Load reads the target named triple from the targets folder, follows its
 // inheritance and checks the result against the rules of its kind.
 //

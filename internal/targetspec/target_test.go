@@ -23,14 +23,8 @@ var update = flag.Bool("update", false, "rewrite the golden files and the genera
 // The two compilers this project is tested with, as package toolchain measures
 // them.
 var (
-	pin = Compiler{
-		Release:      "1.94.0-nightly",
-		SoftFloatABI: map[string]string{"x86_64": "x86-softfloat"},
-	}
-	later = Compiler{
-		Release:      "1.96.0-nightly",
-		SoftFloatABI: map[string]string{"aarch64": "softfloat", "x86_64": "softfloat"},
-	}
+	pin   = knownCompilers()[0]
+	later = knownCompilers()[1]
 )
 
 const targets = "../../targets"
@@ -48,8 +42,6 @@ func TestGolden(t *testing.T) {
 		}
 		golden(t, spec, pin, filepath.Join("testdata", "1.94", triple+".json"))
 		golden(t, spec, later, filepath.Join("testdata", "1.96", triple+".json"))
-		// The committed file a newcomer's rustc reads is the pin's.
-		golden(t, spec, pin, filepath.Join(targets, triple+".json"))
 	}
 }
 
@@ -66,6 +58,23 @@ func golden(t *testing.T, spec *Spec, compiler Compiler, file string) {
 	}
 	if err := spec.Check(file, compiler); err != nil {
 		t.Errorf("%v (go test ./internal/targetspec -update)", err)
+	}
+}
+
+// TestKnownCompiler: by release, in part or whole, and what is known when it is not.
+func TestKnownCompiler(t *testing.T) {
+	for release, want := range map[string]Compiler{"1.94": pin, "1.94.0": pin, "1.94.0-nightly": pin, "1.96": later} {
+		if got, err := KnownCompiler(release); err != nil || !got.Equal(want) || got.Release != want.Release {
+			t.Errorf("%s: %+v, %v", release, got, err)
+		}
+	}
+	for _, release := range []string{"", "1.9", "1.2"} {
+		if c, err := KnownCompiler(release); err == nil || !strings.Contains(err.Error(), "known are 1.94.0-nightly, 1.96.0-nightly") {
+			t.Errorf("%q: %+v, %v", release, c, err)
+		}
+	}
+	if pin.Equal(later) || !strings.HasPrefix(pin.GoString(), `{Release:"1.94.0-nightly", `) {
+		t.Errorf("%#v", pin)
 	}
 }
 

@@ -2,6 +2,7 @@ package toolchain
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -130,22 +131,23 @@ func TestProbeIsData(t *testing.T) {
 	}
 }
 
+// TestShow: internal/cmd/pin shows these reports to people.
 func TestShow(t *testing.T) {
 	pin := projectPin(t)
+	pin.Toolchain.Channel = "nightly-2026-01-02"
 	found := &Toolchain{Provider: FromDirectory, Dir: "/opt/rust", Host: host, Library: "/opt/rust/library", Tools: map[string]string{}}
 	for _, tool := range pin.Requires.Tools[1:] {
 		found.Tools[tool] = "/opt/rust/" + tool
 	}
 	for name, report := range map[string]*Report{
-		"full":    NewReport(pin, found, &Identity{Digest: strings.Repeat("ab", 32)}, measured(), nil),
-		"nothing": NewReport(pin, nil, nil, nil, &NoRustup{Channel: pin.Toolchain.Channel}),
+		"full":    NewReport(&Installed{Pin: pin, Toolchain: found, Identity: &Identity{Digest: strings.Repeat("ab", 32)}, Caps: measured()}),
+		"nothing": NewReport(&Installed{Pin: pin, Problem: &NoRustup{Channel: pin.Toolchain.Channel}}),
 	} {
-		var table, json strings.Builder
-		if err := errors.Join(report.WriteTable(&table), report.WriteJSON(&json)); err != nil {
+		text, err := json.MarshalIndent(report, "", "  ")
+		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, filepath.Join("testdata", "show-"+name+".txt"), table.String())
-		golden(t, filepath.Join("testdata", "show-"+name+".json"), json.String())
+		golden(t, filepath.Join("testdata", "show-"+name+".json"), string(text)+"\n")
 	}
 }
 

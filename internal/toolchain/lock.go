@@ -2,6 +2,7 @@ package toolchain
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/pannous/redox-clif/internal/tomledit"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -83,6 +85,93 @@ func LoadLock(path string) (*Lock, error) {
 		return nil, err
 	}
 	return lock, nil
+}
+
+// Locked is what was written into a lock, and into the pin beside it.
+type Locked struct {
+	// Name is the channel, or the name of a toolchain that was built.
+	Name string `json:"name"`
+	Host string `json:"host"`
+	// Commit is rustc's; empty for a toolchain that was built, which has Identity: the SHA-256 of what it was built from.
+	Commit   string `json:"commit,omitempty"`
+	Identity string `json:"identity,omitempty"`
+	// Expects are the facts that the pin did not state and states now.
+	Expects []Expectation `json:"expects,omitempty"`
+}
+
+// Expectation is a key of the pin's [expected].
+type Expectation struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// LockInstalled writes into the lock at lockPath what the installed toolchain is, and into the pin at pinPath what it expects where
+// it does not say, which a change of the channel leaves empty. What was locked is returned beside an error about the pin.
+func (i *Installed) LockInstalled(ctx context.Context, lockPath, pinPath string) (*Locked, error) {
+	if i.Identity == nil {
+		return nil, i.Problem
+	}
+	if err := i.Pin.Verify(i.Toolchain, *i.Version); err != nil {
+		return nil, err
+	}
+	lock, err := LoadLock(lockPath)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := i.Toolchain.IdentifyAnew(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lock.Record(i.Pin.Toolchain.Channel, *i.Version, identity)
+	if err := lock.Write(lockPath); err != nil {
+		return nil, err
+	}
+	expects, err := i.expect(pinPath)
+	return &Locked{Name: lock.Channel, Host: i.Version.Host, Commit: i.Version.Commit, Expects: expects}, err
+}
+
+// expect fills in what the pin at path leaves open.
+func (i *Installed) expect(path string) ([]Expectation, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := tomledit.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	var expects []Expectation
+	if i.Pin.Expected.Release == "" {
+		expects = append(expects, Expectation{"release", i.Version.Release})
+	}
+	if i.Pin.Expected.Commit == "" && isHex(i.Version.Commit, 40) {
+		expects = append(expects, Expectation{"commit", i.Version.Commit})
+	}
+	for _, e := range expects {
+		if err := doc.Set(e.Value, "expected", e.Key); err != nil {
+			return nil, err
+		}
+	}
+	if len(expects) == 0 {
+		return nil, nil
+	}
+	return expects, renameio.WriteFile(path, doc.Bytes(), 0o644)
+}
+
+// LockBuilt writes into the lock at lockPath what the toolchain, which was built from sources, was made of.
+func (i *Installed) LockBuilt(lockPath, name, host string, from BuiltFrom) (*Locked, error) {
+	if i.Identity == nil {
+		return nil, i.Problem
+	}
+	lock, err := LoadLock(lockPath)
+	if err != nil {
+		return nil, err
+	}
+	if lock.Channel == "" {
+		lock.Channel = i.Pin.Toolchain.Channel
+	}
+	lock.RecordBuilt(name, host, from)
+	return &Locked{Name: name, Host: host, Identity: from.Identity}, lock.Write(lockPath)
 }
 
 // Record notes what is installed as verified. A lock of another channel is

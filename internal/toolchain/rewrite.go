@@ -27,7 +27,7 @@ func FindToolchainFiles(root string) ([]string, error) {
 			return err
 		case entry.IsDir() && (entry.Name() == ".git" || isCargoTarget(path)):
 			return fs.SkipDir
-		case !entry.IsDir() && isToolchainFile(entry.Name()):
+		case !entry.IsDir() && IsToolchainFile(entry.Name()):
 			found = append(found, path)
 		}
 		return nil
@@ -39,8 +39,10 @@ func FindToolchainFiles(root string) ([]string, error) {
 	return found, nil
 }
 
-func isToolchainFile(name string) bool {
-	return name == "rust-toolchain" || name == "rust-toolchain.toml"
+// IsToolchainFile knows the two names that rustup reads; name may be a slash path.
+func IsToolchainFile(name string) bool {
+	base := filepath.Base(name)
+	return base == "rust-toolchain" || base == "rust-toolchain.toml"
 }
 
 // isCargoTarget knows cargo's output folder by the tag cargo puts into it.
@@ -100,9 +102,9 @@ type Repin struct {
 
 // Change is one file that Repin would change or has changed.
 type Change struct {
-	Path string
-	Old  string // what it asked for before: a channel, "path:DIR" or "link:TARGET"; or NewFile, OtherText
-	New  string // the channel, or "link:TARGET"
+	Path string `json:"path"`
+	Old  string `json:"old"` // what it asked for before: a channel, "path:DIR" or "link:TARGET"; or NewFile, OtherText
+	New  string `json:"new"` // the channel, or "link:TARGET"
 
 	content []byte // new content of a file; nil for a link
 	before  state

@@ -99,6 +99,11 @@ type Version struct {
 	Cargo      string `json:"cargo" toml:"cargo"` // "1.94.0-nightly (b54051b15 2025-12-30)"
 }
 
+// Name is what rustc calls itself: "rustc 1.94.0-nightly (fcd630976)".
+func (v Version) Name() string {
+	return fmt.Sprintf("rustc %s (%s)", v.Release, v.Commit[:min(9, len(v.Commit))])
+}
+
 // AskVersion runs rustc -vV and cargo -V.
 func (t *Toolchain) AskVersion(ctx context.Context, run Runner) (Version, error) {
 	verbose, stderr, err := run(ctx, t.Rustc, "-vV")

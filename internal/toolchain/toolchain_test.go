@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/targetspec"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -54,10 +56,29 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 	}
 }
 
+// TestProjectPin: what the pin expects is known, also to machines that do not have it, and the committed targets are for it.
 func TestProjectPin(t *testing.T) {
 	pin := projectPin(t)
-	if pin.Toolchain.Channel != "nightly-2026-01-02" || pin.Expected.Commit[:9] != "fcd630976" {
-		t.Errorf("got %+v", pin)
+	if !fixedChannel(pin.Toolchain.Channel) || !isHex(pin.Expected.Commit, 40) {
+		t.Errorf("mage toolchain:lock completes the pin: %+v", pin)
+	}
+	compiler, err := targetspec.KnownCompiler(pin.Expected.Release)
+	if err != nil {
+		t.Fatalf("%v; add the row that mage drift shows to %s", err, targetspec.CompilersFile)
+	}
+	const targets = "../../targets"
+	triples, err := targetspec.Triples(os.DirFS(targets))
+	if err != nil || len(triples) == 0 {
+		t.Fatal(triples, err)
+	}
+	for _, triple := range triples {
+		spec, err := targetspec.Load(os.DirFS(targets), triple)
+		if err == nil {
+			err = spec.Check(filepath.Join(targets, triple+".json"), compiler)
+		}
+		if err != nil {
+			t.Errorf("%v (mage target:spec -write)", err)
+		}
 	}
 }
 

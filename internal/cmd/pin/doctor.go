@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -35,7 +36,7 @@ func Doctor(ctx context.Context, s *session.Session, network, asJSON bool) error
 	if asJSON {
 		err = ui.WriteJSON(s.Streams.Out, "doctor", r)
 	} else {
-		err = printDoctor(s, r)
+		err = printDoctor(s.Streams.Out, r)
 	}
 	if n := r.Missing(); err == nil && n > 0 {
 		err = fmt.Errorf("%d of the things that demo or initfs need are missing", n)
@@ -43,17 +44,17 @@ func Doctor(ctx context.Context, s *session.Session, network, asJSON bool) error
 	return err
 }
 
-func printDoctor(s *session.Session, r *doctor.Report) error {
+func printDoctor(out io.Writer, r *doctor.Report) error {
 	rows := [][]string{{"STATE", "WHAT", "NEEDED FOR", "FOUND"}}
 	for _, l := range r.Lines {
 		rows = append(rows, []string{string(l.State), l.What, l.For, l.Detail})
 	}
-	if err := ui.Table(s.Streams.Out, rows); err != nil {
+	if err := ui.Table(out, rows); err != nil {
 		return err
 	}
 	for _, l := range r.Lines {
 		if l.Fix != "" {
-			fmt.Fprintf(s.Streams.Out, "%s: %s\n", l.What, l.Fix)
+			fmt.Fprintf(out, "%s: %s\n", l.What, l.Fix)
 		}
 	}
 	return nil
@@ -65,8 +66,9 @@ func doctorSettings(ctx context.Context, s *session.Session, network bool) (doct
 		return doctor.Settings{}, err
 	}
 	arch, _, _ := strings.Cut(s.Config.Target, "-")
+	gomod, _ := os.ReadFile(filepath.Join(s.Config.Root, "go.mod"))
 	settings := doctor.Settings{
-		GoVersion: wantedGo(s), GOOS: runtime.GOOS, Arch: arch, Cache: s.Config.Cache, Out: s.Config.Out(), Toolchain: doctorToolchain(s, in),
+		GoVersion: doctor.WantedGo(gomod), GOOS: runtime.GOOS, Arch: arch, Cache: s.Config.Cache, Out: s.Config.Out(), Toolchain: doctorToolchain(s, in),
 		Build: buildParts(ctx, s),
 	}
 	if network {
@@ -75,18 +77,7 @@ func doctorSettings(ctx context.Context, s *session.Session, network bool) (doct
 	return settings, nil
 }
 
-// wantedGo is the version in go.mod; without one any will do.
-func wantedGo(s *session.Session) string {
-	text, _ := os.ReadFile(filepath.Join(s.Config.Root, "go.mod"))
-	for _, line := range strings.Split(string(text), "\n") {
-		if version, ok := strings.CutPrefix(line, "go "); ok {
-			return strings.TrimSpace(version)
-		}
-	}
-	return "1"
-}
-
-func doctorToolchain(s *session.Session, in *session.InstalledToolchain) doctor.Toolchain {
+func doctorToolchain(s *session.Session, in *toolchain.Installed) doctor.Toolchain {
 	t := doctor.Toolchain{Channel: in.Pin.Toolchain.Channel, Directory: s.Config.Toolchain}
 	if in.Problem != nil {
 		t.Problem = in.Problem.Error()
@@ -114,7 +105,7 @@ func doctorToolchain(s *session.Session, in *session.InstalledToolchain) doctor.
 
 // hosts are the repositories of the recipes, through the user's mirrors, and the crate registry as cargo
 // is configured here.
-func hosts(s *session.Session, in *session.InstalledToolchain) []doctor.Host {
+func hosts(s *session.Session, in *toolchain.Installed) []doctor.Host {
 	git := drift.Git{Program: "git", Env: append(s.ToolEnv(), s.Config.NetworkEnv...)}
 	var hosts []doctor.Host
 	for _, name := range s.Recipes.Names() {
@@ -132,39 +123,22 @@ func hosts(s *session.Session, in *session.InstalledToolchain) []doctor.Host {
 	}
 	if in.Toolchain != nil {
 		hosts = append(hosts, doctor.Host{What: "crate registry", From: "cargo's own settings", Try: func(ctx context.Context) error {
-			return tryRegistry(ctx, s, in.Toolchain.Cargo)
+			return askRegistry(ctx, s, in.Toolchain)
 		}})
 	}
 	return hosts
 }
 
-// tryRegistry has cargo resolve one small package in a folder of its own.
-func tryRegistry(ctx context.Context, s *session.Session, cargo string) (err error) {
-	dir, err := os.MkdirTemp("", "redox-clif-doctor-*")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+// askRegistry has cargo resolve a crate as a build would.
+func askRegistry(ctx context.Context, s *session.Session, t *toolchain.Toolchain) error {
 	home, err := s.CargoHome()
 	if err != nil {
 		return err
 	}
-	manifest := "[package]\nname = \"probe\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n[dependencies]\ncfg-if = \"1\"\n"
-	for name, text := range map[string]string{"Cargo.toml": manifest, "lib.rs": ""} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return err
-		}
-	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	env := append([]string{"PATH=" + filepath.Dir(cargo) + ":" + s.Config.Path, "HOME=" + s.Config.Home, "CARGO_HOME=" + home}, s.Config.NetworkEnv...)
-	_, stderr, err := toolchain.Exec(env)(ctx, cargo, "generate-lockfile", "--manifest-path", filepath.Join(dir, "Cargo.toml"))
-	if err == nil {
-		return nil
-	}
-	// The last line of cargo's chain of causes is the cause.
-	lines := strings.Split(strings.TrimSpace(string(stderr)), "\n")
-	return fmt.Errorf("%s: %w", strings.TrimSpace(lines[len(lines)-1]), err)
+	env := append([]string{"PATH=" + filepath.Dir(t.Cargo) + ":" + s.Config.Path, "HOME=" + s.Config.Home, "CARGO_HOME=" + home}, s.Config.NetworkEnv...)
+	return t.AskRegistry(ctx, toolchain.Exec(env))
 }
 
 // buildParts is what building a toolchain needs, for the doctor.

@@ -1,10 +1,10 @@
 package pin
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +12,6 @@ import (
 
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/drift"
-	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -75,6 +74,11 @@ func TestEveryDriftAtOnce(t *testing.T) {
 			t.Errorf("%s: expected %q, mended by %q", f.Place(), f.Expected, f.Fix)
 		}
 	}
+	for _, k := range r.Kinds {
+		if !slices.ContainsFunc(r.Findings, func(f drift.Finding) bool { return f.Kind == k.Kind }) {
+			t.Errorf("nothing of the kind %s drifted", k.Kind)
+		}
+	}
 
 	// By hand: what no command can do. The findings say so.
 	c.replace("patches/fix/0001-new.toml", `"old();"`, `"older_one();"`)
@@ -134,7 +138,7 @@ func TestOverrideFolder(t *testing.T) {
 		t.Errorf("not checked: %+v", r.Unchecked)
 	}
 	s, out := c.open(config.Flags{})
-	if err := Pin(t.Context(), s, testPin, true); err != nil {
+	if err := Pin(t.Context(), s, testPin, true, false); err != nil {
 		t.Fatal(err, out)
 	}
 	if r := c.drift(config.Flags{}); len(r.Findings) != 0 {
@@ -153,7 +157,7 @@ func TestPinAllOrNone(t *testing.T) {
 	c.write("bad/rust-toolchain.toml", "[toolchain\n")
 	before := c.read("toolchain/toolchain.toml")
 	s, _ := c.open(config.Flags{})
-	err := Pin(t.Context(), s, "nightly-2026-03-01", false)
+	err := Pin(t.Context(), s, "nightly-2026-03-01", false, false)
 	if err == nil || !strings.Contains(err.Error(), "bad/rust-toolchain.toml") {
 		t.Errorf("the error does not name the file: %v", err)
 	}
@@ -169,7 +173,7 @@ func TestNewPin(t *testing.T) {
 	c := newCheckout(t)
 	c.mend()
 	s, _ := c.open(config.Flags{})
-	if err := Pin(t.Context(), s, "nightly-2026-03-01", false); err != nil {
+	if err := Pin(t.Context(), s, "nightly-2026-03-01", false, false); err != nil {
 		t.Fatal(err)
 	}
 	r := c.drift(config.Flags{})
@@ -238,35 +242,6 @@ func TestDriftText(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
-	}
-}
-
-// TestKnownCompilers: what is written down of the two compilers gives the golden files of package targetspec.
-func TestKnownCompilers(t *testing.T) {
-	s := &session.Session{Config: &config.Config{Root: "../../.."}}
-	for _, release := range []string{"1.94", "1.96"} {
-		golden, err := filepath.Glob(filepath.Join("../../targetspec/testdata", release, "*.json"))
-		if err != nil || len(golden) == 0 {
-			t.Fatal(release, err)
-		}
-		for _, path := range golden {
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var out bytes.Buffer
-			s.Streams.Out = &out
-			triple := strings.TrimSuffix(filepath.Base(path), ".json")
-			if err := TargetSpec(t.Context(), s, SpecOptions{Triple: triple, Compiler: release}); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), out.String()); diff != "" {
-				t.Errorf("%s for %s: %s", triple, release, diff)
-			}
-		}
-	}
-	if err := TargetSpec(t.Context(), s, SpecOptions{Compiler: "1.2"}); err == nil || !strings.Contains(err.Error(), "known are 1.94.0-nightly, 1.96.0-nightly") {
-		t.Errorf("got %v", err)
 	}
 }
 

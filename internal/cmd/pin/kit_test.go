@@ -19,6 +19,7 @@ import (
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/recipe/gen"
 	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -76,6 +77,7 @@ func (c *checkout) fakeToolchain(dir string) {
 	rustc := `#!/bin/sh
 case "$*" in
 -vV) printf 'release: 1.94.0-nightly\ncommit-hash: ` + testCommit + `\ncommit-date: 2026-01-01\nhost: ` + hostTriple() + `\nLLVM version: 21.1.8\n' ;;
+*target-spec-json*x86_64*) echo '{"rustc-abi": "x86-softfloat"}' ;;
 *target-spec-json*) echo '{}' ;;
 *--print=cfg*) echo 'target_os="redox"' ;;
 *) echo 'error: only a fake' >&2; exit 1 ;;
@@ -191,13 +193,17 @@ func (c *checkout) exportSysroot() {
 	if err != nil || in.Caps == nil {
 		c.t.Fatal(err, in.Problem)
 	}
-	spec, err := specFor(s, in.Caps.Compiler())
+	target, err := targetspec.Load(os.DirFS(s.Config.Targets()), s.Config.Target)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	spec, err := target.JSON(in.Caps.Compiler())
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	library := "the library"
 	m := manifest.Manifest{
-		Schema: 1, Recipe: "sysroot", Target: s.Config.Target, Toolchain: (&session.Toolchain{Pin: in.Pin, Toolchain: in.Toolchain, Identity: in.Identity, Caps: in.Caps}).Name(),
+		Schema: 1, Recipe: "sysroot", Target: s.Config.Target, Toolchain: in.Caps.Version.Name(),
 		Spec:  cas.DigestBytes(spec).Hash,
 		Files: []manifest.File{{Path: "lib/libc.a", SHA256: cas.DigestBytes([]byte(library)).Hash}},
 	}
@@ -220,9 +226,9 @@ func (c *checkout) mend() {
 	c.t.Helper()
 	s, _ := c.open(config.Flags{})
 	steps := []func() error{
-		func() error { return DriftLock(c.t.Context(), s) }, // gets the sources too
-		func() error { return Pin(c.t.Context(), s, testPin, false) },
-		func() error { s, _ = c.open(config.Flags{}); return Lock(c.t.Context(), s) },
+		func() error { return DriftLock(c.t.Context(), s, false) }, // gets the sources too
+		func() error { return Pin(c.t.Context(), s, testPin, false, false) },
+		func() error { s, _ = c.open(config.Flags{}); return Lock(c.t.Context(), s, false) },
 		func() error { return TargetSpec(c.t.Context(), s, SpecOptions{Write: true}) },
 		func() error { _, err := gen.Write(c.root); return err },
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
-	"strings"
 
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
@@ -15,34 +13,8 @@ import (
 	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/targetspec"
-	"github.com/pannous/redox-clif/internal/toolchain"
+	"github.com/pannous/redox-clif/internal/ui"
 )
-
-// knownCompilers are what package toolchain measured of the two compilers this project is tested with, for
-// machines that have neither. What is installed is always measured instead.
-var knownCompilers = []targetspec.Compiler{
-	{Release: "1.94.0-nightly", SoftFloatABI: map[string]string{"x86_64": "x86-softfloat"}},
-	{Release: "1.96.0-nightly", SoftFloatABI: map[string]string{"aarch64": "softfloat", "x86_64": "softfloat"}},
-}
-
-// knownCompiler finds a compiler by its release, with or without its patch level and channel.
-func knownCompiler(release string) (targetspec.Compiler, bool) {
-	for _, c := range knownCompilers {
-		if c.Release == release || strings.HasPrefix(c.Release, release+".") || strings.HasPrefix(c.Release, release+"-") {
-			return c, release != ""
-		}
-	}
-	return targetspec.Compiler{}, false
-}
-
-// pinnedCompiler is what the generated files in targets/ are for: the installed toolchain when it is the
-// pinned one, else what is known of the release that the pin expects.
-func pinnedCompiler(in *session.InstalledToolchain) (targetspec.Compiler, bool) {
-	if in.Caps != nil && in.Toolchain.Provider == toolchain.FromRustup {
-		return in.Caps.Compiler(), true
-	}
-	return knownCompiler(in.Pin.Expected.Release)
-}
 
 // SpecOptions say what TargetSpec does.
 type SpecOptions struct {
@@ -63,14 +35,9 @@ func TargetSpec(ctx context.Context, s *session.Session, o SpecOptions) error {
 	if err != nil {
 		return err
 	}
-	triples := []string{o.Triple}
-	if o.Triple == "" {
-		triples = []string{s.Config.Target}
-		if o.Write || o.Check {
-			if triples, err = targetspec.Triples(os.DirFS(s.Config.Targets())); err != nil {
-				return err
-			}
-		}
+	triples, err := triplesFor(s, o)
+	if err != nil {
+		return err
 	}
 	var wrong *multierror.Error
 	for _, triple := range triples {
@@ -80,6 +47,16 @@ func TargetSpec(ctx context.Context, s *session.Session, o SpecOptions) error {
 		s.Say("%d generated targets are what their sources give for rustc %s", len(triples), compiler.Release)
 	}
 	return errs.One(wrong)
+}
+
+func triplesFor(s *session.Session, o SpecOptions) ([]string, error) {
+	switch {
+	case o.Triple != "":
+		return []string{o.Triple}, nil
+	case o.Write || o.Check:
+		return targetspec.Triples(os.DirFS(s.Config.Targets()))
+	}
+	return []string{s.Config.Target}, nil
 }
 
 func targetSpec(s *session.Session, triple string, compiler targetspec.Compiler, o SpecOptions) error {
@@ -114,15 +91,7 @@ func targetSpec(s *session.Session, triple string, compiler targetspec.Compiler,
 // compilerFor finds a compiler by the word of -compiler.
 func compilerFor(ctx context.Context, s *session.Session, word string) (targetspec.Compiler, error) {
 	if word != "" && word != "installed" {
-		if c, ok := knownCompiler(word); ok {
-			return c, nil
-		}
-		var known []string
-		for _, c := range knownCompilers {
-			known = append(known, c.Release)
-		}
-		sort.Strings(known)
-		return targetspec.Compiler{}, fmt.Errorf("what rustc %q wants is not known; known are %s, and -compiler=installed measures", word, strings.Join(known, ", "))
+		return targetspec.KnownCompiler(word)
 	}
 	in, err := s.LookAtToolchain(ctx)
 	if err != nil {
@@ -134,25 +103,24 @@ func compilerFor(ctx context.Context, s *session.Session, word string) (targetsp
 		}
 		return in.Caps.Compiler(), nil
 	}
-	c, ok := pinnedCompiler(in)
-	if !ok {
+	c, err := in.PinnedCompiler()
+	if err != nil {
 		return c, fmt.Errorf("what the pinned rustc wants is not known without it: mage toolchain:install (%w)", errors.Join(in.Problem))
 	}
 	return c, nil
 }
 
 // TargetList lists the targets with what they are for.
-func TargetList(s *session.Session) error {
-	triples, err := targetspec.Triples(os.DirFS(s.Config.Targets()))
+func TargetList(s *session.Session, asJSON bool) error {
+	targets, err := targetspec.List(os.DirFS(s.Config.Targets()))
 	if err != nil {
 		return err
 	}
-	for _, triple := range triples {
-		spec, err := targetspec.Load(os.DirFS(s.Config.Targets()), triple)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(s.Streams.Out, "%-40s %-7s %s\n", triple, spec.Kind, spec.Description)
+	if asJSON {
+		return ui.WriteJSON(s.Streams.Out, "target:list", targets)
+	}
+	for _, t := range targets {
+		fmt.Fprintf(s.Streams.Out, "%-40s %-7s %s\n", t.Triple, t.Kind, t.Description)
 	}
 	return nil
 }

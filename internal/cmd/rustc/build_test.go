@@ -219,7 +219,7 @@ func TestToolchainBuildOwnLLVM(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, err := rustbuild.ReadManifest(dir)
-	if err != nil || m.LLVMFrom != "bootstrap" || pin.LlvmOf(m) != "rustc's own, compiled with it" {
+	if err != nil || m.LLVMFrom != "bootstrap" || m.LLVMOrigin() != "rustc's own, compiled with it" {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if err := k.Build(); err != nil || !strings.Contains(k.stderr, "is built already") {
@@ -347,7 +347,7 @@ func TestToolchainLockOfBuilt(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.s.Config.ToolchainName, k.s.Config.Toolchain = "fake", filepath.Join(k.s.Config.BuiltToolchains(), "fake")
-	if err := pin.Lock(t.Context(), k.s); err != nil {
+	if err := pin.Lock(t.Context(), k.s, false); err != nil {
 		t.Fatal(err)
 	}
 	lock, err := os.ReadFile(k.s.Config.PinLock())

@@ -19,11 +19,11 @@ import (
 // Foreign sources are never edited in place, so the pin goes into them as one more patch series, written
 // by `mage toolchain:pin`: patches/pin-<recipe>/, named last in the recipe.
 
-// PinSeries is the name of the series that carries the pin into a recipe's source.
-func PinSeries(recipeName string) string { return "pin-" + recipeName }
+// pinSeries is the name of the series that carries the pin into a recipe's source.
+func pinSeries(recipeName string) string { return "pin-" + recipeName }
 
-// SourcePin is a source into which the pin is to be carried.
-type SourcePin struct {
+// sourcePin is a source into which the pin is to be carried.
+type sourcePin struct {
 	Recipe *recipe.Recipe
 	// Trees are the sources of the recipe's profiles as they are before patches.
 	Trees []*Tree
@@ -32,12 +32,12 @@ type SourcePin struct {
 // Files are the files that carry a channel into the source: the series and the recipe that names it, by
 // slash path below the checkout. patches is the folder of all series, recipeText the recipe's file.
 // Nothing is returned when no source of the recipe names another toolchain.
-func (p SourcePin) Files(channel string, patches fs.FS, recipePath string, recipeText []byte) (map[string][]byte, error) {
+func (p sourcePin) Files(channel string, patches fs.FS, recipePath string, recipeText []byte) (map[string][]byte, error) {
 	anchors, err := p.anchors(channel, patches)
 	if err != nil || len(anchors) == 0 {
 		return nil, err
 	}
-	series := PinSeries(p.Recipe.Name)
+	series := pinSeries(p.Recipe.Name)
 	files := map[string][]byte{}
 	for i, name := range slices.Sorted(maps.Keys(anchors)) {
 		files[fmt.Sprintf("patches/%s/%04d-toolchain.toml", series, i+1)] = pinPatch(channel, p.Recipe.Name, name, anchors[name])
@@ -54,10 +54,10 @@ func (p SourcePin) Files(channel string, patches fs.FS, recipePath string, recip
 
 // anchors are the files to change with what finds the channel in each: those that the series changes
 // already, since not every profile's source need be here, and those of the trees that name another channel.
-func (p SourcePin) anchors(channel string, patches fs.FS) (map[string]string, error) {
+func (p sourcePin) anchors(channel string, patches fs.FS) (map[string]string, error) {
 	anchors := map[string]string{}
-	if slices.Contains(p.Recipe.Patches, PinSeries(p.Recipe.Name)) {
-		present, err := patch.Load(patches, PinSeries(p.Recipe.Name))
+	if slices.Contains(p.Recipe.Patches, pinSeries(p.Recipe.Name)) {
+		present, err := patch.Load(patches, pinSeries(p.Recipe.Name))
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +68,7 @@ func (p SourcePin) anchors(channel string, patches fs.FS) (map[string]string, er
 		}
 	}
 	for _, tree := range p.Trees {
-		for _, name := range tree.named(IsToolchainFile) {
+		for _, name := range tree.named(toolchain.IsToolchainFile) {
 			anchor, err := anchorOf(channel, tree, name)
 			if err != nil {
 				return nil, err
