@@ -16,14 +16,15 @@ import (
 	"github.com/google/renameio/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
 
-// libraryDirs are where the system's dynamic linker looks.
-var libraryDirs = []string{"lib", "usr/lib"}
+// LibraryDirs are where the system's dynamic linker looks.
+func LibraryDirs() []string { return []string{"lib", "usr/lib"} }
 
-// isLibrary reports whether the dynamic linker would find the file p by its base name.
-func isLibrary(p string) bool { return slices.Contains(libraryDirs, path.Dir(p)) }
+// IsLibrary reports whether the dynamic linker would find the file p, a path in the system, by its base name.
+func IsLibrary(p string) bool { return slices.Contains(LibraryDirs(), path.Dir(p)) }
 
 // MissingLibraryError: a program needs a library (DT_NEEDED) that would not be there.
 type MissingLibraryError struct {
@@ -82,7 +83,7 @@ func Libraries(fetched []Fetched) map[string]bool {
 			continue
 		}
 		for j := range a.Entries {
-			if isLibrary(a.Entries[j].Path) {
+			if IsLibrary(a.Entries[j].Path) {
 				provided[path.Base(a.Entries[j].Path)] = true
 			}
 		}
@@ -110,7 +111,7 @@ func libraries(ctx context.Context, f *Fetched, provided map[string]bool) ([]*Mi
 	var list []*MissingLibraryError
 	for i := range a.Entries {
 		e := &a.Entries[i]
-		if isLibrary(e.Path) {
+		if IsLibrary(e.Path) {
 			provided[path.Base(e.Path)] = true
 		}
 		if e.IsLink() {
@@ -160,14 +161,13 @@ func neededBy(ctx context.Context, a *pkgar.Archive, i int, spool *os.File) ([]s
 	} else if err != nil {
 		return nil, err
 	}
-	f, err := elf.NewFile(spool)
+	size, err := spool.Seek(0, io.SeekEnd)
 	if err != nil {
-		// Data that only begins like a program, such as a test file.
-		return nil, nil
+		return nil, err
 	}
-	names, err := f.DynString(elf.DT_NEEDED)
+	names, err := elfcheck.Needed(spool, size)
 	if err != nil {
-		return nil, fmt.Errorf("%s: dynamic section: %w", a.Entries[i].Path, err)
+		return nil, fmt.Errorf("%s: %w", a.Entries[i].Path, err)
 	}
 	return names, nil
 }
@@ -200,7 +200,7 @@ func (c *Client) Holders(ctx context.Context, needed []*MissingLibraryError) (ma
 			}
 			for j := range head.Entries {
 				p := head.Entries[j].Path
-				if library := path.Base(p); isLibrary(p) && wanted[library] && !slices.Contains(holders[library], names[i]) {
+				if library := path.Base(p); IsLibrary(p) && wanted[library] && !slices.Contains(holders[library], names[i]) {
 					holders[library] = append(holders[library], names[i])
 				}
 			}
