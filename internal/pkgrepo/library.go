@@ -238,8 +238,8 @@ func (c *Client) head(ctx context.Context, r *repo, name Name, blake3 string) (*
 	if err != nil {
 		return nil, err
 	}
-	d := &download{c: c, repo: r, name: name, hash: hash, key: key}
-	cached := filepath.Join(c.config.CacheDir, "heads", d.base()+".pkgar_head")
+	w := &wanted{c: c, repo: r, name: name, hash: hash, key: key}
+	cached := filepath.Join(c.config.CacheDir, "heads", w.base()+".pkgar_head")
 	if data, err := os.ReadFile(cached); err == nil {
 		if head, err := pkgar.ReadHead(bytes.NewReader(data), int64(len(data)), pkgar.Options{Key: &key}); err == nil && head.TableHash == hash {
 			return head, nil
@@ -248,35 +248,13 @@ func (c *Client) head(ctx context.Context, r *repo, name Name, blake3 string) (*
 	if c.config.Offline {
 		return nil, ErrOffline
 	}
-	head, err := d.headOnly(ctx)
-	if err != nil {
+	// The connection is closed when the head is there.
+	var head *pkgar.Head
+	if err := c.downloads.Read(ctx, w.from(), func(r io.Reader) (err error) { head, err = w.head(r); return err }); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(cached), 0o755); err != nil {
 		return nil, err
 	}
 	return head, renameio.WriteFile(cached, head.Marshal(), 0o644)
-}
-
-// headOnly reads the beginning of an archive and then closes the connection.
-func (d *download) headOnly(ctx context.Context) (*pkgar.Head, error) {
-	var head *pkgar.Head
-	err := d.c.eachPlace(ctx, d.repo, func(p place) (bool, error) {
-		body, _, err := p.open(ctx, path.Join(d.c.config.Target, string(d.name)+".pkgar"), 0)
-		if err != nil {
-			return false, err
-		}
-		defer body.Close()
-		if head, err = pkgar.ReadHead(body, -1, pkgar.Options{Key: &d.key}); err == nil && head.TableHash != d.hash {
-			err = d.otherPackage(head.TableHash)
-		}
-		if isWrong(err) {
-			err = &permanentError{err}
-		}
-		return false, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return head, nil
 }
