@@ -2,7 +2,7 @@
 // from running on Redox: dynamic linking, PIE, the wrong machine, undefined
 // symbols, CRT objects linked twice, a bootstrap whose segments are not where
 // the kernel maps them. It also reads where a program came from (.comment and
-// notes).
+// notes) and which libraries it needs.
 //
 // It owns these rules and nothing else: it must not know about initfs images,
 // recipes or toolchains. Every rule returns findings instead of stopping at the

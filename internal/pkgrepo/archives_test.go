@@ -43,7 +43,7 @@ func TestArchives(t *testing.T) {
 				t.Fatal(err)
 			}
 			again, _ := fetchedOne(t, c)
-			if err := (&download{c: c, hash: mustHash(t, again), key: again.Key}).verify(t.Context(), again.File); err != nil {
+			if err := (&wanted{c: c, hash: mustHash(t, again), key: again.Key}).verify(t.Context(), again.File); err != nil {
 				t.Error(err)
 			}
 			if done, parts := left(t, c); len(done) != 1 || len(parts) != 0 {

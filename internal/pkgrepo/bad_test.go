@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/download"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
 
@@ -96,7 +97,7 @@ func TestServerMisbehaves(t *testing.T) {
 			case <-r.Context().Done():
 			case <-hang:
 			}
-		}, "server stalled: nothing for 100ms", ErrStalled, false},
+		}, "server stalled: nothing for 100ms", download.ErrStalled, false},
 		"stalls in the data": {func(w http.ResponseWriter, r *http.Request, b []byte) {
 			if r.Header.Get("Range") == "" {
 				w.Header().Set("Content-Length", fmt.Sprint(len(b)))
@@ -112,7 +113,7 @@ func TestServerMisbehaves(t *testing.T) {
 			case <-r.Context().Done():
 			case <-hang:
 			}
-		}, "server stalled", ErrStalled, true},
+		}, "server stalled", download.ErrStalled, true},
 		"claims less": {func(w http.ResponseWriter, _ *http.Request, b []byte) {
 			w.Header().Set("Content-Length", "1000")
 			write(w, b[:1000])
@@ -155,7 +156,7 @@ func TestServerMisbehaves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := misbehaving(t, dir, c.do)
 			stall := 20 * time.Second // a busy machine stalls as well
-			if c.is == ErrStalled {
+			if c.is == download.ErrStalled {
 				stall = 100 * time.Millisecond
 			}
 			client := testClient(t, func(c *Config) { c.Stall = stall }, server.URL)
@@ -259,7 +260,7 @@ func TestBadPart(t *testing.T) {
 				t.Fatal(err)
 			}
 			hash, _ := plan.Packages[0].TableHash()
-			d := download{c: client, hash: hash, key: testKey(t, 1).Public()}
+			d := wanted{c: client, hash: hash, key: testKey(t, 1).Public()}
 			if err := os.MkdirAll(client.archives.parts(), 0o755); err != nil {
 				t.Fatal(err)
 			}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,11 +17,20 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/download"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
 
 // KeyFile is the name of a repository's public key file.
 const KeyFile = "id_ed25519.pub.toml"
+
+// Errors that callers tell apart.
+var (
+	// ErrNotFound: no repository has it.
+	ErrNotFound = download.ErrNotFound
+	// ErrOffline: the network would be needed.
+	ErrOffline = errors.New("not in the cache, and offline")
+)
 
 // Limits on what a server may send.
 const (
@@ -61,7 +68,7 @@ type Config struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 	// Stall is how long a server may send nothing; 0 means 30 seconds.
 	Stall time.Duration
-	// Attempts is how often a place is asked without any progress; 0 means 3.
+	// Attempts is how often a location is asked without any progress; 0 means 3.
 	Attempts int
 	// Progress, if not nil, is told about downloads: done of total bytes, total 0 while it is unknown. It is called from
 	// several goroutines.
@@ -70,16 +77,16 @@ type Config struct {
 
 // Client reads repositories. It is safe for concurrent use.
 type Client struct {
-	config   Config
-	pins     pinFile
-	archives Archives
-	repos    []*repo
+	config    Config
+	pins      pinFile
+	archives  Archives
+	downloads download.Client
+	repos     []*repo
 }
 
-// repo is a repository with its places and, once it is known, its key.
+// repo is a repository and, once it is known, its key.
 type repo struct {
 	Repo
-	places []place
 
 	lock sync.Mutex
 	key  *pkgar.PublicKey
@@ -93,38 +100,23 @@ func New(config Config) (*Client, error) {
 	if strings.ContainsAny(config.Target, "/\\") || config.Target == "." || config.Target == ".." {
 		return nil, fmt.Errorf("target %q is not a name", config.Target)
 	}
-	if config.Transport == nil {
-		config.Transport = http.DefaultTransport
-	}
 	if config.Now == nil {
 		config.Now = time.Now
-	}
-	if config.Sleep == nil {
-		config.Sleep = sleep
 	}
 	if config.Stall == 0 {
 		config.Stall = 30 * time.Second
 	}
-	if config.Attempts == 0 {
-		config.Attempts = 3
+	c := &Client{
+		config: config, pins: pinFile(config.PinFile), archives: Archives{Store: config.Store, Dir: config.CacheDir},
+		downloads: download.Client{
+			HTTP:  &http.Client{Transport: config.Transport, CheckRedirect: noDowngrade},
+			Stall: config.Stall, Attempts: config.Attempts, Sleep: config.Sleep,
+		},
 	}
-	c := &Client{config: config, pins: pinFile(config.PinFile), archives: Archives{Store: config.Store, Dir: config.CacheDir}}
 	return c, c.addRepos()
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 func (c *Client) addRepos() error {
-	client := &http.Client{Transport: c.config.Transport, CheckRedirect: noDowngrade}
 	var all *multierror.Error
 	seen := map[string]bool{}
 	for _, r := range c.config.Repos {
@@ -136,12 +128,10 @@ func (c *Client) addRepos() error {
 			all = multierror.Append(all, fmt.Errorf("two repositories are named %q", added.Name))
 		}
 		seen[added.Name] = true
-		for _, location := range append([]string{r.URL}, r.Mirrors...) {
-			p, err := newPlace(location, client, c.config.Stall)
-			if err != nil {
+		for _, location := range added.locations() {
+			if err := checkLocation(location); err != nil {
 				all = multierror.Append(all, fmt.Errorf("repository %s: %w", added.Name, err))
 			}
-			added.places = append(added.places, p)
 		}
 		c.repos = append(c.repos, added)
 	}
@@ -301,7 +291,7 @@ func (c *Client) seenKey(ctx context.Context, r *repo) (pkgar.PublicKey, error) 
 		}
 		return pinned, err
 	}
-	data, err := c.download(ctx, r, KeyFile, 4096)
+	data, err := c.downloads.Bytes(ctx, r.at(KeyFile), 4096)
 	if err != nil {
 		return pinned, err
 	}
@@ -326,7 +316,7 @@ func (c *Client) metadata(ctx context.Context, r *repo, file string, limit int64
 	if _, err := c.repoKey(ctx, r); err != nil {
 		return nil, err
 	}
-	data, err := c.download(ctx, r, path.Join(c.config.Target, file), limit)
+	data, err := c.downloads.Bytes(ctx, r.at(c.config.Target, file), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -334,77 +324,4 @@ func (c *Client) metadata(ctx context.Context, r *repo, file string, limit int64
 		return nil, err
 	}
 	return data, renameio.WriteFile(cached, data, 0o644)
-}
-
-// download reads a small file from the first place that has it.
-func (c *Client) download(ctx context.Context, r *repo, rel string, limit int64) ([]byte, error) {
-	var data []byte
-	err := c.eachPlace(ctx, r, func(p place) (progress bool, err error) {
-		body, _, err := p.open(ctx, rel, 0)
-		if err != nil {
-			return false, err
-		}
-		defer body.Close()
-		data, err = io.ReadAll(io.LimitReader(body, limit+1))
-		if err == nil && int64(len(data)) > limit {
-			err = permanentf("%s has more than %d bytes", rel, limit)
-		}
-		return false, err
-	})
-	return data, err
-}
-
-// maxAttempts ends an exchange that makes progress byte by byte.
-const maxAttempts = 100
-
-// eachPlace tries the places of a repository in order. A place is asked again after a temporary failure, up to the configured
-// number of times without progress. The error has all failures; it is ErrNotFound only if every place says so.
-func (c *Client) eachPlace(ctx context.Context, r *repo, try func(place) (progress bool, err error)) error {
-	var all *multierror.Error
-	missing := 0
-	for _, p := range r.places {
-		err := c.retry(ctx, p, try)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if errors.Is(err, ErrNotFound) {
-			missing++
-		}
-		all = multierror.Append(all, fmt.Errorf("%v: %w", p, err))
-	}
-	if missing == len(r.places) {
-		return fmt.Errorf("%v: %w", r.places[0], ErrNotFound)
-	}
-	if missing > 0 {
-		// A place that has failed may have the file, so this is not "not found" for sure.
-		return fmt.Errorf("%v", all)
-	}
-	if len(all.Errors) == 1 {
-		return all.Errors[0]
-	}
-	return all
-}
-
-func (c *Client) retry(ctx context.Context, p place, try func(place) (bool, error)) error {
-	wait := 500 * time.Millisecond
-	for attempt, total := 1, 1; ; attempt, total = attempt+1, total+1 {
-		progress, err := try(p)
-		if err == nil || !temporary(err) || ctx.Err() != nil || total >= maxAttempts {
-			return err
-		}
-		if progress {
-			attempt, wait = 0, 500*time.Millisecond
-			continue
-		}
-		if attempt >= c.config.Attempts {
-			return fmt.Errorf("%w (%d attempts)", err, attempt)
-		}
-		if err := c.config.Sleep(ctx, wait); err != nil {
-			return err
-		}
-		wait *= 2
-	}
 }

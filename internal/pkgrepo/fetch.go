@@ -8,10 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pannous/redox-clif/internal/download"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
@@ -61,8 +61,8 @@ func (c *Client) fetch(ctx context.Context, p Resolved) (Fetched, error) {
 	if f.Key, err = c.repoKey(ctx, r); err != nil {
 		return f, wrap(err)
 	}
-	d := &download{c: c, repo: r, name: p.Name, hash: hash, key: f.Key, network: int64(p.NetworkSize)}
-	f.File, err = d.get(ctx)
+	w := &wanted{c: c, repo: r, name: p.Name, hash: hash, key: f.Key}
+	f.File, err = w.get(ctx)
 	if err != nil {
 		return f, wrap(err)
 	}
@@ -78,64 +78,57 @@ func (c *Client) repo(name string) *repo {
 	return nil
 }
 
-// download is one archive on its way into the cache. The name of its file says what it has to be: entry table and key.
-type download struct {
-	c       *Client
-	repo    *repo
-	name    Name
-	hash    pkgar.Hash
-	key     pkgar.PublicKey
-	network int64 // announced size of the archive
+// wanted is an archive that is to be in the cache. The name of its file says what it has to be: entry table and key.
+type wanted struct {
+	c    *Client
+	repo *repo
+	name Name
+	hash pkgar.Hash
+	key  pkgar.PublicKey
 }
 
 // get is the path of the verified archive in the cache.
-func (d *download) get(ctx context.Context) (string, error) {
-	if path, err := d.cached(ctx); path != "" || err != nil {
+func (w *wanted) get(ctx context.Context) (string, error) {
+	if path, err := w.cached(ctx); path != "" || err != nil {
 		return path, err
 	}
-	if d.c.config.Offline {
+	if w.c.config.Offline {
 		return "", ErrOffline
 	}
-	part := d.archives().partOf(d.base())
+	part := w.c.archives.partOf(w.base())
 	// The lock is on the partial file itself, which goes away with it.
 	lock, err := lockfile.Wait(ctx, part, func() {})
 	if err != nil {
 		return "", fmt.Errorf("lock the download: %w", err)
 	}
 	defer lock.Release()
-	if path, err := d.cached(ctx); path != "" || err != nil { // another process was faster
-		return path, errors.Join(err, removeEmpty(part))
+	if path, err := w.cached(ctx); path != "" { // another process was faster
+		return path, os.Remove(part)
+	} else if err != nil {
+		return "", err
 	}
-	if err := d.toPart(ctx, part); err != nil {
-		return "", errors.Join(err, removeEmpty(part))
+	if err := w.complete(ctx, part); err != nil {
+		return "", err
 	}
-	path, err := d.archives().put(ctx, d.base(), part)
+	path, err := w.c.archives.put(ctx, w.base(), part)
 	if err != nil {
 		return "", err
 	}
 	return path, os.Remove(part)
 }
 
-func (d *download) archives() Archives { return d.c.archives }
+func (w *wanted) base() string { return archiveName(w.hash, w.key) }
 
-func (d *download) base() string { return archiveName(d.hash, d.key) }
-
-// removeEmpty removes a partial file in which nothing is worth keeping.
-func removeEmpty(part string) error {
-	info, err := os.Stat(part)
-	if err != nil || info.Size() > 0 {
-		return nil
-	}
-	return os.Remove(part)
-}
+// from is where the archive lies.
+func (w *wanted) from() []string { return w.repo.at(w.c.config.Target, string(w.name)+".pkgar") }
 
 // cached is the path of the archive in the cache after a check of all of it, and "" if it is not there. A damaged one is removed.
-func (d *download) cached(ctx context.Context) (string, error) {
-	path, err := d.archives().path(d.base())
+func (w *wanted) cached(ctx context.Context) (string, error) {
+	path, err := w.c.archives.path(w.base())
 	if path == "" || err != nil {
 		return "", err
 	}
-	err = d.verify(ctx, path)
+	err = w.verify(ctx, path)
 	switch {
 	case err == nil:
 		return path, nil
@@ -144,180 +137,80 @@ func (d *download) cached(ctx context.Context) (string, error) {
 	case errors.Is(err, fs.ErrNotExist): // collected meanwhile
 		return "", nil
 	}
-	return "", d.archives().forget(d.base())
+	return "", w.c.archives.forget(w.base())
 }
 
 // verify reads a whole archive.
-func (d *download) verify(ctx context.Context, file string) error {
-	a, err := pkgar.OpenFile(file, pkgar.Options{Key: &d.key})
+func (w *wanted) verify(ctx context.Context, file string) error {
+	a, err := pkgar.OpenFile(file, pkgar.Options{Key: &w.key})
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	if a.TableHash != d.hash {
-		return d.otherPackage(a.TableHash)
+	if err := w.same(&a.Header); err != nil {
+		return err
 	}
 	_, err = a.Verify(ctx)
 	return err
 }
 
-// otherPackage is permanent for the place that sent it.
-func (d *download) otherPackage(got pkgar.Hash) error {
-	return permanentf("server sent another package: its entry table has the hash %v, the description says %v", got, d.hash)
+// same checks that a header is of the archive that the description names.
+func (w *wanted) same(header *pkgar.Header) error {
+	if header.TableHash != w.hash {
+		return fmt.Errorf("server sent another package: its entry table has the hash %v, the description says %v", header.TableHash, w.hash)
+	}
+	return nil
 }
 
-// toPart completes and verifies the partial file. What does not belong to the archive is removed, what does is kept for the
-// next time.
-func (d *download) toPart(ctx context.Context, part string) error {
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	rel := path.Join(d.c.config.Target, string(d.name)+".pkgar")
-	if d.verify(ctx, part) == nil { // complete, but not renamed before the process ended
-		return nil
-	}
-	return d.c.eachPlace(ctx, d.repo, func(p place) (bool, error) {
-		before, err := f.Seek(0, io.SeekEnd)
-		if err != nil {
-			return false, err
-		}
-		err = d.transfer(ctx, p, rel, f, before)
-		if err == nil {
-			err = d.verify(ctx, part)
-		}
-		if err == nil {
-			return true, f.Sync()
-		}
-		if ctx.Err() != nil {
-			return false, err
-		}
-		if isWrong(err) {
-			return d.startOver(f, before, err)
-		}
-		after, seekErr := f.Seek(0, io.SeekEnd)
-		return after > before, errors.Join(err, seekErr)
-	})
-}
-
-// isWrong reports whether what has been downloaded is of no use.
-func isWrong(err error) bool {
-	var broken *pkgar.FormatError
-	var permanent *permanentError
-	return errors.As(err, &broken) || errors.As(err, &permanent) || errors.Is(err, errRange)
-}
-
-// startOver throws away what was downloaded. If part of it is from before, perhaps only that was wrong: once more from the
-// start, where the same failure is final.
-func (d *download) startOver(f *os.File, before int64, err error) (again bool, _ error) {
-	if truncateErr := f.Truncate(0); truncateErr != nil {
-		return false, permanentf("%w; %w", err, truncateErr)
-	}
-	if before > 0 {
-		return true, errors.New(err.Error()) // no longer marked as permanent
-	}
-	return false, &permanentError{err}
-}
-
-// transfer adds to the file, which has have bytes, until it is a complete archive. The head is checked as soon as it is there,
-// and says how long the archive is, whatever the server claims.
-func (d *download) transfer(ctx context.Context, p place, rel string, f *os.File, have int64) error {
-	body, start, err := p.open(ctx, rel, have)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	if start != have {
-		if err := f.Truncate(start); err != nil {
+// complete downloads what the partial file lacks.
+func (w *wanted) complete(ctx context.Context, part string) error {
+	f := download.File{From: w.from(), Part: part, Check: func(r io.Reader) error {
+		if err := w.whole(r); err != nil {
 			return err
 		}
+		return w.verify(ctx, part)
+	}}
+	if w.c.config.Progress != nil {
+		f.Progress = func(done, total int64) { w.c.config.Progress(w.name, done, total) }
 	}
-	t := &transfer{d: d, f: f, body: body, have: start}
-	header, err := t.header()
+	return w.c.downloads.Get(ctx, f)
+}
+
+// whole reads an archive to its end, which only its head tells, so more than the head of another one is never downloaded.
+func (w *wanted) whole(r io.Reader) error {
+	head, err := w.head(r)
 	if err != nil {
 		return err
 	}
-	head, err := t.head(header)
+	// With io.Discard's own buffer a system call would move no more than 8 KiB.
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, io.LimitReader(r, head.DataSize), make([]byte, 256<<10))
 	if err != nil {
 		return err
 	}
-	t.total = head.FileSize()
-	if err := t.upTo(ctx, t.total); err != nil {
-		return err
+	if n < head.DataSize {
+		return fmt.Errorf("server sent %d of %d bytes: %w", head.HeadSize()+n, head.FileSize(), io.ErrUnexpectedEOF)
 	}
 	// Whether the answer also ends properly does not matter any more.
-	if n, _ := io.ReadFull(body, make([]byte, 1)); n > 0 {
-		return permanentf("server sends more than the %d bytes of the archive", t.total)
+	if n, _ := io.ReadFull(r, make([]byte, 1)); n > 0 {
+		return fmt.Errorf("server sends more than the %d bytes of the archive", head.FileSize())
 	}
 	return nil
 }
 
-// transfer is the state of one answer.
-type transfer struct {
-	d     *download
-	f     *os.File
-	body  io.Reader
-	have  int64
-	total int64
-	buf   []byte
-}
-
-// upTo reads from the body until the file has n bytes.
-func (t *transfer) upTo(ctx context.Context, n int64) error {
-	if t.buf == nil {
-		t.buf = make([]byte, 256<<10)
-	}
-	for t.have < n {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		got, err := t.body.Read(t.buf[:min(int64(len(t.buf)), n-t.have)])
-		if got > 0 {
-			if _, err := t.f.WriteAt(t.buf[:got], t.have); err != nil {
-				return err
-			}
-			t.have += int64(got)
-			if t.d.c.config.Progress != nil {
-				t.d.c.config.Progress(t.d.name, t.have, t.total)
-			}
-		}
-		if errors.Is(err, io.EOF) && t.have < n {
-			return fmt.Errorf("server sent %d of %d bytes: %w", t.have, max(n, t.total), io.ErrUnexpectedEOF)
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-	}
-	return nil
-}
-
-// header checks that the archive is the right one before more than its header is downloaded.
-func (t *transfer) header() (*pkgar.Header, error) {
-	if err := t.upTo(context.Background(), pkgar.HeaderSize); err != nil {
-		return nil, err
-	}
+// head reads the head of the archive, and nothing behind it. A page or another package is told by its first bytes.
+func (w *wanted) head(r io.Reader) (head *pkgar.Head, err error) {
 	var raw [pkgar.HeaderSize]byte
-	if _, err := t.f.ReadAt(raw[:], 0); err != nil {
-		return nil, err
+	n, _ := io.ReadFull(r, raw[:]) // what is missing, the header lacks
+	header, err := pkgar.ParseHeader(raw[:n])
+	if err == nil {
+		err = w.same(header)
 	}
-	header, err := pkgar.ParseHeader(raw[:])
-	if err != nil {
-		return nil, err
+	if err == nil {
+		head, err = pkgar.ReadHead(io.MultiReader(bytes.NewReader(raw[:]), r), -1, pkgar.Options{Key: &w.key})
 	}
-	if header.TableHash != t.d.hash {
-		return nil, t.d.otherPackage(header.TableHash)
+	var short *pkgar.FormatError
+	if errors.Is(err, pkgar.ErrTruncated) && errors.As(err, &short) {
+		return nil, fmt.Errorf("server sent %d of the bytes of the archive's head: %w", short.Offset, io.ErrUnexpectedEOF)
 	}
-	return header, header.Verify(t.d.key)
-}
-
-func (t *transfer) head(header *pkgar.Header) (*pkgar.Head, error) {
-	// The count is signed, but a signature says nothing about sanity.
-	if header.Count > pkgar.DefaultMaxEntries {
-		return pkgar.ReadHead(bytes.NewReader(header.Marshal()), pkgar.HeaderSize, pkgar.Options{Key: &t.d.key})
-	}
-	if err := t.upTo(context.Background(), header.HeadSize()); err != nil {
-		return nil, err
-	}
-	return pkgar.ReadHead(io.NewSectionReader(t.f, 0, header.HeadSize()), header.HeadSize(), pkgar.Options{Key: &t.d.key})
+	return head, err
 }

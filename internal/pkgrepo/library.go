@@ -16,14 +16,15 @@ import (
 	"github.com/google/renameio/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
 
-// libraryDirs are where the system's dynamic linker looks.
-var libraryDirs = []string{"lib", "usr/lib"}
+// LibraryDirs are where the system's dynamic linker looks.
+func LibraryDirs() []string { return []string{"lib", "usr/lib"} }
 
-// isLibrary reports whether the dynamic linker would find the file p by its base name.
-func isLibrary(p string) bool { return slices.Contains(libraryDirs, path.Dir(p)) }
+// IsLibrary reports whether the dynamic linker would find the file p, a path in the system, by its base name.
+func IsLibrary(p string) bool { return slices.Contains(LibraryDirs(), path.Dir(p)) }
 
 // MissingLibraryError: a program needs a library (DT_NEEDED) that would not be there.
 type MissingLibraryError struct {
@@ -82,7 +83,7 @@ func Libraries(fetched []Fetched) map[string]bool {
 			continue
 		}
 		for j := range a.Entries {
-			if isLibrary(a.Entries[j].Path) {
+			if IsLibrary(a.Entries[j].Path) {
 				provided[path.Base(a.Entries[j].Path)] = true
 			}
 		}
@@ -110,7 +111,7 @@ func libraries(ctx context.Context, f *Fetched, provided map[string]bool) ([]*Mi
 	var list []*MissingLibraryError
 	for i := range a.Entries {
 		e := &a.Entries[i]
-		if isLibrary(e.Path) {
+		if IsLibrary(e.Path) {
 			provided[path.Base(e.Path)] = true
 		}
 		if e.IsLink() {
@@ -160,14 +161,13 @@ func neededBy(ctx context.Context, a *pkgar.Archive, i int, spool *os.File) ([]s
 	} else if err != nil {
 		return nil, err
 	}
-	f, err := elf.NewFile(spool)
+	size, err := spool.Seek(0, io.SeekEnd)
 	if err != nil {
-		// Data that only begins like a program, such as a test file.
-		return nil, nil
+		return nil, err
 	}
-	names, err := f.DynString(elf.DT_NEEDED)
+	names, err := elfcheck.Needed(spool, size)
 	if err != nil {
-		return nil, fmt.Errorf("%s: dynamic section: %w", a.Entries[i].Path, err)
+		return nil, fmt.Errorf("%s: %w", a.Entries[i].Path, err)
 	}
 	return names, nil
 }
@@ -200,7 +200,7 @@ func (c *Client) Holders(ctx context.Context, needed []*MissingLibraryError) (ma
 			}
 			for j := range head.Entries {
 				p := head.Entries[j].Path
-				if library := path.Base(p); isLibrary(p) && wanted[library] && !slices.Contains(holders[library], names[i]) {
+				if library := path.Base(p); IsLibrary(p) && wanted[library] && !slices.Contains(holders[library], names[i]) {
 					holders[library] = append(holders[library], names[i])
 				}
 			}
@@ -238,8 +238,8 @@ func (c *Client) head(ctx context.Context, r *repo, name Name, blake3 string) (*
 	if err != nil {
 		return nil, err
 	}
-	d := &download{c: c, repo: r, name: name, hash: hash, key: key}
-	cached := filepath.Join(c.config.CacheDir, "heads", d.base()+".pkgar_head")
+	w := &wanted{c: c, repo: r, name: name, hash: hash, key: key}
+	cached := filepath.Join(c.config.CacheDir, "heads", w.base()+".pkgar_head")
 	if data, err := os.ReadFile(cached); err == nil {
 		if head, err := pkgar.ReadHead(bytes.NewReader(data), int64(len(data)), pkgar.Options{Key: &key}); err == nil && head.TableHash == hash {
 			return head, nil
@@ -248,35 +248,13 @@ func (c *Client) head(ctx context.Context, r *repo, name Name, blake3 string) (*
 	if c.config.Offline {
 		return nil, ErrOffline
 	}
-	head, err := d.headOnly(ctx)
-	if err != nil {
+	// The connection is closed when the head is there.
+	var head *pkgar.Head
+	if err := c.downloads.Read(ctx, w.from(), func(r io.Reader) (err error) { head, err = w.head(r); return err }); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(cached), 0o755); err != nil {
 		return nil, err
 	}
 	return head, renameio.WriteFile(cached, head.Marshal(), 0o644)
-}
-
-// headOnly reads the beginning of an archive and then closes the connection.
-func (d *download) headOnly(ctx context.Context) (*pkgar.Head, error) {
-	var head *pkgar.Head
-	err := d.c.eachPlace(ctx, d.repo, func(p place) (bool, error) {
-		body, _, err := p.open(ctx, path.Join(d.c.config.Target, string(d.name)+".pkgar"), 0)
-		if err != nil {
-			return false, err
-		}
-		defer body.Close()
-		if head, err = pkgar.ReadHead(body, -1, pkgar.Options{Key: &d.key}); err == nil && head.TableHash != d.hash {
-			err = d.otherPackage(head.TableHash)
-		}
-		if isWrong(err) {
-			err = &permanentError{err}
-		}
-		return false, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return head, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/download"
 	"github.com/pannous/redox-clif/internal/pkgar"
 )
 
@@ -223,7 +224,7 @@ func TestFirstRepoWins(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}))
 	defer broken.Close()
-	var status *StatusError
+	var status *download.StatusError
 	if _, err := testClient(t, nil, broken.URL, second).Info(bg, "vim"); !errors.As(err, &status) || status.Code != 503 {
 		t.Errorf("broken first repository: %v", err)
 	}
@@ -384,6 +385,14 @@ func TestConfig(t *testing.T) {
 		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+func TestLocations(t *testing.T) {
+	r := repo{Repo: Repo{URL: "https://h/pkg//", Mirrors: []string{"/a 100%/b/", "file:///a%20b", "http://localhost:1"}}}
+	want := []string{"https://h/pkg/t/x%25+.pkgar", "/a 100%/b/t/x%+.pkgar", "/a b/t/x%+.pkgar", "http://localhost:1/t/x%25+.pkgar"}
+	if diff := cmp.Diff(want, r.at("t", "x%+.pkgar")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

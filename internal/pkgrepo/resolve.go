@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/pannous/redox-clif/internal/errs"
 )
 
 // maxRounds is the depth of dependencies that the reference client follows.
@@ -126,15 +128,4 @@ func (c *Client) infos(ctx context.Context, requests []request) ([]*Found, error
 }
 
 // joined is nil, the only error, or a *multierror.Error.
-func joined(errs []error) error {
-	var all *multierror.Error
-	for _, err := range errs {
-		if err != nil {
-			all = multierror.Append(all, err)
-		}
-	}
-	if all != nil && len(all.Errors) == 1 {
-		return all.Errors[0]
-	}
-	return all.ErrorOrNil()
-}
+func joined(list []error) error { return errs.One(multierror.Append(nil, list...)) }

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+
+	"github.com/pannous/redox-clif/internal/download"
 )
 
 // OfflineError: something is not in the store and the network may not be used.
@@ -53,21 +55,6 @@ func (e *RepositoryError) Error() string {
 }
 func (e *RepositoryError) Unwrap() error { return e.Err }
 
-// StatusError: a web server refused.
-type StatusError struct {
-	URL  string
-	Code int
-}
-
-func (e *StatusError) Error() string { return fmt.Sprintf("%s: HTTP status %d", e.URL, e.Code) }
-
-// StallError: nothing arrived for a while.
-type StallError struct{ URL, After string }
-
-func (e *StallError) Error() string {
-	return fmt.Sprintf("%s: no data for %s; what arrived is kept and the next run goes on from there", e.URL, e.After)
-}
-
 // DiskFullError: no space is left where the store or the tree is.
 type DiskFullError struct {
 	Dir string
@@ -90,18 +77,20 @@ func diskFull(dir string, err error) error {
 	return err
 }
 
-// httpFailure types a failure of an HTTP client.
-func httpFailure(rawURL string, err error) error {
+// downloadFailure types a failure of a download.
+func downloadFailure(from string, err error) error {
 	var op *net.OpError
 	var dns *net.DNSError
-	if errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial" {
-		cause := err
-		if op != nil {
-			cause = op.Err
-		} else if dns != nil {
-			cause = dns
-		}
-		return &HostError{Host: hostOf(rawURL), Err: cause}
+	var wrong *DigestError
+	switch {
+	case errors.As(err, &wrong):
+		return wrong // has a name of its own
+	case errors.As(err, &op) && op.Op == "dial":
+		return &HostError{Host: hostOf(from), Err: op.Err}
+	case errors.As(err, &dns):
+		return &HostError{Host: hostOf(from), Err: dns}
+	case errors.Is(err, download.ErrStalled):
+		return fmt.Errorf("%w; what arrived is kept and the next run goes on from there", err)
 	}
 	return err
 }
