@@ -13,18 +13,14 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 	"lukechampine.com/blake3"
-
-	"github.com/pannous/redox-clif/internal/pkgar/lzma2"
 )
 
 const (
 	// copyBuffer is the piece size in which data is read, hashed and written. BLAKE3 hashes such a piece on several cores.
 	copyBuffer = 1 << 20
-	// window is what a decoder keeps in memory: the dictionary of today's reference writer. Older archives may reach further
-	// back, which is served from the written file.
-	window = 8 << 20
-	// maxWorkers bounds memory: every worker has a copyBuffer and perhaps a window.
+	// maxWorkers bounds memory: every worker has a copyBuffer, or a part of the dictionaries.
 	maxWorkers = 4
 	// maxRun is the most entries that are handed to a goroutine at once.
 	maxRun = 64
@@ -35,6 +31,7 @@ type Archive struct {
 	Head
 	r      io.ReaderAt
 	closer io.Closer
+	dicts  *semaphore.Weighted // bytes of LZMA2 dictionaries in use: all of them together are not larger than the largest
 }
 
 // Open reads the head of the archive in the first size bytes of r and checks it completely: signature, table hash, every
@@ -48,7 +45,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*Archive, error) {
 	if err := head.checkSize(size); err != nil {
 		return nil, err
 	}
-	return &Archive{Head: *head, r: r}, nil
+	return &Archive{Head: *head, r: r, dicts: semaphore.NewWeighted(maxDict)}, nil
 }
 
 // OpenFile opens the archive at path. The caller closes it.
@@ -104,26 +101,8 @@ func (h *Head) checkSize(size int64) error {
 // WriteEntry writes the unpacked data of entry i to w. The hash is known only at the end: on an error, what was written
 // must not be used.
 func (a *Archive) WriteEntry(ctx context.Context, i int, w io.Writer) error {
-	var err error
-	if a.Packaging == LZMA2 && a.unpackedSize(i) > window {
-		_, err = newWorker(a).unpackSpooled(ctx, i, w)
-	} else {
-		_, err = newWorker(a).unpack(ctx, i, w, nil)
-	}
+	_, err := newWorker(a).unpack(ctx, i, w)
 	return err
-}
-
-// unpackedSize is the length that entry i declares, or 0 if it declares none; only its data tells whether that is true.
-func (a *Archive) unpackedSize(i int) uint64 {
-	e := &a.Entries[i]
-	if a.Packaging == Raw {
-		return e.Size
-	}
-	var prefix [8]byte
-	if _, err := a.r.ReadAt(prefix[:], a.HeadSize()+int64(e.Offset)); err != nil {
-		return 0
-	}
-	return binary.LittleEndian.Uint64(prefix[:])
 }
 
 // LinkTarget is the verified target of the link entry i.
@@ -142,7 +121,7 @@ func (a *Archive) Verify(ctx context.Context) (int64, error) {
 			target, err = w.linkTarget(ctx, i)
 			sizes[i] = int64(len(target))
 		} else {
-			sizes[i], err = w.discard(ctx, i)
+			sizes[i], err = w.unpack(ctx, i, io.Discard)
 		}
 		return err
 	})
@@ -205,7 +184,6 @@ func (a *Archive) run(i int) int {
 type worker struct {
 	a      *Archive
 	buf    []byte
-	dec    *lzma2.Decoder
 	hasher *blake3.Hasher
 }
 
@@ -220,20 +198,20 @@ func (a *Archive) entryError(i int, err error) error {
 	return &FormatError{Field: fmt.Sprintf("entry %d (%s) data", i, e.Path), Offset: a.HeadSize() + int64(e.Offset), Problem: err.Error(), Err: err}
 }
 
-// unpack writes the data of entry i to out and checks length and hash. history is out for reading back, or nil.
-func (w *worker) unpack(ctx context.Context, i int, out io.Writer, history io.ReaderAt) (int64, error) {
+// unpack writes the data of entry i to out and checks length and hash.
+func (w *worker) unpack(ctx context.Context, i int, out io.Writer) (int64, error) {
 	e := &w.a.Entries[i]
 	w.hasher.Reset()
 	in := io.NewSectionReader(w.a.r, w.a.HeadSize()+int64(e.Offset), int64(e.Size))
 	sink := &hashSink{ctx: ctx, hasher: w.hasher, out: out}
 	var err error
 	if w.a.Packaging == LZMA2 {
-		err = w.unpackLZMA2(sink, in, int64(e.Size), history)
+		err = w.unpackLZMA2(ctx, sink, in)
 	} else {
 		err = w.copyRaw(sink, in, int64(e.Size))
 	}
 	if err != nil {
-		if errors.Is(err, lzma2.ErrWindow) || sink.failed {
+		if sink.failed {
 			return sink.n, err
 		}
 		return sink.n, w.a.entryError(i, err)
@@ -286,28 +264,21 @@ func (w *worker) copyRaw(out io.Writer, in io.Reader, size int64) error {
 }
 
 // unpackLZMA2 decodes one entry: its length, then one LZMA2 sequence that fills the rest.
-func (w *worker) unpackLZMA2(out io.Writer, in io.Reader, size int64, history io.ReaderAt) error {
+func (w *worker) unpackLZMA2(ctx context.Context, out io.Writer, in *io.SectionReader) error {
 	var prefix [8]byte
 	if _, err := io.ReadFull(in, prefix[:]); err != nil {
 		return fmt.Errorf("%w: no length", ErrTruncated)
 	}
-	length := binary.LittleEndian.Uint64(prefix[:])
-	if length > 1<<62 {
-		return fmt.Errorf("declared length %d is too large", length)
-	}
-	if w.dec == nil {
-		w.dec = lzma2.NewDecoder(window)
-	}
-	packed, unpacked, err := w.dec.Decode(out, in, int64(length), history)
-	switch {
-	case err != nil:
+	sequence := io.NewSectionReader(in, int64(len(prefix)), in.Size()-int64(len(prefix)))
+	dict, err := measureChunks(ctx, sequence, binary.LittleEndian.Uint64(prefix[:]))
+	if err != nil {
 		return err
-	case unpacked != int64(length):
-		return fmt.Errorf("declared length is %d, there are %d bytes", length, unpacked)
-	case packed != size-8:
-		return fmt.Errorf("%d stored bytes behind the end of the LZMA2 data", size-8-packed)
 	}
-	return nil
+	if err := w.a.dicts.Acquire(ctx, dict); err != nil {
+		return err
+	}
+	defer w.a.dicts.Release(dict)
+	return decodeChunks(out, sequence, dict)
 }
 
 // linkTarget unpacks a link's target.
@@ -316,7 +287,7 @@ func (w *worker) linkTarget(ctx context.Context, i int) (string, error) {
 		return "", fmt.Errorf("%q is not a link", e.Path)
 	}
 	var target limitedBuffer
-	if _, err := w.unpack(ctx, i, &target, nil); err != nil {
+	if _, err := w.unpack(ctx, i, &target); err != nil {
 		return "", err
 	}
 	switch {
@@ -340,28 +311,4 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	return b.Buffer.Write(p)
-}
-
-// discard unpacks entry i only to check it. An entry that reaches beyond the window, which only an unusually large dictionary
-// does, is unpacked once more through a temporary file.
-func (w *worker) discard(ctx context.Context, i int) (int64, error) {
-	n, err := w.unpack(ctx, i, io.Discard, nil)
-	if errors.Is(err, lzma2.ErrWindow) {
-		return w.unpackSpooled(ctx, i, io.Discard)
-	}
-	return n, err
-}
-
-// unpackSpooled unpacks entry i to an output that cannot be read back, with a temporary file as the history.
-func (w *worker) unpackSpooled(ctx context.Context, i int, out io.Writer) (int64, error) {
-	spool, err := os.CreateTemp("", "pkgar-*")
-	if err != nil {
-		return 0, err
-	}
-	defer spool.Close()
-	// Nothing of it is left, however this process ends.
-	if err := os.Remove(spool.Name()); err != nil {
-		return 0, err
-	}
-	return w.unpack(ctx, i, io.MultiWriter(spool, out), spool)
 }

@@ -185,12 +185,12 @@ func (w *worker) extractLink(ctx context.Context, tree string, i int) error {
 
 func (w *worker) extractFile(ctx context.Context, tree string, i int) (n int64, err error) {
 	e := &w.a.Entries[i]
-	f, err := os.OpenFile(filepath.Join(tree, filepath.FromSlash(e.Path)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(filepath.Join(tree, filepath.FromSlash(e.Path)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if n, err = w.unpack(ctx, i, f, f); err != nil {
+	if n, err = w.unpack(ctx, i, f); err != nil {
 		return n, err
 	}
 	return n, f.Chmod(e.FileMode())

@@ -2,6 +2,7 @@ package pkgar
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -10,8 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"lukechampine.com/blake3"
-
-	"github.com/pannous/redox-clif/internal/pkgar/lzma2"
 )
 
 // segment is a piece of one entry on its way from the reading goroutine through one of the packing ones to the writing one.
@@ -20,17 +19,17 @@ type segment struct {
 	entry       int
 	first, last bool
 	data        []byte        // unpacked
-	packed      []byte        // chunks without end mark
+	packed      bytes.Buffer  // chunks without end mark
 	done        chan struct{} // receives once packed is complete
 }
 
-// writePacked packs all files as LZMA2. Pieces of lzma2.MaxSegment bytes are packed independently and side by side; the
+// writePacked packs all files as LZMA2. Pieces of segmentSize bytes are packed independently and side by side; the
 // order and the bytes do not depend on how many goroutines do it.
 func (w *writer) writePacked(ctx context.Context) error {
 	workers := min(runtime.GOMAXPROCS(0), maxWorkers)
 	free := make(chan *segment, workers+1)
 	for range cap(free) {
-		free <- &segment{data: make([]byte, 0, lzma2.MaxSegment), packed: make([]byte, 0, lzma2.MaxSegment), done: make(chan struct{}, 1)}
+		free <- &segment{data: make([]byte, 0, segmentSize), done: make(chan struct{}, 1)}
 	}
 	// Both can hold every segment there is, so that only taking a free one ever waits for somebody else's work.
 	work, order := make(chan *segment, cap(free)), make(chan *segment, cap(free))
@@ -42,9 +41,11 @@ func (w *writer) writePacked(ctx context.Context) error {
 	})
 	for range workers {
 		group.Go(func() error {
-			enc := lzma2.NewEncoder()
 			for s := range work {
-				s.packed = enc.Encode(s.packed[:0], s.data)
+				s.packed.Reset()
+				if err := packSegment(&s.packed, s.data); err != nil {
+					return err
+				}
 				s.done <- struct{}{}
 			}
 			return nil
@@ -81,7 +82,7 @@ func (w *writer) readEntry(ctx context.Context, i int, hasher *blake3.Hasher, fr
 			return ctx.Err()
 		}
 		s.entry, s.first = i, first
-		s.data = s.data[:min(left, lzma2.MaxSegment)]
+		s.data = s.data[:min(left, segmentSize)]
 		if _, err := io.ReadFull(in, s.data); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return w.changed(i)
 		} else if err != nil {
@@ -123,7 +124,7 @@ func (w *writer) writeSegments(ctx context.Context, free chan<- *segment, order 
 				return err
 			}
 		}
-		if err := put(s.packed); err != nil {
+		if err := put(s.packed.Bytes()); err != nil {
 			return err
 		}
 		if s.last {

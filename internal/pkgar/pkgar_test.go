@@ -114,6 +114,8 @@ func sampleTree(t testing.TB) string {
 	for i := range noise {
 		noise[i] = byte(r.Uint32())
 	}
+	// Something that packs after something that does not: an LZMA2 chunk that goes on with the state before stored chunks.
+	large := string(noise) + strings.Repeat("x", 1<<18) + string(noise[:1<<17]) + strings.Repeat("x", 1<<18) + string(noise)
 	return makeTree(t,
 		file{"b/empty", "", 0},
 		file{"b/setuid", "#!", 0o755 | fs.ModeSetuid},
@@ -122,7 +124,7 @@ func sampleTree(t testing.TB) string {
 		file{"a/deep/er/file", strings.Repeat("some text ", 1000), 0},
 		file{"a/link", "../b.txt", fs.ModeSymlink},
 		file{"a/dangling", "/nowhere at all", fs.ModeSymlink},
-		file{"large", string(noise) + strings.Repeat("x", 1<<19) + string(noise), 0o755},
+		file{"large", large, 0o755},
 		file{"\xff not utf-8 \x01", "odd", 0},
 	)
 }
