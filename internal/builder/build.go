@@ -68,6 +68,8 @@ type Sources interface {
 // Options are the settings of a Builder.
 type Options struct {
 	Recipes recipe.Set
+	// Broken is what is wrong with the recipes that are not among them.
+	Broken  recipe.Broken
 	Profile string
 	// Target is the user-space target; the kernel's and the firmware's names follow from it.
 	Target string
@@ -119,6 +121,9 @@ func New(o Options) *Builder {
 
 // recipe returns a recipe as the profile has it.
 func (b *Builder) recipe(name string) (*recipe.Recipe, error) {
+	if err := b.Broken[name]; err != nil {
+		return nil, err
+	}
 	r, ok := b.Recipes[name]
 	if !ok {
 		return nil, &UnknownRecipeError{Name: name, Known: b.Recipes.Names()}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-multierror"
 )
 
@@ -241,8 +242,38 @@ func TestThePatchedCrateIsARecipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	errs := Set{"x": r}.checkReferences()
-	if len(errs) != 1 || !strings.Contains(errs[0].Error(), `no recipe "nowhere"`) {
+	errs := Set{"x": r}.checkReferences(nil)
+	if len(errs) != 1 || !strings.Contains(errs[0].err.Error(), `no recipe "nowhere"`) {
 		t.Errorf("%v", errs)
+	}
+}
+
+// A recipe that cannot be used stops those that need it, and no other.
+func TestBrokenRecipesStopNoOther(t *testing.T) {
+	path := "description = \"x\"\n[source]\npath = \".\"\n"
+	set, broken, err := LoadEach(writeRecipes(t, map[string]string{
+		"good":    path,
+		"typo":    "descriptio = \"x\"\n",
+		"user":    path + "[[file]]\nfrom = \"typo:x\"\nto = \"x\"\n",
+		"further": path + "[[file]]\nfrom = \"user:x\"\nto = \"x\"\n",
+		"round":   path + "[[file]]\nfrom = \"robin:x\"\nto = \"x\"\n",
+		"robin":   path + "[[file]]\nfrom = \"round:x\"\nto = \"x\"\n",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"good"}, set.Names()); diff != "" {
+		t.Error(diff)
+	}
+	for name, want := range map[string]string{
+		"typo":    `typo/recipe.toml:1:1: unknown key "descriptio"`,
+		"user":    `user/recipe.toml:5:1: recipe "typo" cannot be used: `,
+		"further": `further/recipe.toml:5:1: recipe "user" cannot be used: `,
+		"round":   "recipes wait for each other: ",
+		"robin":   "recipes wait for each other: ",
+	} {
+		if broken[name] == nil || !strings.Contains(broken[name].Error(), want) {
+			t.Errorf("%s: %v, want %q", name, broken[name], want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package recipe
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,19 +55,23 @@ type listed struct {
 
 // List lists the recipes with what compiles them and their source.
 func List(s *session.Session, asJSON bool) error {
+	recipes, err := s.Recipes()
+	if err != nil {
+		return err
+	}
 	all := []listed{}
-	for _, name := range s.Recipes.Names() {
-		r := s.Recipes[name].WithProfile(s.Config.Profile)
+	for _, name := range recipes.Names() {
+		r := recipes[name].WithProfile(s.Config.Profile)
 		all = append(all, listed{name, r.Compilers(), r.Source.Short(), r.Description})
 	}
 	if asJSON {
-		return ui.WriteJSON(s.Streams.Out, "recipe:list", all)
+		return errors.Join(ui.WriteJSON(s.Streams.Out, "recipe:list", all), s.BrokenError())
 	}
 	rows := [][]string{{"RECIPE", "BACKEND", "SOURCE", "DESCRIPTION"}}
 	for _, r := range all {
 		rows = append(rows, []string{r.Name, ui.Dash(strings.Join(r.Backends, "+")), r.Source, r.Description})
 	}
-	return ui.Table(s.Streams.Out, rows)
+	return errors.Join(ui.Table(s.Streams.Out, rows), s.BrokenError())
 }
 
 // Lock writes recipes/<name>/Cargo.lock for a source that brings none.
