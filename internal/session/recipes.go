@@ -72,14 +72,17 @@ func (s *Session) Recipe(name string) (*recipe.Recipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.broken[name]; err != nil {
-		return nil, err
+	r, err := d.recipes.Get(name, "")
+	return r, d.explain(err)
+}
+
+// explain says what is wrong with a recipe that is not among the others because it is broken.
+func (d *description) explain(err error) error {
+	var unknown *recipe.UnknownError
+	if errors.As(err, &unknown) && d.broken[unknown.Name] != nil {
+		return d.broken[unknown.Name]
 	}
-	r := d.recipes[name]
-	if r == nil {
-		return nil, &builder.UnknownRecipeError{Name: name, Known: d.recipes.Names()}
-	}
-	return r, nil
+	return err
 }
 
 // WithRecipes is the session with other recipes.

@@ -22,6 +22,7 @@ import (
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/lockfile"
+	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/source"
 	"github.com/pannous/redox-clif/internal/ui"
@@ -85,27 +86,38 @@ func (s *Session) Lock(ctx context.Context) (func(), error) {
 
 // Builder makes the Builder for a toolchain.
 func (s *Session) Builder(tools builder.Tools, jobs *process.Jobserver, o BuildOptions) (*builder.Builder, error) {
-	d, err := s.described()
-	if err != nil {
-		return nil, err
-	}
 	backends, err := builder.ParseBackends(s.Config.Backends)
 	if err != nil {
 		return nil, err
 	}
-	cargoHome, err := s.CargoHome()
+	sources, err := s.PrepareOptions(tools, jobs, o)
 	if err != nil {
 		return nil, err
 	}
 	return builder.New(builder.Options{
-		Recipes: d.recipes, Broken: d.broken, Profile: s.Config.Profile, Target: s.Config.Target, Tools: tools, Store: s.Store,
-		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
-			User: o.Around.User, ExtraEnv: o.Around.Env, Jobs: jobs, Notice: func(line string) { s.Say("%s", line) }},
-		Specs: os.DirFS(s.Config.Targets()), Patches: os.DirFS(s.Config.Patches()),
-		Sources: s.Fetcher(tools, cargoHome), Overrides: d.overrides, Backends: backends, Std: builder.StdMode(s.Config.Std), Stats: s.Stats, CargoHome: cargoHome,
-		Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, MayFallBack: o.FallBack,
-		Notice: func(line string) { s.Say("%s", line) },
+		Sources: sources, Target: s.Config.Target, Tools: tools, Specs: os.DirFS(s.Config.Targets()),
+		Backends: backends, Std: builder.StdMode(s.Config.Std), MayFallBack: o.FallBack,
 	}), nil
+}
+
+// PrepareOptions are the settings by which sources are made ready.
+func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o BuildOptions) (prepare.Options, error) {
+	d, err := s.described()
+	if err != nil {
+		return prepare.Options{}, err
+	}
+	cargoHome, err := s.CargoHome()
+	if err != nil {
+		return prepare.Options{}, err
+	}
+	notice := func(line string) { s.Say("%s", line) }
+	return prepare.Options{
+		Recipes: d.recipes, Profile: s.Config.Profile, Store: s.Store,
+		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
+			User: o.Around.User, ExtraEnv: o.Around.Env, Jobs: jobs, Notice: notice},
+		Patches: os.DirFS(s.Config.Patches()), Fetcher: s.Fetcher(tools, cargoHome), Overrides: d.overrides,
+		Stats: s.Stats, CargoHome: cargoHome, Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, Notice: notice,
+	}, nil
 }
 
 func (s *Session) Fetcher(tools builder.Tools, cargoHome string) *source.Fetcher {
@@ -184,10 +196,10 @@ func (s *Session) Build(ctx context.Context, o BuildOptions, want Want) (*Built,
 		return nil, err
 	}
 	s.Sweep()
-	defer builder.Roots.Close()
+	defer builder.Close()
 	roots, err := want(builder)
 	if err != nil {
-		return nil, err
+		return nil, s.description.explain(err)
 	}
 	if s.Config.DryRun {
 		return nil, s.printPlan(ctx, roots)

@@ -100,7 +100,7 @@ func packable(s *session.Session, names []string) ([]*recipe.Recipe, error) {
 // forHost reports whether a recipe has steps for the building machine only.
 func forHost(r *recipe.Recipe) bool {
 	for i := range r.Steps {
-		if r.Steps[i].Target != "host" {
+		if r.Steps[i].Target != recipe.TargetHost {
 			return false
 		}
 	}
