@@ -164,7 +164,7 @@ func buildSide(ctx context.Context, s *session.Session, t *side, do construct) e
 	}
 	own.Config.OutDir = filepath.Join(t.dir, "out")
 	var all []*session.Built
-	as := session.BuildOptions{Around: t.here.Surroundings, Done: func(b *session.Built) { all = append(all, b) }}
+	as := session.BuildOptions{Around: t.here.Surroundings, Done: func(_ context.Context, b *session.Built) error { all = append(all, b); return nil }}
 	if t.file, err = do(ctx, own, as); err != nil {
 		return err
 	}
