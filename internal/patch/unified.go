@@ -166,7 +166,7 @@ func unifiedRun(patches []Patch) []*Patch {
 	return run
 }
 
-func applyUnified(ctx context.Context, run []*Patch, over *overlay, opts Options) ([]Result, error) {
+func applyUnified(ctx context.Context, run []*Patch, over *Overlay, opts Options) ([]Result, error) {
 	scratch, err := os.MkdirTemp(opts.TempDir, "patch-")
 	if err != nil {
 		return nil, err
@@ -229,7 +229,7 @@ func (g *gitApply) satisfiedPrefix(ctx context.Context, run []*Patch, tree Tree)
 }
 
 // one applies a single diff: already there, plainly, or by a 3-way merge.
-func (g *gitApply) one(ctx context.Context, p *Patch, over *overlay, r *Result) error {
+func (g *gitApply) one(ctx context.Context, p *Patch, over *Overlay, r *Result) error {
 	if n, err := g.satisfiedPrefix(ctx, []*Patch{p}, over); err != nil || n == 1 {
 		r.Status = Satisfied
 		return err
@@ -318,7 +318,7 @@ func layoutFile(tree Tree, dir, name string) error {
 
 // collect takes what git made of the files into the overlay and says whether
 // anything changed.
-func collect(dir string, names []string, over *overlay) (bool, error) {
+func collect(dir string, names []string, over *Overlay) (bool, error) {
 	scratch, err := OpenDir(dir)
 	if err != nil {
 		return false, err
@@ -333,7 +333,7 @@ func collect(dir string, names []string, over *overlay) (bool, error) {
 			if err = nil; wasErr == nil {
 				changed, err = true, over.Remove(name)
 			}
-		case err == nil && (wasErr != nil || was.Executable != f.Executable || !bytes.Equal(was.Data, f.Data)):
+		case err == nil && (wasErr != nil || was.Link != f.Link || was.Executable != f.Executable || !bytes.Equal(was.Data, f.Data)):
 			changed, err = true, over.WriteFile(name, f)
 		}
 		if err != nil {
@@ -370,7 +370,7 @@ var patchFailed = regexp.MustCompile(`(?m)^error: patch failed: (.+):(\d+)$`)
 
 // unifiedConflict turns git's message into a result; the nearest lines are
 // those that resemble the first line the failed hunk removes.
-func (p *Patch) unifiedConflict(over *overlay, r *Result, message string) error {
+func (p *Patch) unifiedConflict(over *Overlay, r *Result, message string) error {
 	r.Status = Conflict
 	r.Detail = strings.ReplaceAll(strings.ReplaceAll(message, "error: ", ""), "\n", "; ")
 	m := patchFailed.FindStringSubmatch(message)
