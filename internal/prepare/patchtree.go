@@ -1,10 +1,12 @@
 package prepare
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/patch"
@@ -41,6 +43,11 @@ func (t *storedTree) WriteFile(name string, f patch.File) error {
 			return &fs.PathError{Op: "write", Path: name, Err: fmt.Errorf("%s is no folder", dir)}
 		}
 		delete(t.tree.Entries, dir) // an empty folder until now
+	}
+	for p := range t.tree.Entries {
+		if strings.HasPrefix(p, name+"/") {
+			return &fs.PathError{Op: "write", Path: name, Err: errors.New("it is a folder")}
+		}
 	}
 	if f.Link {
 		t.tree.Entries[name] = cas.Entry{Link: string(f.Data)}
