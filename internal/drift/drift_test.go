@@ -348,6 +348,7 @@ func TestLockCompare(t *testing.T) {
 }
 
 func TestTreeIsOnlyChangedInMemory(t *testing.T) {
+	all := func(string) bool { return true }
 	tr := tree(t, map[string]string{"a": "1", "b": "2"}, map[string]string{"l": "a"})
 	if err := tr.WriteFile("a", patch.File{Data: []byte("new")}); err != nil {
 		t.Fatal(err)
@@ -362,11 +363,20 @@ func TestTreeIsOnlyChangedInMemory(t *testing.T) {
 		t.Error("a path that leaves the tree is written")
 	}
 	names, err := tr.List()
-	if diff := cmp.Diff([]string{"a"}, names); diff != "" || err != nil {
+	if diff := cmp.Diff([]string{"a", "l"}, names); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	if _, err := tr.ReadFile("l"); err == nil {
-		t.Error("a link is read as a file")
+	if diff := cmp.Diff([]string{"a"}, tr.named(all)); diff != "" {
+		t.Error(diff)
+	}
+	if f, err := tr.ReadFile("l"); err != nil || !f.Link || string(f.Data) != "a" {
+		t.Errorf("%+v %v", f, err)
+	}
+	if err := tr.WriteFile("m", patch.File{Data: []byte("l"), Link: true}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"l": "a", "m": "a"}, tr.links(all)); diff != "" {
+		t.Error(diff)
 	}
 	if f, err := tr.ReadFile("a"); err != nil || string(f.Data) != "new" {
 		t.Error(string(f.Data), err)
