@@ -347,6 +347,26 @@ func TestLockCompare(t *testing.T) {
 	}
 }
 
+// What lies below an overridden submodule cannot be looked at; what was noted of it belongs to the commit it was
+// noted for.
+func TestRecordKeepsWhatIsOverriddenForTheSameCommitOnly(t *testing.T) {
+	for identity, want := range map[string]map[string]string{
+		"git:1": {"sub/Cargo.lock": "noted before"},
+		"git:2": {},
+	} {
+		lock := &Lock{Source: map[string]LockedSource{"a": {Identity: "git:1", Cargo: map[string]string{"sub/Cargo.lock": "noted before"}}}}
+		s := &Source{Name: "a", Identity: identity, Locks: []string{"sub/Cargo.lock"}, OverriddenBelow: []string{"sub"},
+			Tree: tree(t, map[string]string{"sub/Cargo.lock": "somebody's"}, nil)}
+		changed, err := lock.Record(s)
+		if err != nil || changed != (identity == "git:2") {
+			t.Errorf("%s: changed %t, %v", identity, changed, err)
+		}
+		if diff := cmp.Diff(LockedSource{identity, want}, lock.Source["a"]); diff != "" {
+			t.Errorf("%s: %s", identity, diff)
+		}
+	}
+}
+
 func TestTreeIsOnlyChangedInMemory(t *testing.T) {
 	tr := tree(t, map[string]string{"a": "1", "b": "2"}, map[string]string{"l": "a"})
 	if err := tr.WriteFile("a", patch.File{Data: []byte("new")}); err != nil {

@@ -77,6 +77,23 @@ func TestKeepGoingListsEveryFailure(t *testing.T) {
 	}
 }
 
+// What was skipped has no output: a step behind it would run with an empty input and keep what came of it.
+func TestKeepGoingSkipsTheWholeChainBehindAFailure(t *testing.T) {
+	w := newWorld(t)
+	w.KeepGoing = true
+	a := w.step("a", ptr(""), nil, func(context.Context, []string) (string, error) { return "", errors.New("broken") })
+	b := w.concat("b", ptr("B"), a)
+	c := w.concat("c", ptr("C"), b)
+	sum, err := w.Build(t.Context(), []*Node{c})
+	var all *multierror.Error
+	if !errors.As(err, &all) || len(all.Errors) != 1 {
+		t.Errorf("got %v, want the failure of a alone", err)
+	}
+	if got := w.takeRan(); got != "a" || sum.Outcomes[b] != Skipped || sum.Outcomes[c] != Skipped {
+		t.Errorf("ran %q, b %s, c %s", got, sum.Outcomes[b], sum.Outcomes[c])
+	}
+}
+
 func TestFirstFailureStopsTheRestCleanly(t *testing.T) {
 	w := newWorld(t)
 	started := make(chan struct{})

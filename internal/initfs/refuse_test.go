@@ -39,6 +39,7 @@ func TestWriterRefuses(t *testing.T) {
 		{"empty bootstrap", func(s *Spec) { s.Bootstrap.Content = Bytes(nil) }, []string{"no bootstrap"}},
 		{"entry of nothing", func(s *Spec) { s.Bootstrap.Entry = NoEntry }, []string{"FFFFFFFFFFFFFFFF"}},
 		{"entry outside", func(s *Spec) { s.Bootstrap.Entry = 0x400000 }, []string{"outside the bootstrap", "not the ELF's own"}},
+		{"entry just behind the bootstrap", func(s *Spec) { s.Bootstrap.Content = Bytes(testBootstrap("")) }, []string{"0x2040 is outside the bootstrap"}},
 		{"entry of another ELF", func(s *Spec) { s.Bootstrap.Entry = testEntry + 4 }, []string{"not the ELF's own, 0x2040"}},
 		{"bootstrap no ELF", func(s *Spec) { s.Bootstrap.Content = Bytes(make([]byte, 100)) }, []string{"not an ELF file"}},
 		{"layout", func(s *Spec) { s.Version = 3 }, []string{"layout 3"}},

@@ -53,6 +53,20 @@ func TestReasonForLLVM(t *testing.T) {
 	}
 }
 
+// LLVM is the exception on the target and the only compiler there is for the host.
+func TestOnlyTheHostHasLLVMWithoutAReason(t *testing.T) {
+	for target, free := range map[TargetKind]bool{"": false, "user": false, "kernel": false, "uefi": false, "host": true} {
+		step := Step{Name: "p", Kind: "cargo", Packages: []string{"p"}, Backend: LLVM, Target: target}
+		if faults := step.check(); (len(faults) == 0) != free {
+			t.Errorf("target %q: %v", target, faults)
+		}
+		step.Reason = "Cranelift cannot build it"
+		if faults := step.check(); len(faults) > 0 {
+			t.Errorf("target %q with a reason: %v", target, faults)
+		}
+	}
+}
+
 const good = `description = "x"
 [source]
 git = "https://example.org/x.git"
