@@ -466,7 +466,7 @@ func TestDryRunVerdicts(t *testing.T) {
 	if err := w.Cache.Forget(act.Digest()); err != nil {
 		t.Fatal(err)
 	}
-	want("a up to date", "b up to date", "c run its result is no longer in the cache")
+	want("a up to date", "b up to date", "c run its result is not in this cache")
 }
 
 func TestFailureOfAResolveStops(t *testing.T) {

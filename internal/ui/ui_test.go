@@ -35,7 +35,7 @@ func play(o graph.Observer) {
 	o.Notice("demo/kernel is being built by another run; waiting for it")
 	o.Finished(n["demo/programs"], graph.Ran, 187*time.Second, nil)
 	// Its output is lost and made again: it counts once.
-	o.Started(n["demo/programs"], "its result is no longer in the cache", 300*time.Millisecond)
+	o.Started(n["demo/programs"], "its result is not in this cache", 300*time.Millisecond)
 	o.Finished(n["demo/programs"], graph.Ran, 2500*time.Millisecond, nil)
 	o.Started(n["demo/kernel"], "not built before", 0)
 	o.Started(n["demo/slow"], "not built before", 0)
