@@ -152,6 +152,12 @@ func diffPath(name string) (string, error) {
 	return "", fmt.Errorf("path %q has no a/ or b/ prefix, as git writes it", name)
 }
 
+// git undoes a change of mode that is not there, with a warning.
+var (
+	modeChange = regexp.MustCompile(`(?m)^new mode `)
+	otherMode  = regexp.MustCompile(`(?m)^warning: .* has type \d+, expected \d+$`)
+)
+
 // unifiedRun is the longest prefix of patches that are unified diffs. A run is
 // handled as a whole, because a later diff may change what an earlier one
 // wrote: satisfied is then seen only when they are undone from the last back.
@@ -216,9 +222,13 @@ func (g *gitApply) satisfiedPrefix(ctx context.Context, run []*Patch, tree Tree)
 		}
 		all := true
 		for i := n - 1; i >= 0 && all; i-- {
-			_, all, err = g.run(ctx, dir, run[i].Unified.Data, "apply", "-R", "--whitespace=nowarn", "-")
+			var message string
+			message, all, err = g.run(ctx, dir, run[i].Unified.Data, "apply", "-R", "--whitespace=nowarn", "-")
 			if err != nil {
 				return 0, err
+			}
+			if modeChange.Match(run[i].Unified.Data) && otherMode.MatchString(message) {
+				all = false
 			}
 		}
 		if all {

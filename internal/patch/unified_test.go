@@ -40,6 +40,10 @@ similarity index 100%
 rename from a
 rename to dir/b
 `
+	diffMode = `diff --git a/a b/a
+old mode 100644
+new mode 100755
+`
 )
 
 func TestUnified(t *testing.T) {
@@ -59,6 +63,7 @@ func TestUnified(t *testing.T) {
 		{name: "both there", diffs: []string{diffA, diffOnA}, in: "one\nzwei\ndeux\nthree\n", status: "satisfied satisfied"},
 		{name: "first there", diffs: []string{diffA, diffOnA}, in: "one\nTWO\nthree\n", want: tree("a", "one\nzwei\ndeux\nthree\n"), status: "satisfied applied"},
 		{name: "new and executable", diffs: []string{diffNew}, in: "x\n", want: MapTree{"a": {Data: []byte("x\n")}, "new": {Data: []byte("fresh\n"), Executable: true}}, status: "applied"},
+		{name: "only the mode", diffs: []string{diffMode}, in: "x\n", want: MapTree{"a": {Data: []byte("x\n"), Executable: true}}, status: "applied"},
 		{name: "rename", diffs: []string{diffRename}, in: "x\n", want: tree("dir/b", "x\n"), status: "applied"},
 		{name: "all reported", diffs: []string{diffA, diffNew, diffOnA}, in: "x\n", status: "conflict applied conflict", say: "patch does not apply"},
 	} {

@@ -13,7 +13,7 @@ import (
 )
 
 // patchVersion is raised when a series changes the same source in another way.
-const patchVersion = 1
+const patchVersion = 2
 
 // Patched is the node of a recipe's source with its patch series applied.
 func (s *Sources) Patched(name string) (*graph.Node, error) {
