@@ -62,7 +62,7 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 	return &Session{
 		Config: cfg, Store: store, Streams: streams,
 		Actions: action.OpenCache(filepath.Join(cfg.Cache, "actions")),
-		Stats:   cas.OpenStatCache(filepath.Join(cfg.State(), "stats")),
+		Stats:   store.OpenStatCache(filepath.Join(cfg.State(), "stats")),
 		History: graph.OpenHistory(filepath.Join(cfg.State(), "nodes")),
 	}, nil
 }

@@ -246,7 +246,7 @@ func withCache(s *session.Session, cache string, jobs int) (*session.Session, er
 	own := *s
 	own.Config, own.Store = &cfg, store
 	own.Actions = action.OpenCache(filepath.Join(cache, "actions"))
-	own.Stats = cas.OpenStatCache(filepath.Join(cache, "stats"))
+	own.Stats = store.OpenStatCache(filepath.Join(cache, "stats"))
 	own.History = graph.OpenHistory(filepath.Join(cache, "nodes"))
 	return &own, nil
 }
