@@ -21,11 +21,12 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/config/environ"
 	"github.com/pannous/redox-clif/internal/errs"
 )
 
 // DefaultTarget is the user-space target that is built when nothing else is asked for.
-const DefaultTarget = "aarch64-unknown-redox-clif"
+const DefaultTarget = environ.DefaultTarget
 
 // Config is the settings of one run.
 type Config struct {
@@ -92,21 +93,6 @@ type Flags struct {
 	Toolchain *string
 }
 
-// variables are the environment variables that are understood, with their meaning for help.
-var variables = []struct{ name, help string }{
-	{"REDOX_TOOLCHAIN", "a toolchain to use in place of the pinned rustup toolchain: a directory (with a slash) or the name of one that toolchain:build made"},
-	{"REDOX_CACHE", "where results and downloads are kept (default: redox-clif in the user's cache folder)"},
-	{"REDOX_TARGET", "user-space target (default: " + DefaultTarget + ")"},
-	{"REDOX_PROFILE", "set of sources: empty (upstream) or seed"},
-	{"REDOX_OFFLINE", "1 forbids the network"},
-	{"REDOX_JOBS", "processes at once (default: the number of processors)"},
-	{"REDOX_MEMORY", "memory for steps that run at once, in MiB (default: three quarters of the machine's)"},
-	{"REDOX_KEEP_GOING", "1 builds on after a failure and lists all of them"},
-	{"REDOX_BACKEND", "backends over the recipes' own, like llvm:init,cranelift:*"},
-	{"REDOX_STD", "standard library over the recipes' own: shared (prepared once) or build-std (by every cargo)"},
-	{"REDOX_OVERRIDES", "overrides file (default: overrides.toml in the checkout)"},
-}
-
 // maxJobs is how many tokens the pipe of a jobserver takes for certain: one page, what Linux
 // gives to a user who has many pipes. A full pipe would wait forever.
 const maxJobs = 4096
@@ -136,19 +122,6 @@ func given(env map[string]string, names []string) []string {
 		}
 	}
 	return out
-}
-
-// sourcePrefix starts the variables that replace one source by a folder.
-const sourcePrefix = "REDOX_SOURCE_"
-
-// Help lists the environment variables, one line each.
-func Help() string {
-	var b strings.Builder
-	for _, v := range variables {
-		fmt.Fprintf(&b, "  %-18s %s\n", v.name, v.help)
-	}
-	fmt.Fprintf(&b, "  %-18s %s\n", sourcePrefix+"<NAME>", "a folder to take in place of the source of recipe NAME (upper case, - and . as _)")
-	return b.String()
 }
 
 // Load makes the settings from the environment (NAME=value lines) and the flags. dir is a folder
@@ -245,7 +218,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.NetworkEnv = given(env, networkVariables)
 	c.DisplayEnv = given(env, displayVariables)
 	for name, dir := range env {
-		if rest, ok := strings.CutPrefix(name, sourcePrefix); ok && dir != "" {
+		if rest, ok := strings.CutPrefix(name, environ.SourcePrefix); ok && dir != "" {
 			c.SourceDirs[rest] = c.fromHome(dir)
 		}
 	}
@@ -285,14 +258,10 @@ func usableCache(dir string) error {
 
 // unknownVariables refuses misspelt REDOX_ variables: a setting that does nothing costs hours.
 func unknownVariables(env map[string]string) error {
-	known := map[string]bool{}
-	for _, v := range variables {
-		known[v.name] = true
-	}
 	var unknown []string
 	for name := range env {
 		ours := strings.HasPrefix(name, "REDOX_") && !strings.HasPrefix(name, testPrefix)
-		if ours && !known[name] && !strings.HasPrefix(name, sourcePrefix) {
+		if ours && !environ.Known(name) {
 			unknown = append(unknown, name)
 		}
 	}
@@ -300,7 +269,7 @@ func unknownVariables(env map[string]string) error {
 		return nil
 	}
 	sort.Strings(unknown)
-	return fmt.Errorf("unknown in the environment: %s; known are\n%s", strings.Join(unknown, ", "), Help())
+	return fmt.Errorf("unknown in the environment: %s; known are\n%s", strings.Join(unknown, ", "), environ.Help())
 }
 
 func (c *Config) fromFlags(f Flags) []error {
