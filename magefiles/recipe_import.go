@@ -10,7 +10,7 @@ import (
 	"github.com/pannous/redox-clif/internal/session"
 )
 
-// Import translates a recipe of Redox's cookbook, or says of a folder of them how far each comes: recipe:import PATH.
+// Import translates a recipe of Redox's cookbook. Of a folder of them it says how far each comes.
 func (Recipe) Import(ctx context.Context, path string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdrecipe.Import(ctx, s, path) })
 }

@@ -1,4 +1,4 @@
-// Package script runs what a user types, testdata/script/*.txtar, against the compiled targets.
+// Package script runs what a user types, testdata/script/*.txtar, against the compiled targets (mage) and `go tool mage` (front).
 //
 // Scripts marked [e2e] need the real compilers and QEMU; REDOX_TEST_E2E=1 turns them on. They
 // share one cache so that the standard library is prepared once.
@@ -27,12 +27,12 @@ const root = "../../.."
 var checkoutFolders = []string{"recipes", "targets", "toolchain", "patches", "images"}
 
 func TestScripts(t *testing.T) {
-	mage := compile(t)
+	bin := compile(t)
 	e2e := wants.E2E.Given() == "1"
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join(root, "testdata", "script"),
 		RequireExplicitExec: true,
-		Setup:               func(env *testscript.Env) error { return setup(env, mage) },
+		Setup:               func(env *testscript.Env) error { return setup(env, bin) },
 		Condition: func(cond string) (bool, error) {
 			switch cond {
 			case "e2e":
@@ -55,20 +55,23 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// compile makes one binary of all targets; running mage for each line would compile each time.
+// compile makes one binary of all targets, mage, and one of the tool that runs them, front, in a folder. Running `go tool mage` for each line
+// would compile the targets for each script.
 func compile(t *testing.T) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "mage")
-	cmd := exec.Command("go", "tool", "mage", "-compile", bin)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("compiling the targets: %v\n%s", err, out)
+	bin := t.TempDir()
+	for _, args := range [][]string{{"tool", "mage", "-compile", filepath.Join(bin, "mage")}, {"build", "-o", filepath.Join(bin, "front"), "./internal/tool/mage"}} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("compiling: go %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
 	}
 	return bin
 }
 
-// setup gives a script a checkout of its own at $WORK/checkout and the targets as `mage`.
-func setup(env *testscript.Env, mage string) error {
+// setup gives a script a checkout of its own at $WORK/checkout, and what is in bin.
+func setup(env *testscript.Env, bin string) error {
 	checkout := filepath.Join(env.WorkDir, "checkout")
 	for _, dir := range checkoutFolders {
 		from := filepath.Join(root, dir)
@@ -78,13 +81,6 @@ func setup(env *testscript.Env, mage string) error {
 		if err := os.CopyFS(filepath.Join(checkout, dir), os.DirFS(from)); err != nil {
 			return err
 		}
-	}
-	bin := filepath.Join(env.WorkDir, "bin")
-	if err := os.MkdirAll(bin, 0o755); err != nil {
-		return err
-	}
-	if err := os.Symlink(mage, filepath.Join(bin, "mage")); err != nil {
-		return err
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
@@ -101,6 +97,11 @@ func setup(env *testscript.Env, mage string) error {
 	env.Setenv("REDOX_CACHE", filepath.Join(env.WorkDir, "cache"))
 	env.Setenv("SHAREDCACHE", cache)
 	env.Setenv("CRANELIFT", wants.Cranelift.Given())
+	source, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	env.Setenv("SOURCE", source)
 	env.Setenv("TARGET", "aarch64-unknown-redox-clif")
 	env.Cd = checkout
 	return nil
