@@ -1,5 +1,5 @@
-// Package castree owns a tree of the content store as a patch series reads and changes it. It must not know what a series is for,
-// nor where the tree comes from.
+// Package castree is a source tree of the content store as a patch series sees it. It owns how changes get into such a tree
+// without a folder on disk. It must not know what a series is for, nor where the tree comes from.
 package castree
 
 import (
