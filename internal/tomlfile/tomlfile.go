@@ -1,9 +1,11 @@
 // Package tomlfile decodes the project's own TOML files strictly: every
-// unknown key and every value of the wrong type is reported in one go, with
-// file, line, column, the source line and a caret.
+// unknown key, every value of the wrong type or none of an enumeration's, and
+// every key that has to be there and is not, is reported in one go, with file,
+// line, column, the source line and a caret.
 //
-// It owns the walk of a document beside the Go type it is decoded into, and
-// the form of the message. It must not know any particular file: recipes,
+// It owns the walk of a document beside the Go type it is decoded into, what the
+// struct tags say of keys, and the form of the message. Package reference makes
+// the JSON schemas of what is accepted here. It must not know any particular file: recipes,
 // target specs and pins bring their own types. Files written by others
 // (Cargo.toml and the like) are not read with this package, since a key that
 // we do not know is no mistake there.
@@ -17,6 +19,7 @@ package tomlfile
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"sort"
 
 	"github.com/hashicorp/go-multierror"
@@ -42,8 +45,12 @@ func Decode(path string, data []byte, into any) error {
 	if err != nil {
 		return err
 	}
-	if dup := doc.redefinition(); dup != nil {
+	tables, dup := doc.tables()
+	if dup != nil {
 		problems = appendNew(problems, dup)
+	}
+	if len(problems) == 0 { // a key that seems to be missing is a misspelt one mostly
+		problems = doc.missing(reflect.TypeOf(into), tables)
 	}
 	if len(problems) > 0 {
 		return doc.failure(problems)
@@ -81,15 +88,14 @@ func (d *document) parse() *Problem {
 	return d.problem(d.spanOf(syntax.Highlight), "%s", syntax.Message)
 }
 
-// redefinition reports a key or table that is defined twice, which the grammar
-// alone does not see.
-func (d *document) redefinition() *Problem {
+// tables are the document's values. The problem is a key or table that is defined
+// twice, which the grammar alone does not see.
+func (d *document) tables() (map[string]any, *Problem) {
 	var all map[string]any
-	err := toml.Unmarshal(d.data, &all)
-	if err == nil {
-		return nil
+	if err := toml.Unmarshal(d.data, &all); err != nil {
+		return nil, d.fromDecoder(err)[0]
 	}
-	return d.fromDecoder(err)[0]
+	return all, nil
 }
 
 // fromDecoder translates what go-toml reports; it never returns an empty list.
