@@ -1,11 +1,13 @@
 package recipe
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-multierror"
 )
 
@@ -230,9 +232,34 @@ func TestWhatAStepMayNotSay(t *testing.T) {
 			t.Errorf("%s: %v", c.key, err)
 		}
 	}
-	_, err := Parse("recipes/x/recipe.toml", []byte(strings.Replace(good, "kind = \"cargo\"", "kind = \"c-headers\"\noutput = \"include\"", 1)))
-	if err == nil || !strings.Contains(err.Error(), "one input: cbindgen") {
-		t.Errorf("c-headers: %v", err)
+}
+
+func TestWhatAKindOfStepHasToSay(t *testing.T) {
+	const tool = "output = \"o\"\n"
+	for _, c := range []struct {
+		kind       Kind
+		text, want string // "" where nothing is missing
+	}{
+		{KindCargo, "", "a cargo step needs packages"},
+		{KindCargo, "packages = [\"p\"]", ""},
+		{KindCargo, "packages = [\"p\"]\nbuild-std = true\nstd = \"none\"", "have a standard library of the target"},
+		{KindCargo, "packages = [\"p\"]\ntarget = \"moon\"", `target is "moon", not one of user, kernel, uefi, host`},
+		{KindRustc, "", "a rustc step needs output"},
+		{KindRustc, tool + "build-std = true", "build-std is for cargo steps"},
+		{KindLink, tool + "script = \"source/x.ld\"", ""},
+		{KindArchive, tool + "script = \"source/x.ld\"", "script is for the linker"},
+		{KindRenameSymbols, tool + "cc = true\nsysroot = \"s\"", "cc is for the C in crates"},
+		{KindCHeaders, tool, "one input: cbindgen"},
+		{KindCHeaders, tool + "inputs = [\"cbindgen:bin/cbindgen\"]", ""},
+		{KindCPrograms, tool, "needs dir"},
+		{KindCPrograms, tool + "dir = \"tests\"\nsysroot = \"s\"", ""},
+		{"make", tool, `kind is "make", not one of cargo, rustc,`},
+	} {
+		text := fmt.Sprintf("description = \"x\"\n[source]\npath = \".\"\n[[step]]\nname = \"s\"\nkind = %q\n%s\n", c.kind, c.text)
+		_, err := Parse("recipes/x/recipe.toml", []byte(text))
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s, %q: %v, want %q", c.kind, c.text, err, c.want)
+		}
 	}
 }
 
@@ -241,8 +268,38 @@ func TestThePatchedCrateIsARecipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	errs := Set{"x": r}.checkReferences()
-	if len(errs) != 1 || !strings.Contains(errs[0].Error(), `no recipe "nowhere"`) {
+	errs := Set{"x": r}.checkReferences(nil)
+	if len(errs) != 1 || !strings.Contains(errs[0].err.Error(), `no recipe "nowhere"`) {
 		t.Errorf("%v", errs)
+	}
+}
+
+// A recipe that cannot be used stops those that need it, and no other.
+func TestBrokenRecipesStopNoOther(t *testing.T) {
+	path := "description = \"x\"\n[source]\npath = \".\"\n"
+	set, broken, err := LoadEach(writeRecipes(t, map[string]string{
+		"good":    path,
+		"typo":    "descriptio = \"x\"\n",
+		"user":    path + "[[file]]\nfrom = \"typo:x\"\nto = \"x\"\n",
+		"further": path + "[[file]]\nfrom = \"user:x\"\nto = \"x\"\n",
+		"round":   path + "[[file]]\nfrom = \"robin:x\"\nto = \"x\"\n",
+		"robin":   path + "[[file]]\nfrom = \"round:x\"\nto = \"x\"\n",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"good"}, set.Names()); diff != "" {
+		t.Error(diff)
+	}
+	for name, want := range map[string]string{
+		"typo":    `typo/recipe.toml:1:1: unknown key "descriptio"`,
+		"user":    `user/recipe.toml:5:1: recipe "typo" cannot be used: `,
+		"further": `further/recipe.toml:5:1: recipe "user" cannot be used: `,
+		"round":   "recipes wait for each other: ",
+		"robin":   "recipes wait for each other: ",
+	} {
+		if broken[name] == nil || !strings.Contains(broken[name].Error(), want) {
+			t.Errorf("%s: %v, want %q", name, broken[name], want)
+		}
 	}
 }

@@ -64,7 +64,7 @@ func TestChoicesThatDoNothingAreRefused(t *testing.T) {
 		{config.Config{Backends: "llvm:initt"}, "initt"},
 		{config.Config{Backends: "gcc"}, "neither cranelift nor llvm"},
 	} {
-		err := checkChoices(&c.cfg, recipes)
+		err := checkChoices(&c.cfg, recipes, nil)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.cfg, err)
 		}
