@@ -164,7 +164,8 @@ type Step struct {
 	// passes these probes, the step is not tied to LLVM.
 	Needs []Need `toml:"needs"`
 
-	// Dir is the manifest's folder in the source for a cargo step, by default that of the workspace; for c-programs the folder of C files.
+	// Dir is the manifest's folder for a cargo step, below that of the workspace and by default itself; for c-programs the folder of C
+	// files in the source.
 	Dir string `toml:"dir"`
 	// Packages are what cargo builds, by name; a cargo step needs some.
 	Packages []string `toml:"packages"`
