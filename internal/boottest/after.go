@@ -38,9 +38,9 @@ type fileType string
 
 // The types of what a test can ask for.
 const (
-	typeFile fileType = "file"
-	typeDir  fileType = "dir"
-	typeLink fileType = "link"
+	typeFile fileType = "file" // a regular file
+	typeDir  fileType = "dir"  // a directory
+	typeLink fileType = "link" // a symbolic link
 )
 
 // Values are the types.

@@ -64,7 +64,7 @@ type Test struct {
 	Keep keptWrites `toml:"keep"`
 	// After has what must be in the file system of the disk after the run; it wants `keep`.
 	After []After `toml:"after"`
-	// Traces count events inside QEMU.
+	// Traces are counts of events inside QEMU.
 	Traces []Trace `toml:"trace"`
 }
 

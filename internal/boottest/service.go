@@ -16,7 +16,7 @@ import (
 type Service struct {
 	// Name has small letters, digits and -.
 	Name string `toml:"name,required"`
-	// Hears is a pattern that what a guest says has to match before it gets an answer.
+	// Hears is a pattern that what a guest says has to match before it gets an answer; by default anything does.
 	Hears string `toml:"hears"`
 	// Says is the answer, nothing by default. The connection ends with it.
 	Says string `toml:"says"`

@@ -11,7 +11,7 @@ import (
 
 // Known is a difference that is understood and not ours to mend. A toolchain may be without it.
 type Known struct {
-	// Patch of cg_clif mends it; the name without .toml: "0012-switch-on-u128".
+	// Patch is that of cg_clif which mends it, without .toml: "0012-switch-on-u128".
 	Patch string `toml:"patch,required"`
 	// Cases are what differs, as the comparison names them: "switch/u128".
 	Cases []string `toml:"cases,required"`
@@ -25,7 +25,7 @@ type Known struct {
 // the way described; one with the fix has to compile it, and it has to print what LLVM's prints. Which of the
 // two a toolchain is comes from trying.
 type Defect struct {
-	// Patch of cg_clif mends it; the name without .toml.
+	// Patch is that of cg_clif which mends it, without .toml.
 	Patch string `toml:"patch,required"`
 	// Name is the program's in recipes/difftest/defects.
 	Name string `toml:"name,required"`

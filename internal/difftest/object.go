@@ -19,7 +19,7 @@ import (
 // Object is a program that is compiled and not run: what is looked at is the object file. The file is
 // objects/<name>.rs. It shows a defect of the Cranelift backend like a Defect does.
 type Object struct {
-	// Patch of cg_clif mends it; the name without .toml.
+	// Patch is that of cg_clif which mends it, without .toml.
 	Patch string `toml:"patch,required"`
 	// Name is the program's, objects/<name>.rs beside the file.
 	Name string `toml:"name,required"`

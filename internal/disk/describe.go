@@ -55,7 +55,7 @@ type Description struct {
 
 // Boot is what the machine starts from. Each value is a reference to a single file.
 type Boot struct {
-	// Loader is a UEFI program; it becomes EFI/BOOT/BOOTAA64.EFI (BOOTX64.EFI) of the boot partition.
+	// Loader is a UEFI program; it becomes EFI/BOOT/BOOTAA64.EFI (BOOTX64.EFI for x86_64) of the boot partition.
 	Loader string `toml:"loader"`
 	// Kernel becomes boot/kernel and usr/lib/boot/kernel.
 	Kernel string `toml:"kernel"`
@@ -113,7 +113,7 @@ type Link struct {
 type User struct {
 	// Name has lower-case letters, digits, _ and -, at most 32 of them.
 	Name string `toml:"name,required"`
-	// Full is the name for people; by default the other one.
+	// Full is the name for people; by default `name`.
 	Full string `toml:"full-name"`
 	// UID is the user's number, 0 (root) by default.
 	UID uint32 `toml:"uid"`

@@ -14,7 +14,7 @@ import (
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
-// Document is a patches/<series>/NNNN-name.toml as it is written: edits of a source's files and new files, with the reason for them.
+// Document is patches/<series>/NNNN-name.toml as it is written: edits of a source's files and new files, with the reason for them.
 //
 // Every pattern is an RE2 regular expression, in which ^ and $ are the ends of lines. Texts and anchors have "\n"; in a file whose
 // every line ends in "\r\n" they match and produce that. A final newline that is missing stays missing.

@@ -67,7 +67,7 @@ type Recipe struct {
 	Cargo Cargo `toml:"cargo"`
 	// Steps are run as far as something asks for their outputs.
 	Steps []Step `toml:"step"`
-	// Files make the staged tree, which is what the recipe gives.
+	// Files are the staged tree, which is what the recipe gives.
 	Files []File `toml:"file"`
 	// Initfs makes the recipe's stage an initfs image.
 	Initfs *Initfs `toml:"initfs"`
@@ -81,21 +81,21 @@ type Recipe struct {
 type Source struct {
 	// Git is a repository's URL.
 	Git string `toml:"git,oneof"`
-	// Commit of that repository, 40 hex digits: branches and tags move. `git` needs it.
+	// Commit is that of the repository, 40 hex digits: branches and tags move. `git` needs it.
 	Commit string `toml:"commit"`
 	// Submodules are the repository's that are wanted, by their path in it. Others stay empty.
 	Submodules map[string]Submodule `toml:"submodules"`
 
 	// Archive is the URL of a tar archive.
 	Archive string `toml:"archive,oneof"`
-	// SHA256 of the archive or the crate's file, 64 hex digits. `archive` and `crate` need it.
+	// SHA256 is the digest of the archive or of the crate's file, 64 hex digits. `archive` and `crate` need it.
 	SHA256 string `toml:"sha256"`
 	// Strip is how many leading components of the paths in an archive are dropped; 0 by default.
 	Strip int `toml:"strip"`
 
 	// Crate is a name in the crate registry.
 	Crate string `toml:"crate,oneof"`
-	// Version of the crate, which needs it.
+	// Version is the crate's; `crate` needs it.
 	Version string `toml:"version"`
 
 	// Path is a folder, relative to the recipe's: "." for sources of our own beside recipe.toml.
@@ -146,7 +146,7 @@ type Profile struct {
 	Files []File `toml:"file"`
 }
 
-// Step is one action of a recipe, told apart by Kind.
+// Step is one action of a recipe. What it does is its `kind`.
 type Step struct {
 	// Name is what references, logs and `mage why RECIPE/NAME` call the step: lower-case letters, digits and ._+-, but neither "source"
 	// nor "recipe".
@@ -185,7 +185,7 @@ type Step struct {
 	Sysroot string `toml:"sysroot"`
 	// RustFlags are added to those of rustc in a cargo step.
 	RustFlags []string `toml:"rustflags"`
-	// Env is added to the environment of cargo. Nothing else of the user's environment gets there.
+	// Env is added to the environment of cargo, where nothing of the user's gets. %{commit} in a value is the commit of the source.
 	Env map[string]string `toml:"env"`
 	// CC gives the build scripts of C in crates a C compiler for the target, which takes its headers
 	// from the sysroot.

@@ -14,7 +14,7 @@ import (
 type Known struct {
 	// Tests are named by their path in relibc's tests/, without .c: "stdio/ungetc_ftell".
 	Tests []string `toml:"tests,required" json:"tests"`
-	// What comes of them.
+	// What is what comes of them.
 	What Verdict `toml:"what,required" json:"what"`
 	// Reason says why it is so.
 	Reason string `toml:"reason,required" json:"reason"`

@@ -35,9 +35,9 @@ type LLVMSource struct {
 
 // LLVMRange bounds the major version of the system's LLVM.
 type LLVMRange struct {
-	// Oldest major version of the system's LLVM that will do.
+	// Oldest is the oldest major version of the system's LLVM that will do.
 	Oldest int `toml:"oldest,required"`
-	// Newest major version that will do.
+	// Newest is the newest major version that will do.
 	Newest int `toml:"newest,required"`
 }
 
@@ -49,7 +49,7 @@ type OwnLLVM struct {
 	DiskMiB int64 `toml:"disk-mib"`
 	// Seconds come on top of those of [takes].
 	Seconds int `toml:"seconds"`
-	// Settings of rustc's bootstrap.toml, over those of [bootstrap].
+	// Settings are those of rustc's bootstrap.toml that take the place of [bootstrap]'s or come on top.
 	Settings map[string]any `toml:"settings"`
 }
 

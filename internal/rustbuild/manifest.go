@@ -72,7 +72,7 @@ func (in Inputs) Differences(other Inputs) []string {
 	return names
 }
 
-// Manifest is redox-clif-toolchain.toml in a built toolchain: what it was made of.
+// Manifest is redox-clif-toolchain.toml: what the toolchain in whose folder it lies was made of.
 type Manifest struct {
 	Inputs
 	// Identity is the SHA-256 over the keys above.

@@ -25,7 +25,7 @@ import (
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
-// Recipe is a toolchain/builds/<name>.toml: how `mage toolchain:build` makes a rustc, and everything that does not come from the machine
+// Recipe is toolchain/builds/<name>.toml: how `mage toolchain:build` makes a rustc, and everything that does not come from the machine
 // for that. The file's name is the toolchain's.
 type Recipe struct {
 	// Name is the file's name without .toml.
@@ -42,7 +42,7 @@ type Recipe struct {
 	Source Source `toml:"source,required"`
 	// LLVM says where LLVM comes from.
 	LLVM LLVMSource `toml:"llvm,required"`
-	// Bootstrap is rustc's bootstrap.toml without what depends on the machine.
+	// Bootstrap has the settings of rustc's bootstrap.toml, without what depends on the machine.
 	Bootstrap map[string]any `toml:"bootstrap"`
 	// Needs is what a build takes of the machine, with the system's LLVM.
 	Needs Needs `toml:"needs,required"`
@@ -54,9 +54,9 @@ type Recipe struct {
 type Source struct {
 	// Archive is the URL of a tar archive.
 	Archive string `toml:"archive,required"`
-	// SHA256 of the archive, 64 lower-case hex digits.
+	// SHA256 is the digest of the archive, 64 lower-case hex digits.
 	SHA256 string `toml:"sha256,required"`
-	// Size of the archive in bytes; 0 (the default) when it is not known.
+	// Size is that of the archive in bytes; 0 (the default) when it is not known.
 	Size int64 `toml:"size"`
 	// LeaveOut has patterns (* and ? within a name) for folders that are not extracted.
 	LeaveOut []string `toml:"leave-out"`
@@ -74,9 +74,9 @@ type Needs struct {
 
 // Takes is how long a build takes.
 type Takes struct {
-	// Seconds for all of it.
+	// Seconds are for all of it.
 	Seconds int `toml:"seconds"`
-	// Backend is for a build that compiles the backend only again.
+	// Backend has the seconds for a build that compiles the backend only again.
 	Backend int `toml:"backend-seconds"`
 }
 

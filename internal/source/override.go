@@ -54,9 +54,10 @@ type GitOverride struct {
 // Document is overrides.toml as it is written: what one user builds with in place of pinned sources. Git ignores the file. An override is a
 // part of what is built, so its results are others in the cache, and it is announced.
 type Document struct {
-	// Mirror has for the beginning of a URL what replaces it, in every source that is fetched.
+	// Mirror has for the beginning of a URL what replaces it, in every source that is fetched; the longest that fits wins. What begins
+	// with ./ or ../ is relative to the file.
 	Mirror map[string]string `toml:"mirror"`
-	// Source replaces sources, by the name of the recipe.
+	// Source replaces sources, by the name of the recipe; "recipe/path" is a submodule.
 	Source map[string]override `toml:"source"`
 	// Git replaces git dependencies of Cargo workspaces, by URL. It does not matter whether the URL ends in .git or a slash.
 	Git map[string]GitOverride `toml:"git"`

@@ -19,7 +19,7 @@ import (
 // Lock is toolchain/toolchain.lock.toml: what the pinned channel was found to
 // be on the hosts where it was verified. `mage toolchain:lock` writes it.
 type Lock struct {
-	// Channel is the pin's.
+	// Channel is that of the pin.
 	Channel string `toml:"channel"`
 	// Host has what was verified, by host triple.
 	Host map[string]Verified `toml:"host"`

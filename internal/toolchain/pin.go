@@ -11,7 +11,7 @@ import (
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
-// Pin is toolchain/toolchain.toml, the one place that names a toolchain. It is a rust-toolchain.toml as rustup reads it, which passes over
+// Pin is toolchain/toolchain.toml: the one place that names a toolchain. It is a rust-toolchain.toml as rustup reads it, which passes over
 // the tables other than [toolchain]. `mage toolchain:pin CHANNEL` changes it.
 type Pin struct {
 	// Toolchain is the part that rustup reads too.
