@@ -22,7 +22,7 @@ func TestHints(t *testing.T) {
 		"open /x/out/target/.lock: permission denied":                                               "out/ may be a link",
 		"opening the cache /c/cas: mkdir /c: permission denied":                                     "REDOX_CACHE=DIR",
 		"locking the step: open /c/locks/12: permission denied":                                     "REDOX_CACHE=DIR",
-		"patches/relibc: \n  0001-valist.toml: edit 4: src/a.rs: conflict: anchor \"as_va_list()\"": "fit its anchors",
+		"patches/relibc: \n  0001-valist.toml: edit 4: src/a.rs: conflict: anchor \"as_va_list()\"": "in TOML its anchors",
 		"error: Defining variadic functions is not yet supported by Cranelift":                      "build the component with LLVM",
 		"error: failed to get `libc` as a dependency of package `std v0.0.0`":                       "a download failed",
 		"error: package ID specification `randd` did not match any packages":                        "see packages and bins",

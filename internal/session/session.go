@@ -62,7 +62,7 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 	return &Session{
 		Config: cfg, Store: store, Streams: streams,
 		Actions: action.OpenCache(filepath.Join(cfg.Cache, "actions")),
-		Stats:   cas.OpenStatCache(filepath.Join(cfg.State(), "stats")),
+		Stats:   store.OpenStatCache(filepath.Join(cfg.State(), "stats")),
 		History: graph.OpenHistory(filepath.Join(cfg.State(), "nodes")),
 	}, nil
 }
@@ -160,8 +160,9 @@ type BuildOptions struct {
 	Quiet bool
 	// Around is what the tools find around them besides.
 	Around Surroundings
-	// Done is told of every finished build.
-	Done func(*Built)
+	// Done does something with every finished build, as long as its tools and their jobserver are there; they are gone when
+	// Build returns.
+	Done func(context.Context, *Built) error
 }
 
 // Surroundings are what tools find around them that must not get into what they make: another user (nil: this one), and
@@ -233,7 +234,9 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 	}
 	done := &Built{builder, roots, summary}
 	if o.Done != nil {
-		o.Done(done)
+		if err := o.Done(ctx, done); err != nil {
+			return nil, err
+		}
 	}
 	ran, fresh := summary.Count(graph.Ran), summary.Count(graph.UpToDate)
 	if ran == 0 && o.Quiet {

@@ -81,17 +81,21 @@ func Lock(ctx context.Context, s *session.Session, name string) error {
 	if err != nil {
 		return err
 	}
-	built, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) {
+	var text []byte
+	resolve := func(ctx context.Context, built *session.Built) (err error) {
+		var log bytes.Buffer
+		text, err = built.Builder.Sources().Lock(ctx, r.WithProfile(s.Config.Profile), built.Output(0), &log)
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(log.Bytes()))
+		}
+		return nil
+	}
+	built, err := s.Build(ctx, session.BuildOptions{FallBack: true, Done: resolve}, func(b *builder.Builder) ([]*graph.Node, error) {
 		n, err := b.Sources().Patched(name)
 		return []*graph.Node{n}, err
 	})
 	if err != nil || built == nil {
 		return err
-	}
-	var log bytes.Buffer
-	text, err := built.Builder.Sources().Lock(ctx, r.WithProfile(s.Config.Profile), built.Output(0), &log)
-	if err != nil {
-		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(log.Bytes()))
 	}
 	path := filepath.Join(r.Dir, prepare.LockName)
 	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(r.Dir)); err != nil {
