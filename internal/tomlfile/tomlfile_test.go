@@ -3,6 +3,7 @@ package tomlfile
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -214,6 +215,28 @@ func TestWhatHasToBeThere(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestKeys(t *testing.T) {
+	type lent struct {
+		Name string `toml:"name"`
+		Jobs int    `toml:"jobs"`
+	}
+	type own struct {
+		lent
+		Name  []string `toml:"name,required"`
+		Plain bool
+	}
+	var got []string
+	for _, k := range Keys(reflect.TypeFor[own]()) {
+		got = append(got, fmt.Sprint(k.Name, " ", k.Field.Type, " ", k.Struct.Name(), " ", k.Required))
+	}
+	if diff := cmp.Diff([]string{"name []string own true", "jobs int lent false", "Plain bool own false"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := ValuesOf(reflect.TypeFor[*colour]()); !cmp.Equal(got, []string{"red", "green"}) {
+		t.Errorf("a pointer to an enumeration has %v", got)
 	}
 }
 
