@@ -163,14 +163,14 @@ func Load(dir string) (*Recipe, error) {
 func Parse(path string, b []byte) (*Recipe, error) {
 	r := &Recipe{Dir: filepath.Dir(path), Path: path}
 	r.Name = filepath.Base(r.Dir)
-	if err := tomlfile.Decode(path, b, r); err != nil {
-		return nil, err
-	}
-	var all *multierror.Error
-	for _, f := range r.check() {
-		all = multierror.Append(all, tomlfile.At(path, b, f.key, "%s", f.text))
-	}
-	if err := listed(all); err != nil {
+	err := tomlfile.Decode(path, b, r, func() []*tomlfile.Problem {
+		var all []*tomlfile.Problem
+		for _, f := range r.check() {
+			all = append(all, tomlfile.At(path, b, f.key, "%s", f.text))
+		}
+		return all
+	})
+	if err != nil {
 		return nil, err
 	}
 	return r, nil

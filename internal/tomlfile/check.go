@@ -27,20 +27,22 @@ var (
 type checker struct {
 	doc      *document
 	problems []*Problem
+	values   []*Problem      // values that are none of an enumeration's, which can be decoded all the same
 	unknown  map[string]bool // dotted paths already reported, so that [a] and [a.b] are one problem
 	keys     map[reflect.Type][]Key
 }
 
-// check lists everything in the document that does not fit the type of into.
-// The error is about into itself and never about the document.
-func check(doc *document, into any) ([]*Problem, error) {
+// check lists everything in the document that does not fit the type of into, and
+// the values that fit it and are none of an enumeration's. The error is about into
+// itself and never about the document.
+func check(doc *document, into any) (wrong, values []*Problem, err error) {
 	root := reflect.TypeOf(into)
 	if root == nil || root.Kind() != reflect.Pointer || reflect.ValueOf(into).IsNil() {
-		return nil, fmt.Errorf("decode %s: want a non-nil pointer, got %T", doc.path, into)
+		return nil, nil, fmt.Errorf("decode %s: want a non-nil pointer, got %T", doc.path, into)
 	}
 	c := &checker{doc: doc, unknown: map[string]bool{}, keys: map[reflect.Type][]Key{}}
 	c.walk(root.Elem())
-	return c.problems, nil
+	return c.problems, c.values, nil
 }
 
 // walk visits the top-level expressions. Where a table header cannot be
@@ -253,7 +255,7 @@ func (c *checker) text(t reflect.Type, path []string, node *unstable.Node, at sp
 // enum holds a string to the values of its type, if that has a list of them.
 func (c *checker) enum(t reflect.Type, path []string, node *unstable.Node, at span) {
 	if values := ValuesOf(t); values != nil && !slices.Contains(values, string(node.Data)) {
-		c.report(at, "%s is %q, not one of %s", name(path), node.Data, strings.Join(values, ", "))
+		c.values = append(c.values, c.doc.problem(at, "%s is %q, not one of %s", name(path), node.Data, strings.Join(values, ", ")))
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"sort"
 
 	"github.com/hashicorp/go-multierror"
@@ -30,36 +31,42 @@ import (
 )
 
 // Decode fills into, a non-nil pointer to a struct or map, from data. path is
-// used in messages only.
+// used in messages only. Each of more finds what no type can say, by [At]; it is
+// asked when into is filled.
 //
 // The error is a *multierror.Error whose members are *Problem, in the order of
-// the document; into is untouched then. Keys are matched exactly as written in
-// the field's toml tag: go-toml's tolerance of another letter case is a typo
-// here.
-func Decode(path string, data []byte, into any) error {
+// the document; into is untouched when one is about a key or a type. Keys are
+// matched exactly as written in the field's toml tag: go-toml's tolerance of
+// another letter case is a typo here.
+func Decode(path string, data []byte, into any, more ...func() []*Problem) error {
 	doc := &document{path: path, data: data}
 	if err := doc.parse(); err != nil {
 		return doc.failure([]*Problem{err})
 	}
-	problems, err := check(doc, into)
+	wrong, values, err := check(doc, into)
 	if err != nil {
 		return err
 	}
 	tables, dup := doc.tables()
 	if dup != nil {
-		problems = appendNew(problems, dup)
+		wrong = appendNew(wrong, dup)
 	}
-	if len(problems) == 0 { // a key that seems to be missing is a misspelt one mostly
-		problems = doc.missing(reflect.TypeOf(into), tables)
+	if len(wrong) > 0 { // a key that seems to be missing then is a misspelt one mostly
+		return doc.failure(append(wrong, values...))
 	}
-	if len(problems) > 0 {
-		return doc.failure(problems)
-	}
+	problems := append(values, doc.missing(reflect.TypeOf(into), tables)...)
 	// Nothing should be left to find; if the decoder still objects, its own
 	// message is passed on rather than lost.
 	decoder := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
 		return doc.failure(doc.fromDecoder(err))
+	}
+	var found []*Problem
+	for _, find := range more {
+		found = append(found, find()...)
+	}
+	if problems = appendNew(problems, found...); len(problems) > 0 {
+		return doc.failure(problems)
 	}
 	return nil
 }
@@ -135,12 +142,13 @@ func (d *document) failure(problems []*Problem) error {
 	return all
 }
 
-// appendNew adds a problem unless one is already reported at the same line.
-func appendNew(problems []*Problem, next *Problem) []*Problem {
-	for _, known := range problems {
-		if known.Line == next.Line {
-			return problems
+// appendNew adds problems unless one was reported at the same line before.
+func appendNew(problems []*Problem, next ...*Problem) []*Problem {
+	all := problems
+	for _, one := range next {
+		if !slices.ContainsFunc(problems, func(known *Problem) bool { return known.Line == one.Line }) {
+			all = append(all, one)
 		}
 	}
-	return append(problems, next)
+	return all
 }

@@ -218,6 +218,29 @@ func TestWhatHasToBeThere(t *testing.T) {
 	}
 }
 
+// TestWhatNoTypeCanSay: the caller's checks see what was decoded, and what they find stands beside the rest; not where a line has a
+// problem already, which may be its cause, and not where the types do not fit.
+func TestWhatNoTypeCanSay(t *testing.T) {
+	for text, want := range map[string]string{
+		"name = 'x'\npaint = 'red'":                           "<nil>",
+		"name = 'bad'\npaint = 'rde'\nroom = [{bare = true}]": "1:1: bad name\n1:1: bad twice\n2:9: key \"paint\" is \"rde\", not one of red, green\n3:9: key \"room.0.doors\" is missing",
+		"name = ''\npaint = 'red'":                            "1:1: key \"name\" is empty",
+		"name = 'bad'\npaint = 1":                             "2:9: key \"paint\" must be a string, is an integer",
+	} {
+		var into house
+		err := Decode("f", []byte(text), &into, func() []*Problem {
+			if into.Name == "x" {
+				return nil
+			}
+			here := []string{"name"}
+			return []*Problem{At("f", []byte(text), here, "bad name"), At("f", []byte(text), here, "bad twice")}
+		})
+		if got := places(err); got != want {
+			t.Errorf("%q: got\n%s\nwant\n%s", text, got, want)
+		}
+	}
+}
+
 func TestKeys(t *testing.T) {
 	type lent struct {
 		Name string `toml:"name"`
