@@ -21,7 +21,7 @@ import (
 type Test struct {
 	// Description is one line for lists.
 	Description string `toml:"description"`
-	// Image is the name of a description; its image in out/ is booted as it lies there. `mage test:boot -image=FILE` boots another one.
+	// Image is the name of a description; its image in out/ is booted as it lies there. `mage test:boot -img=FILE` boots another one.
 	Image string `toml:"image"`
 	// Machine is the name of a machine, as `mage run` has them: "default", "small", "smp", "nvme".
 	Machine string `toml:"machine"`
