@@ -1,6 +1,7 @@
 package pin
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -118,6 +119,37 @@ func TestNotFetchedIsSaid(t *testing.T) {
 	if diff := cmp.Diff(want, r.Unchecked); diff != "" {
 		t.Error(diff)
 	}
+
+	s, out := c.open(config.Flags{Offline: &yes})
+	if err := Drift(t.Context(), s, DriftFlags{}); err != nil {
+		t.Error(err)
+	}
+	said := "not checked: it is not fetched: source of base, source of tool-kit (2 toolchain-file, 2 source-lock, 1 patch-series)\n    mend:     mage fetch\n"
+	if !strings.HasPrefix(out.String(), said) || strings.Count(out.String(), "not checked") != 1 {
+		t.Errorf("got\n%s", out)
+	}
+	if err := Drift(t.Context(), s, DriftFlags{Strict: true}); !errors.As(err, new(*UncheckedError)) || err.Error() != "5 comparisons could not be made, and -strict wants all" {
+		t.Errorf("-strict: %v", err)
+	}
+}
+
+// TestStrict: with everything here -strict wants nothing more; what drifted and what was not compared are both said.
+func TestStrict(t *testing.T) {
+	c := newCheckout(t)
+	c.mend()
+	s, out := c.open(config.Flags{})
+	if err := Drift(t.Context(), s, DriftFlags{Strict: true}); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	c.write("x/rust-toolchain", "nightly-2025-01-01\n")
+	s, out = c.open(config.Flags{}, "REDOX_SOURCE_BASE="+t.TempDir(), "GITHUB_ACTIONS=true")
+	err := Drift(t.Context(), s, DriftFlags{Strict: true})
+	if !errors.As(err, new(*DriftError)) || !errors.As(err, new(*UncheckedError)) {
+		t.Errorf("got %v\n%s", err, out)
+	}
+	if want := "\n::error title=drift%3A not checked::it is overridden: source of base (1 source-lock)%0Abuild without the override\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, out)
+	}
 }
 
 // TestOverrideFolder: a fork's own folder is compared and pinned in place, and is no reason to complain of
@@ -230,7 +262,7 @@ func TestDriftText(t *testing.T) {
 	c.mend()
 	c.write("x/rust-toolchain", "nightly-2025-01-01\n")
 	s, out := c.open(config.Flags{}, "GITHUB_ACTIONS=true")
-	err := Drift(t.Context(), s, false)
+	err := Drift(t.Context(), s, DriftFlags{})
 	if err == nil || err.Error() != "1 thing drifted" {
 		t.Errorf("got %v", err)
 	}
@@ -252,7 +284,7 @@ func TestOneComparisonFails(t *testing.T) {
 	c.write("x/rust-toolchain", "nightly-2025-01-01\n")
 	c.write("recipes/lock.toml", "[source\n")
 	s, out := c.open(config.Flags{})
-	err := Drift(t.Context(), s, false)
+	err := Drift(t.Context(), s, DriftFlags{})
 	if err == nil || !strings.Contains(err.Error(), "recipes/lock.toml:1") {
 		t.Errorf("the error does not name the file: %v", err)
 	}

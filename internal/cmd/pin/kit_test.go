@@ -174,7 +174,7 @@ func (c *checkout) open(flags config.Flags, extra ...string) (s *session.Session
 func (c *checkout) drift(flags config.Flags) *drift.Report {
 	c.t.Helper()
 	s, out := c.open(flags)
-	err := Drift(c.t.Context(), s, true)
+	err := Drift(c.t.Context(), s, DriftFlags{JSON: true})
 	r := &drift.Report{}
 	if jsonErr := ui.ReadJSON(out.Bytes(), "drift", r); jsonErr != nil {
 		c.t.Fatalf("%v; %v in %s", err, jsonErr, out)

@@ -107,7 +107,7 @@ func lock(ctx context.Context, s *session.Session, in *toolchain.Installed) (*to
 
 // Pin changes the one pin and everything that names a toolchain, or nothing at all; with -dryrun it says what would change.
 func Pin(ctx context.Context, s *session.Session, channel string, link, asJSON bool) error {
-	c, err := openCheckout(s, false)
+	c, err := openCheckout(s, nil, false)
 	if err != nil {
 		return err
 	}
