@@ -268,8 +268,8 @@ func TestLocksAreThoseOfCargoSteps(t *testing.T) {
 	}
 }
 
-// TestUncheckedByReason: one reason is said once, with the first things and how much there is of each kind.
-func TestUncheckedByReason(t *testing.T) {
+// TestByReason: one reason is said once, with the first things and how much there is of each kind.
+func TestByReason(t *testing.T) {
 	r := &Report{}
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		r.skip(PatchSeries, name, "far away", "go there")
@@ -279,7 +279,7 @@ func TestUncheckedByReason(t *testing.T) {
 	r.skip(Sysroot, "s", "unknown", "learn")
 	r.finish()
 	var got []string
-	for _, g := range r.UncheckedByReason() {
+	for _, g := range ByReason(r.Unchecked) {
 		got = append(got, g.Annotation(len(got) > 0).String())
 	}
 	want := []string{

@@ -22,11 +22,11 @@ type UncheckedGroup struct {
 	Members  []Unchecked // in the report's order
 }
 
-// UncheckedByReason groups what could not be compared, in the order in which the reasons come first: a host that cannot be reached
-// keeps dozens of comparisons from being made.
-func (r *Report) UncheckedByReason() []UncheckedGroup {
+// ByReason groups what could not be compared, in the order in which the reasons come first: a host that cannot be reached keeps dozens
+// of comparisons from being made.
+func ByReason(all []Unchecked) []UncheckedGroup {
 	var groups []UncheckedGroup
-	for _, u := range r.Unchecked {
+	for _, u := range all {
 		i := slices.IndexFunc(groups, func(g UncheckedGroup) bool { return g.Why == u.Why && g.Fix == u.Fix })
 		if i < 0 {
 			i, groups = len(groups), append(groups, UncheckedGroup{Why: u.Why, Fix: u.Fix})

@@ -78,7 +78,7 @@ func printDrift(out io.Writer, r *drift.Report, strict, annotate bool) {
 			fmt.Fprintln(out, f.Annotation())
 		}
 	}
-	for _, g := range r.UncheckedByReason() {
+	for _, g := range drift.ByReason(r.Unchecked) {
 		fmt.Fprintf(out, "not checked: %s\n    mend:     %s\n", g.Message(), g.Fix)
 		if annotate {
 			fmt.Fprintln(out, g.Annotation(strict))
