@@ -16,8 +16,10 @@ import (
 type Drift mg.Namespace
 
 // Check compares everything derived with its origin. It fails when anything drifted.
-func (Drift) Check(ctx context.Context, json, offline *bool) error {
-	return run(config.Flags{Offline: offline}, func(s *session.Session) error { return cmdpin.Drift(ctx, s, isSet(json)) })
+func (Drift) Check(ctx context.Context, json, strict, offline *bool) error {
+	return run(config.Flags{Offline: offline}, func(s *session.Session) error {
+		return cmdpin.Drift(ctx, s, cmdpin.DriftFlags{JSON: isSet(json), Strict: isSet(strict)})
+	})
 }
 
 // Lock writes recipes/lock.toml: what pinned sources hold.

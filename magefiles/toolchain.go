@@ -22,8 +22,8 @@ func (Toolchain) Show(ctx context.Context, json, probe *bool) error {
 }
 
 // Pin changes the pin, and all that names a toolchain.
-func (Toolchain) Pin(ctx context.Context, channel string, symlink, dryRun, json *bool) error {
-	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error { return cmdpin.Pin(ctx, s, channel, isSet(symlink), isSet(json)) })
+func (Toolchain) Pin(ctx context.Context, channel string, symlink, dryRun, json, offline *bool) error {
+	return run(config.Flags{DryRun: dryRun, Offline: offline}, func(s *session.Session) error { return cmdpin.Pin(ctx, s, channel, isSet(symlink), isSet(json)) })
 }
 
 // Install installs the pinned toolchain, by rustup.

@@ -103,16 +103,6 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
 // testPrefix starts the variables of the project's own tests.
 const testPrefix = "REDOX_TEST_"
 
-// networkVariables decide how something is downloaded, never what.
-var networkVariables = []string{
-	"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
-	"SSL_CERT_FILE", "SSL_CERT_DIR", "CARGO_HTTP_CAINFO", "CARGO_HTTP_PROXY", "SSH_AUTH_SOCK",
-	"RUSTUP_DIST_SERVER", "RUSTUP_UPDATE_ROOT",
-}
-
-// displayVariables lead to the user's screen.
-var displayVariables = []string{"DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"}
-
 // given are the variables of a list that are set, as NAME=value.
 func given(env map[string]string, names []string) []string {
 	var out []string
@@ -215,8 +205,8 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	fail(err)
 	c.DumbTerminal = env["TERM"] == "dumb"
 	c.GitHub = env["GITHUB_ACTIONS"] == "true"
-	c.NetworkEnv = given(env, networkVariables)
-	c.DisplayEnv = given(env, displayVariables)
+	c.NetworkEnv = given(env, environ.Network())
+	c.DisplayEnv = given(env, environ.Display())
 	for name, dir := range env {
 		if rest, ok := strings.CutPrefix(name, environ.SourcePrefix); ok && dir != "" {
 			c.SourceDirs[rest] = c.fromHome(dir)

@@ -9,9 +9,35 @@ import (
 )
 
 // UsageError says what is wrong with a command line. Nothing of it was run.
-type UsageError struct{ Problems []string }
+type UsageError struct{ Problems []Problem }
 
-func (e *UsageError) Error() string { return strings.Join(e.Problems, "\n") }
+func (e *UsageError) Error() string {
+	texts := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		texts[i] = p.Text
+	}
+	return strings.Join(texts, "\n")
+}
+
+// Problem is one thing that is wrong.
+type Problem struct {
+	Text string
+	Kind ProblemKind
+}
+
+// ProblemKind tells problems apart.
+type ProblemKind int
+
+const (
+	WrongForm  ProblemKind = iota // what stands there belongs to nothing
+	WrongValue                    // a name of something that is not there, or no number
+	Missing                       // a word of a target
+)
+
+// Wrong is the error for one thing that is wrong with the form of a line.
+func Wrong(format string, args ...any) *UsageError {
+	return &UsageError{[]Problem{{fmt.Sprintf(format, args...), WrongForm}}}
+}
 
 // Line is a command line that is right.
 type Line struct {
@@ -47,7 +73,7 @@ func (f *Front) Check(words []string) (*Line, error) {
 type reader struct {
 	front    *Front
 	rest     []string
-	problems []string
+	problems []Problem
 	last     *call // the target before
 }
 
@@ -82,8 +108,8 @@ func (c *call) has(flag string) bool {
 	return slices.ContainsFunc(c.flags, func(f flagValue) bool { return f.name == flag })
 }
 
-func (r *reader) problem(format string, args ...any) {
-	r.problems = append(r.problems, fmt.Sprintf(format, args...))
+func (r *reader) problem(kind ProblemKind, format string, args ...any) {
+	r.problems = append(r.problems, Problem{fmt.Sprintf(format, args...), kind})
 }
 
 func (r *reader) next() string {
@@ -188,7 +214,7 @@ func (r *reader) flag(c *call) {
 		}
 	}
 	if !ok {
-		r.problem("%s", unknownFlag(c, given, name))
+		r.problem(WrongForm, "%s", unknownFlag(c, given, name))
 		return
 	}
 	p, _ := describe(c.target.Name, in.Name)
@@ -199,11 +225,11 @@ func (r *reader) flag(c *call) {
 	case len(r.rest) > 0 && (!isFlag(r.rest[0]) || fits(in.Type, r.rest[0]) && in.Type != "string"):
 		value = r.next()
 	default:
-		r.problem("-%s of %s wants a value: -%s=%s", in.Name, c.typed, in.Name, p.value)
+		r.problem(WrongForm, "-%s of %s wants a value: -%s=%s", in.Name, c.typed, in.Name, p.value)
 		return
 	}
 	if !fits(in.Type, value) {
-		r.problem("-%s=%s of %s: want %s", in.Name, value, c.typed, typeNames[in.Type])
+		r.problem(WrongValue, "-%s=%s of %s: want %s", in.Name, value, c.typed, typeNames[in.Type])
 		return
 	}
 	c.flags = append(c.flags, flagValue{in.Name, value})
@@ -239,12 +265,12 @@ func (r *reader) check(c *call) {
 			p, _ := describe(c.target.Name, in.Name)
 			names = append(names, p.value+" ("+p.text+")")
 		}
-		r.problem("%s lacks %s; it is called: %s", c.typed, strings.Join(names, " and "), usage(c.target))
+		r.problem(Missing, "%s lacks %s; it is called: %s", c.typed, strings.Join(names, " and "), usage(c.target))
 	}
 	for i, word := range c.words {
 		in := c.target.Words[i]
 		if !fits(in.Type, word) {
-			r.problem("%q of %s: want %s", word, c.typed, typeNames[in.Type])
+			r.problem(WrongValue, "%q of %s: want %s", word, c.typed, typeNames[in.Type])
 			continue
 		}
 		r.checkNames(c, in.Name, word)
@@ -253,4 +279,3 @@ func (r *reader) check(c *call) {
 		r.checkNames(c, f.name, f.value)
 	}
 }
-

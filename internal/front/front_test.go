@@ -101,10 +101,10 @@ func TestEveryInputHasATextAndEveryTextIsUsed(t *testing.T) {
 	}
 }
 
-func TestVariablesInTheTextsAreUnderstood(t *testing.T) {
-	for key, p := range params {
-		if p.variable != "" && !environ.Known(p.variable) {
-			t.Errorf("%s: there is no variable %s", key, p.variable)
+func TestFlagsOfVariablesMeanTheSameEverywhere(t *testing.T) {
+	for _, v := range environ.Variables() {
+		if _, ok := params[strings.TrimPrefix(v.Flag, "-")]; v.Flag != "" && !ok {
+			t.Errorf("%s: params.go has no %s for all targets", v.Name, v.Flag)
 		}
 	}
 }
@@ -224,7 +224,7 @@ func TestHelpTellsEverything(t *testing.T) {
 		"images":           {"test:boot NAME ", "image:verify"},
 		"drift":            {"See also drift:lock, drift:upstream."},
 		"pkg":              {"Targets of pkg:", "pkg:verify FILE"},
-		"environment":      {"REDOX_TOOLCHAIN ", "REDOX_SOURCE_<NAME> ", "NO_COLOR"},
+		"environment":      {"REDOX_TOOLCHAIN ", "REDOX_SOURCE_<NAME> ", "GITHUB_ACTIONS"},
 		"flags":            {"-dryrun ", "-backend=LIST ", "REDOX_STD"},
 		"options":          {"-v ", "-compile FILE "},
 		"exit":             {"  2    the command line is wrong", "  130  "},

@@ -62,7 +62,7 @@ func (f *Front) help(about string, width int) ([]string, error) {
 	}
 	_, all := f.names("")
 	near := nearest.Names(about, append(all, topicNames()...))
-	return nil, &UsageError{[]string{fmt.Sprintf("there is no target or topic %q%s", about, didYouMean("", near))}}
+	return nil, Wrong("there is no target or topic %q%s", about, didYouMean("", near))
 }
 
 // topicNames are all words that help knows besides targets.
@@ -244,7 +244,7 @@ func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 func flagsTopic(_ *Front, width int) []string {
 	var rows []row
 	for _, name := range slices.Sorted(maps.Keys(params)) {
-		if p := params[name]; !strings.Contains(name, " ") {
+		if p, _ := describe("", name); !strings.Contains(name, " ") {
 			rows = append(rows, row{flagName(name, p), p.told()})
 		}
 	}
@@ -262,10 +262,16 @@ func optionsTopic(_ *Front, width int) []string {
 
 func environmentTopic(_ *Front, width int) []string {
 	var rows []row
-	for _, v := range environ.Variables() {
-		rows = append(rows, row{v.Name, v.Help})
+	for _, v := range append(environ.Variables(), environ.Sources()) {
+		rows = append(rows, row{v.Name, v.Line()})
 	}
-	return append(table(append(rows, row{"NO_COLOR", "no colours"}), width), "", "Any other variable that begins with REDOX_ is an error.")
+	var others []string
+	for _, v := range environ.Standard() {
+		others = append(others, v.Name)
+	}
+	lines := append(table(rows, width), "")
+	lines = append(lines, wrap("Any other variable that begins with REDOX_ is an error. Of others, these are heeded: "+strings.Join(others, ", ")+".", 0, width)...)
+	return append(lines, "", "What each does: docs/reference/environment.md.")
 }
 
 func exitTopic(_ *Front, width int) []string {

@@ -40,7 +40,7 @@ func (r *reader) checkNames(c *call, name, value string) {
 			continue
 		}
 		if problem := r.misnamed(p, v, c.firstWord()); problem != "" {
-			r.problem("%s: %s", c.typed, problem)
+			r.problem(WrongValue, "%s: %s", c.typed, problem)
 		}
 	}
 }
@@ -105,10 +105,19 @@ func (r *reader) misnamedStep(name string) string {
 // noTarget says that a word is no target, and passes over what would have belonged to it.
 func (r *reader) noTarget() {
 	word := r.next()
-	r.problem("%s", r.unknown(word))
+	kind := WrongForm
+	if r.front.namesRecipe(word) {
+		kind = WrongValue
+	}
+	r.problem(kind, "%s", r.unknown(word))
 	for len(r.rest) > 0 && r.front.find(r.rest[0]) == nil {
 		r.next()
 	}
+}
+
+// namesRecipe tells whether a word has the form recipe:NAME.
+func (f *Front) namesRecipe(word string) bool {
+	return strings.HasPrefix(strings.ToLower(word), "recipe:") && f.target("recipe:build") != nil
 }
 
 func (r *reader) unknown(word string) string {

@@ -67,14 +67,14 @@ func Split(args []string) (o Options, words []string, err error) {
 		}
 		known, ok := findOption(name)
 		if !ok {
-			return o, nil, &UsageError{[]string{unknownOption(args[0], name, args[1:])}}
+			return o, nil, Wrong("%s", unknownOption(args[0], name, args[1:]))
 		}
 		taken := 1
 		if known.value != "" && !hasValue {
 			taken = 2
 		}
 		if taken > len(args) {
-			return o, nil, &UsageError{[]string{fmt.Sprintf("-%s wants a value: -%s %s", name, name, known.value)}}
+			return o, nil, Wrong("-%s wants a value: -%s %s", name, name, known.value)
 		}
 		switch name {
 		case "l":
@@ -91,7 +91,7 @@ func Split(args []string) (o Options, words []string, err error) {
 		args = args[taken:]
 	}
 	if o.All && !o.List {
-		return o, nil, &UsageError{[]string{"-all goes with -l"}}
+		return o, nil, Wrong("-all goes with -l")
 	}
 	return o, args, nil
 }

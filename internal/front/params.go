@@ -1,6 +1,10 @@
 package front
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/pannous/redox-clif/internal/config/environ"
+)
 
 // param is a word or flag as help tells it.
 type param struct {
@@ -10,7 +14,7 @@ type param struct {
 	oneOf    []string // all that a value can be
 	list     bool     // several values, with commas between
 	bare     bool     // a flag whose value may stand behind the target as a word
-	variable string   // of the environment, which sets it as well
+	variable string   // of the environment, which sets it as well; describe finds it
 }
 
 // kind is what the value of a word or flag names, as far as the checkout can tell.
@@ -36,17 +40,17 @@ const (
 // for one that does so in a namespace, or "target name" for one that is the target's own; the narrowest counts.
 var params = map[string]param{
 	"accel":   {value: "NAME", text: "QEMU's accelerator (the fastest here)", oneOf: []string{"tcg", "kvm", "hvf"}},
-	"backend": {value: "LIST", text: "backends over the recipes' own, like llvm:init,cranelift:*", names: someBackends, variable: "REDOX_BACKEND"},
+	"backend": {value: "LIST", text: "backends over the recipes' own, like llvm:init,cranelift:*", names: someBackends},
 	"dryrun":  {text: "say what would be done and why, and do nothing"},
 	"img":     {value: "IMG", text: "the disk image (out/TARGET/pure-rust.img)", names: aPath},
-	"j":       {value: "N", text: "processes at once, over all steps (the number of processors)", variable: "REDOX_JOBS"},
+	"j":       {value: "N", text: "processes at once, over all steps (the number of processors)"},
 	"json":    {text: "print JSON, for programs"},
-	"k":       {text: "build on after a failure and list all of them", variable: "REDOX_KEEP_GOING"},
-	"memory":  {value: "MIB", text: "bound for the expected memory of steps that run at once", variable: "REDOX_MEMORY"},
-	"offline": {text: "touch no network", variable: "REDOX_OFFLINE"},
-	"profile": {value: "NAME", text: "set of sources: none (upstream's) or a profile of the recipes", names: aProfile, variable: "REDOX_PROFILE"},
+	"k":       {text: "build on after a failure and list all of them"},
+	"memory":  {value: "MIB", text: "bound for the expected memory of steps that run at once"},
+	"offline": {text: "touch no network"},
+	"profile": {value: "NAME", text: "set of sources: none (upstream's) or a profile of the recipes", names: aProfile},
 	"recipe":  {value: "NAME", text: "the recipe (initfs)", names: aRecipe, bare: true},
-	"std":     {value: "MODE", text: "the standard library: prepared once, or built by every cargo", oneOf: []string{"shared", "build-std"}, variable: "REDOX_STD"},
+	"std":     {value: "MODE", text: "the standard library: prepared once, or built by every cargo", oneOf: []string{"shared", "build-std"}},
 
 	"recipe: name": {value: "NAME", text: "the recipe", names: aRecipe},
 
@@ -143,16 +147,32 @@ var params = map[string]param{
 	"cache:gc maxage":             {value: "DAYS", text: "what was not used for so long goes (30)"},
 	"cache:gc maxsize":            {value: "GIB", text: "what is beyond this size goes (20)"},
 	"cache:gc dryrun":             {text: "say what would go"},
+	"drift strict":                {text: "fail also when something could not be compared"},
 	"doctor network":              {text: "also ask whether the sources can be reached"},
 }
 
 // describe finds the text of a word or flag, and its key.
 func describe(target, name string) (p param, key string) {
 	namespace, _, _ := strings.Cut(target, ":")
-	for _, key := range []string{target + " " + name, namespace + ": " + name, name} {
+	for _, key := range []string{target + " " + name, namespace + ": " + name} {
 		if p, ok := params[key]; ok {
 			return p, key
 		}
 	}
-	return param{}, ""
+	p, ok := params[name]
+	if !ok {
+		return p, ""
+	}
+	p.variable = variableOf(name)
+	return p, name
+}
+
+// variableOf is the variable that sets a flag which means the same everywhere, or "".
+func variableOf(flag string) string {
+	for _, v := range environ.Variables() {
+		if v.Flag == "-"+flag {
+			return v.Name
+		}
+	}
+	return ""
 }

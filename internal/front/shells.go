@@ -2,7 +2,6 @@ package front
 
 import (
 	"embed"
-	"fmt"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/nearest"
@@ -19,7 +18,7 @@ func Shells() []string { return []string{"bash", "fish", "zsh"} }
 func Completion(shell string) (string, error) {
 	text, err := scripts.ReadFile("completion/mage." + shell)
 	if err != nil || shell == "" {
-		return "", &UsageError{[]string{fmt.Sprintf("completion is for %s: mage completion SHELL%s", strings.Join(Shells(), ", "), didYouMean("", nearest.Names(shell, Shells())))}}
+		return "", Wrong("completion is for %s: mage completion SHELL%s", strings.Join(Shells(), ", "), didYouMean("", nearest.Names(shell, Shells())))
 	}
 	return string(text), nil
 }

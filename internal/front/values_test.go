@@ -25,7 +25,7 @@ func TestValuesAreThoseThatTheTargetsTake(t *testing.T) {
 		"graph format":         recipe.GraphFormats,
 		"bench only":           append(slices.Clone(bench.BenchParts), "backends"),
 		"std":                  {string(builder.StdShared), string(builder.StdBuild)},
-		"toolchain:build llvm": {rustbuild.SystemLLVM, rustbuild.BootstrapLLVM},
+		"toolchain:build llvm": {string(rustbuild.SystemLLVM), string(rustbuild.BootstrapLLVM)},
 	} {
 		if got := params[key].oneOf; !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", key, got, want)

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,23 +17,21 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pannous/redox-clif/internal/test/wants"
-
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pannous/redox-clif/internal/test/checkout"
+	"github.com/pannous/redox-clif/internal/test/wants"
 )
 
 const root = "../../.."
 
-// checkoutFolders are what the compiled targets read of a checkout.
-var checkoutFolders = []string{"recipes", "targets", "toolchain", "patches", "images"}
-
 func TestScripts(t *testing.T) {
-	bin := compile(t)
+	mage := checkout.Compile(t)
 	e2e := wants.E2E.Given() == "1"
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join(root, "testdata", "script"),
 		RequireExplicitExec: true,
-		Setup:               func(env *testscript.Env) error { return setup(env, bin) },
+		Setup:               func(env *testscript.Env) error { return setup(env, mage) },
 		Condition: func(cond string) (bool, error) {
 			switch cond {
 			case "e2e":
@@ -55,32 +54,11 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// compile makes one binary of all targets, mage, and one of the tool that runs them, front, in a folder. Running `go tool mage` for each line
-// would compile the targets for each script.
-func compile(t *testing.T) string {
-	t.Helper()
-	bin := t.TempDir()
-	for _, args := range [][]string{{"tool", "mage", "-compile", filepath.Join(bin, "mage")}, {"build", "-o", filepath.Join(bin, "front"), "./internal/tool/mage"}} {
-		cmd := exec.Command("go", args...)
-		cmd.Dir = root
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("compiling: go %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-	}
-	return bin
-}
-
-// setup gives a script a checkout of its own at $WORK/checkout, and what is in bin.
-func setup(env *testscript.Env, bin string) error {
-	checkout := filepath.Join(env.WorkDir, "checkout")
-	for _, dir := range checkoutFolders {
-		from := filepath.Join(root, dir)
-		if _, err := os.Stat(from); err != nil {
-			continue
-		}
-		if err := os.CopyFS(filepath.Join(checkout, dir), os.DirFS(from)); err != nil {
-			return err
-		}
+// setup gives a script a checkout of its own at $WORK/checkout and the targets as `mage`.
+func setup(env *testscript.Env, mage string) error {
+	dir, bin := filepath.Join(env.WorkDir, "checkout"), filepath.Join(env.WorkDir, "bin")
+	if err := errors.Join(checkout.Copy(dir), checkout.Install(mage, bin)); err != nil {
+		return err
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
@@ -103,7 +81,7 @@ func setup(env *testscript.Env, bin string) error {
 	}
 	env.Setenv("SOURCE", source)
 	env.Setenv("TARGET", "aarch64-unknown-redox-clif")
-	env.Cd = checkout
+	env.Cd = dir
 	return nil
 }
 

@@ -81,7 +81,7 @@ func (t *tool) run(words []string) int {
 		return t.help(words)
 	case t.options.List || first == "":
 		if first != "" {
-			return fail(&front.UsageError{Problems: []string{"-l takes no words; mage help " + first}})
+			return fail(front.Wrong("-l takes no words; mage help %s", first))
 		}
 		return t.show(func(f *front.Front, width int) error { return f.List(os.Stdout, t.options.All, width) })
 	case first == "help":
@@ -108,7 +108,7 @@ func (t *tool) show(tell func(f *front.Front, width int) error) int {
 
 func (t *tool) help(words []string) int {
 	if len(words) > 1 {
-		return fail(&front.UsageError{Problems: []string{"help is for one thing: mage help " + words[0]}})
+		return fail(front.Wrong("help is for one thing: mage help %s", words[0]))
 	}
 	about := ""
 	if len(words) > 0 {
@@ -152,7 +152,7 @@ func terminalWidth() int {
 func (t *tool) runTargets(words []string) int {
 	inv, _, err := mage.Parse(io.Discard, io.Discard, t.options.Mage)
 	if err != nil {
-		return fail(&front.UsageError{Problems: []string{err.Error()}})
+		return fail(front.Wrong("%v", err))
 	}
 	made, err := fingerprint(t.root)
 	if err != nil {
@@ -259,7 +259,7 @@ func fail(err error) int {
 		return failed
 	}
 	for _, problem := range usage.Problems {
-		fmt.Fprintln(os.Stderr, "Error:", problem)
+		fmt.Fprintln(os.Stderr, "Error:", problem.Text)
 	}
 	fmt.Fprintln(os.Stderr, "Nothing was run.")
 	return wrongLine
