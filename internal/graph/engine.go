@@ -45,6 +45,8 @@ type Engine struct {
 type Summary struct {
 	Outputs  Outputs
 	Outcomes map[*Node]Outcome
+	// Took is how long the nodes ran that did.
+	Took map[*Node]time.Duration
 }
 
 // Count is how many nodes ended in an outcome.
@@ -78,7 +80,7 @@ func (e *Engine) Build(ctx context.Context, roots []*Node) (*Summary, error) {
 	e.Observer.Begin(order)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	b := &build{Engine: e, ctx: ctx, sum: &Summary{Outputs{}, map[*Node]Outcome{}}, repair: map[*Node]*sync.Mutex{}}
+	b := &build{Engine: e, ctx: ctx, sum: &Summary{Outputs{}, map[*Node]Outcome{}, map[*Node]time.Duration{}}, repair: map[*Node]*sync.Mutex{}}
 	if e.Memory > 0 {
 		b.memory = semaphore.NewWeighted(e.Memory)
 	}
@@ -188,6 +190,9 @@ func (b *build) depFailed(n *Node) bool {
 func (b *build) finish(n *Node, o Outcome, out cas.Digest, took time.Duration, err error) {
 	b.mu.Lock()
 	b.sum.Outcomes[n] = o
+	if o == Ran {
+		b.sum.Took[n] = took
+	}
 	if err == nil && o != Skipped {
 		b.sum.Outputs[n] = out
 	}

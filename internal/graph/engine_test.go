@@ -544,7 +544,7 @@ func TestDryRunVerdicts(t *testing.T) {
 	w.takeRan()
 	want("a up to date", "b up to date", "c up to date")
 	config = "two"
-	want("a run argument: removed (was one) (and 1 more)", "b depends on the outputs of a", "c up to date")
+	want("a run argument: one -> two", "b depends on the outputs of a", "c up to date")
 	config = "one"
 	sum, err := w.Build(t.Context(), roots)
 	if err != nil {

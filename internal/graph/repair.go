@@ -83,6 +83,7 @@ func (b *build) remake(n *Node) (cas.Digest, error) {
 	b.mu.Lock()
 	if err == nil {
 		b.sum.Outcomes[n] = outcome
+		b.sum.Took[n] = took
 	}
 	b.mu.Unlock()
 	if err != nil {
