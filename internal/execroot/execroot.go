@@ -167,17 +167,20 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 		return folder{dir, []*os.File{temp.lock.File()}}, func() { os.RemoveAll(dir) }, err
 	}
 	dir := filepath.Join(r.Dir, filepath.FromSlash(s.Key))
-	lock, err := lockfile.Wait(ctx, filepath.Join(dir, lockName), func() {
-		if r.Notice != nil {
-			r.Notice(fmt.Sprintf("waiting for %s: another build, or a process that a killed build left behind, works there", dir))
-		}
-	})
+	lock, err := lockfile.Wait(ctx, filepath.Join(dir, lockName), func() { r.noticeWaiting(dir) })
 	if err != nil {
 		return folder{}, nil, err
 	}
 	now := time.Now()
 	_ = os.Chtimes(dir, now, now) // when it was last used, for the collection of old ones
 	return folder{dir, []*os.File{lock.File()}}, lock.Release, nil
+}
+
+// noticeWaiting says who works in a folder.
+func (r *Runner) noticeWaiting(dir string) {
+	if r.Notice != nil {
+		r.Notice(fmt.Sprintf("waiting for %s, which works in %s", lockfile.Holder(filepath.Join(dir, lockName)), dir))
+	}
 }
 
 // Names in a lasting folder that are this package's own.

@@ -255,8 +255,9 @@ func (b *build) cached(n *Node, act *action.Action) (action.Result, bool, error)
 // bytes behind them, and when its own output is to be made whole again, they are what is wanted.
 func (b *build) execute(n *Node, act *action.Action, complete bool) (cas.Digest, Outcome, time.Duration, error) {
 	key := act.Digest()
-	lock, err := lockfile.Wait(b.ctx, filepath.Join(b.LockDir, key.Hash), func() {
-		b.Observer.Notice(n.ID + " is being built by another run; waiting for it")
+	path := filepath.Join(b.LockDir, key.Hash)
+	lock, err := lockfile.Wait(b.ctx, path, func() {
+		b.Observer.Notice(fmt.Sprintf("%s is being built by %s; waiting for it", n.ID, lockfile.Holder(path)))
 	})
 	if err != nil {
 		return cas.Digest{}, Failed, 0, fmt.Errorf("locking the step: %w", err)
@@ -301,7 +302,7 @@ func (t *try) run(in Outputs) (err error) {
 		}
 	}()
 	if t.complete {
-		if err := t.ensureDeps(t.n); err != nil {
+		if err := t.ensureDeps(t.n, nil); err != nil {
 			return err
 		}
 	}

@@ -76,7 +76,7 @@ func (s *Session) Say(format string, args ...any) {
 func (s *Session) Lock(ctx context.Context) (func(), error) {
 	path := filepath.Join(s.Config.Out(), ".lock")
 	l, err := lockfile.Wait(ctx, path, func() {
-		s.Say("another run works in this checkout; waiting for it to end (%s)", path)
+		s.Say("%s works in this checkout; waiting for it to end (%s)", lockfile.Holder(path), path)
 	})
 	if err != nil {
 		return nil, err
