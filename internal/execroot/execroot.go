@@ -13,7 +13,6 @@
 package execroot
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -268,7 +267,7 @@ func (r *Runner) Tool(ctx context.Context, dir string, env map[string]string, ex
 // of a jobserver owns from the start.
 func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string) error {
 	c := r.expandCommand(s, root.dir, args)
-	script, err := c.writeScript(s.LogPath)
+	script, err := r.writeScript(c, s.LogPath)
 	if err != nil {
 		return err
 	}
@@ -329,22 +328,5 @@ func (r *Runner) keepFailed(s Spec, root folder, failed *CommandError) {
 	}
 	c := r.expandCommand(s, dir, args)
 	failed.Args = c.args
-	_, _ = c.writeScript(s.LogPath)
-}
-
-// writeScript keeps the command as a shell script beside the log. Only its owner may read it: a proxy's
-// password may be among the settings.
-func (c expanded) writeScript(logPath string) (string, error) {
-	if logPath == "" {
-		return "", nil
-	}
-	path := strings.TrimSuffix(logPath, ".log") + ".sh"
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "#!/bin/sh\n# Repeats the command of %s with the same environment.\n", filepath.Base(logPath))
-	fmt.Fprintf(&b, "cd %s &&\nexec env -i \\\n", process.Quote([]string{c.dir}))
-	for _, e := range c.env {
-		fmt.Fprintf(&b, "  %s \\\n", process.Quote([]string{e}))
-	}
-	fmt.Fprintf(&b, "  %s\n", process.Quote(c.args))
-	return path, os.WriteFile(path, b.Bytes(), 0o700)
+	_, _ = r.writeScript(c, s.LogPath)
 }

@@ -50,7 +50,7 @@ func backendShares(m *manifest.Manifest) string {
 	for _, backend := range slices.Sorted(maps.Keys(m.Bytes)) {
 		n := m.Bytes[backend]
 		// Rounded down, as the purity is: 100 means all.
-		shares = append(shares, fmt.Sprintf("%s %s (%.1f %%)", backend, ui.Bytes(n), float64(n*1000/total)/10))
+		shares = append(shares, fmt.Sprintf("%s %s (%.1f %%)", backend, ui.Bytes(n), float64(n*1000/max(total, 1))/10))
 	}
 	return strings.Join(shares, ", ")
 }
