@@ -27,7 +27,7 @@ func reason(store *cas.Store, last *Record, now *action.Action) string {
 	switch {
 	case len(more) == 0:
 		return changes[0]
-	case !slices.ContainsFunc(more, func(c string) bool { return !strings.HasPrefix(c, "file ") }):
+	case len(more) > 1 && !slices.ContainsFunc(more, func(c string) bool { return !strings.HasPrefix(c, "file ") }):
 		return fmt.Sprintf("%s (and %d more files)", changes[0], len(more))
 	}
 	return fmt.Sprintf("%s (and %d more)", changes[0], len(more))

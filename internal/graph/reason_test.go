@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cas"
 )
 
 // What a person changed is said in words: which file, flag, tool or override, and never with a value that is cut.
@@ -82,6 +83,28 @@ func TestReasonIsOneLine(t *testing.T) {
 		}
 		if got := reason(nil, last, act(c.now...)); got != c.want {
 			t.Errorf("%s: %q, want %q", slices.Concat(c.last, c.now), got, c.want)
+		}
+	}
+}
+
+func TestReasonCountsFiles(t *testing.T) {
+	store := newWorld(t).Store
+	act := func(text string, names ...string) *action.Action {
+		tree := cas.NewTree()
+		for _, name := range names {
+			tree.Entries[name] = cas.Entry{Digest: cas.DigestBytes([]byte(text))}
+		}
+		d, err := store.PutTree(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &action.Action{Inputs: d}
+	}
+	for want, files := range map[string][]string{
+		"file a changed": {"a"}, "file a changed (and 1 more)": {"a", "b"}, "file a changed (and 2 more files)": {"a", "b", "c"},
+	} {
+		if got := reason(store, &Record{Action: act("1", files...)}, act("2", files...)); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
