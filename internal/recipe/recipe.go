@@ -70,6 +70,7 @@ type Source struct {
 
 	Archive string `toml:"archive"` // URL of a tar archive
 	SHA256  string `toml:"sha256"`  // of the archive or crate file
+	Blake3  string `toml:"blake3"`  // of the archive, in place of sha256 or beside it
 	Strip   int    `toml:"strip"`   // leading path components dropped on extraction
 
 	Crate   string `toml:"crate"` // name in the crate registry
@@ -264,7 +265,7 @@ func ParseRef(s string) (Ref, error) {
 var (
 	validName   = regexp.MustCompile(`^[a-z0-9][a-z0-9_.+-]*$`)
 	validCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	validSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	validSum    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
 // validPath accepts relative slash paths that stay where they are.

@@ -108,6 +108,7 @@ func TestUnknownKeys(t *testing.T) {
 }
 
 func TestSourceIsExactlyOne(t *testing.T) {
+	sum := strings.Repeat("0", 64)
 	for _, c := range []struct {
 		src Source
 		bad bool
@@ -116,6 +117,14 @@ func TestSourceIsExactlyOne(t *testing.T) {
 		{Source{Git: "u", Path: "."}, true},
 		{Source{Git: "u", Commit: "abc"}, true},
 		{Source{Archive: "u"}, true},
+		{Source{Archive: "u", Blake3: sum}, false},
+		{Source{Archive: "u", SHA256: sum}, false},
+		{Source{Archive: "u", SHA256: sum, Blake3: sum}, false},
+		{Source{Archive: "u", SHA256: sum, Blake3: sum[1:]}, true},
+		{Source{Archive: "u", SHA256: sum[1:], Blake3: sum}, true},
+		{Source{Crate: "c", Version: "1.0.0", Blake3: sum}, true},
+		{Source{Crate: "c", Version: "1.0.0", SHA256: sum, Blake3: sum}, true},
+		{Source{Git: "u", Commit: strings.Repeat("0", 40), Blake3: sum}, true},
 		{Source{Crate: "c", SHA256: strings.Repeat("0", 64)}, true},
 		{Source{Path: "."}, false},
 		{Source{SameAs: "base"}, false},
@@ -123,6 +132,13 @@ func TestSourceIsExactlyOne(t *testing.T) {
 		if got := len(c.src.check()) > 0; got != c.bad {
 			t.Errorf("%+v: faults %v", c.src, c.src.check())
 		}
+	}
+}
+
+func TestAnArchiveWithoutASumHearsOfBoth(t *testing.T) {
+	_, err := Parse("recipes/x/recipe.toml", []byte("description = \"x\"\n[source]\narchive = \"https://x/y.tar.gz\"\n"))
+	if err == nil || !strings.Contains(err.Error(), "an archive may have blake3 in its place") {
+		t.Errorf("%v", err)
 	}
 }
 
