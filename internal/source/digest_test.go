@@ -62,7 +62,7 @@ func TestAnArchiveByBLAKE3(t *testing.T) {
 				t.Errorf("%s: %v", algorithm, err)
 				continue
 			}
-			for _, want := range []string{srv.URL + "/good", "wrong " + algorithm, wrong, digest.Got, "[mirror]"} {
+			for _, want := range []string{srv.URL + "/good", "wrong digest: expected " + algorithm + " " + wrong, digest.Got, "[mirror]"} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%q is not in %v", want, err)
 				}

@@ -38,7 +38,7 @@ type DigestError struct {
 }
 
 func (e *DigestError) Error() string {
-	return fmt.Sprintf("%s has the wrong %s: expected %s, found %s; nothing of it was kept. Either name a [mirror] in overrides.toml that has the old bytes, or look at the new ones and pin them", e.What, e.Algorithm, e.Want, e.Got)
+	return fmt.Sprintf("%s has the wrong digest: expected %s %s, found %s; nothing of it was kept. Either name a [mirror] in overrides.toml that has the old bytes, or look at the new ones and pin them", e.What, e.Algorithm, e.Want, e.Got)
 }
 
 // CommitError: the repository does not have the commit.

@@ -13,7 +13,8 @@ import (
 )
 
 // Remotes says what the branches and tags of repositories are at now, without fetching them. Each is asked for once, and a
-// host that gives nothing is not asked again, so that thousands of questions are bearable. It is safe for concurrent use.
+// host that gave nothing a few times in a row is not asked again, so that thousands of questions are bearable. It is safe for
+// concurrent use.
 type Remotes struct {
 	Fetcher   *Fetcher
 	Overrides *Overrides    // its mirrors are asked in place of the hosts
@@ -21,8 +22,11 @@ type Remotes struct {
 
 	mu    sync.Mutex
 	asked map[question]func() (string, error)
-	dead  map[string]error // by host
+	fails map[string][]error // in a row, by host
 }
+
+// enoughFails is how many failures in a row end the questions to a host. One may be a hiccup of the network.
+const enoughFails = 3
 
 type question struct{ url, ref string }
 
@@ -52,7 +56,7 @@ func (r *Remotes) once(q question, ask func() (string, error)) func() (string, e
 }
 
 func (r *Remotes) ask(ctx context.Context, url, ref string) (string, error) {
-	if err := r.isDead(hostOf(url)); err != nil {
+	if err := r.dead(hostOf(url)); err != nil {
 		return "", err
 	}
 	limit := cmp.Or(r.Limit, 30*time.Second)
@@ -65,30 +69,35 @@ func (r *Remotes) ask(ctx context.Context, url, ref string) (string, error) {
 	case within.Err() != nil:
 		err = &HostError{Host: hostOf(url), Err: fmt.Errorf("no answer within %v", limit)}
 	}
+	r.note(hostOf(url), err)
 	if err != nil {
-		return "", r.noteDead(err)
+		return "", err
 	}
 	return pick(refs, url, ref)
 }
 
-func (r *Remotes) isDead(host string) error {
+// dead is why a host is not asked any more, or nil.
+func (r *Remotes) dead(host string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.dead[host]
+	if fails := r.fails[host]; len(fails) >= enoughFails {
+		return fails[len(fails)-1]
+	}
+	return nil
 }
 
-// noteDead remembers the host of an error that is about a host.
-func (r *Remotes) noteDead(err error) error {
-	var host *HostError
-	if errors.As(err, &host) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.dead == nil {
-			r.dead = map[string]error{}
-		}
-		r.dead[host.Host] = err
+// note remembers whether a host answered; that it lacks a repository is an answer.
+func (r *Remotes) note(host string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !errors.As(err, new(*HostError)) {
+		delete(r.fails, host)
+		return
 	}
-	return err
+	if r.fails == nil {
+		r.fails = map[string][]error{}
+	}
+	r.fails[host] = append(r.fails[host], err)
 }
 
 // spellings are the full names that a ref may have, the preferred first. An annotated tag is an object of its own: what it is

@@ -92,27 +92,39 @@ func TestRemotesThatDoNotAnswer(t *testing.T) {
 	remotes := func(limit time.Duration) *Remotes {
 		return &Remotes{Fetcher: fetcher, Overrides: &Overrides{}, Limit: limit}
 	}
-	t.Run("a host that refuses is asked once", func(t *testing.T) {
+	t.Run("a host that refuses is soon left alone", func(t *testing.T) {
 		r, before := remotes(0), started()
-		for _, url := range []string{"http://127.0.0.1:1/a.git", "http://127.0.0.1:1/b.git"} {
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
 			var host *HostError
-			if _, err := r.Commit(t.Context(), url, "HEAD"); !errors.As(err, &host) || host.Host != "127.0.0.1" {
+			if _, err := r.Commit(t.Context(), "http://127.0.0.1:1/"+name, "HEAD"); !errors.As(err, &host) || host.Host != "127.0.0.1" {
 				t.Errorf("%v", err)
 			}
 		}
-		if n := started() - before; n != 1 {
+		if n := started() - before; n != 3 {
+			t.Errorf("git was started %d times", n)
+		}
+	})
+	t.Run("failures count only in a row", func(t *testing.T) {
+		r, before := remotes(0), started()
+		host := srv.Listener.Addr().String()
+		for _, url := range []string{"http://127.0.0.1:1/a", "http://127.0.0.1:1/b", "http://" + host + "/c", "http://127.0.0.1:1/d", "http://127.0.0.1:1/e"} {
+			if _, err := r.Commit(t.Context(), url, "HEAD"); err == nil {
+				t.Errorf("%s answers", url)
+			}
+		}
+		if n := started() - before; n != 5 {
 			t.Errorf("git was started %d times", n)
 		}
 	})
 	t.Run("a repository that is not there says nothing of its host", func(t *testing.T) {
 		r, before := remotes(0), started()
-		for _, url := range []string{srv.URL + "/a.git", srv.URL + "/b.git"} {
+		for _, url := range []string{srv.URL + "/a.git", srv.URL + "/b.git", srv.URL + "/c.git", srv.URL + "/d.git"} {
 			var repository *RepositoryError
 			if _, err := r.Commit(t.Context(), url, "HEAD"); !errors.As(err, &repository) || repository.URL != url {
 				t.Errorf("%v", err)
 			}
 		}
-		if n := started() - before; n != 2 {
+		if n := started() - before; n != 4 {
 			t.Errorf("git was started %d times", n)
 		}
 	})
