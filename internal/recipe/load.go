@@ -163,14 +163,14 @@ func Load(dir string) (*Recipe, error) {
 func Parse(path string, b []byte) (*Recipe, error) {
 	r := &Recipe{Dir: filepath.Dir(path), Path: path}
 	r.Name = filepath.Base(r.Dir)
-	if err := tomlfile.Decode(path, b, r); err != nil {
-		return nil, err
-	}
-	var all *multierror.Error
-	for _, f := range r.check() {
-		all = multierror.Append(all, tomlfile.At(path, b, f.key, "%s", f.text))
-	}
-	if err := listed(all); err != nil {
+	err := tomlfile.Decode(path, b, r, func() []*tomlfile.Problem {
+		var all []*tomlfile.Problem
+		for _, f := range r.check() {
+			all = append(all, tomlfile.At(path, b, f.key, "%s", f.text))
+		}
+		return all
+	})
+	if err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -199,9 +199,6 @@ func (r *Recipe) check() []fault {
 	var faults []fault
 	if !validName.MatchString(r.Name) {
 		faults = append(faults, at()("the folder's name %q is no recipe name (lower-case letters, digits and ._+-)", r.Name))
-	}
-	if r.Description == "" {
-		faults = append(faults, at("description")("description is missing: one line for `mage recipe:list`"))
 	}
 	faults = append(faults, below(r.Source.check(), "source")...)
 	for _, name := range slices.Sorted(maps.Keys(r.Profiles)) {
@@ -251,27 +248,15 @@ func (r *Recipe) check() []fault {
 }
 
 func (s *Source) check() []fault {
-	var kinds []string
-	for kind, v := range map[string]string{"git": s.Git, "archive": s.Archive, "crate": s.Crate, "path": s.Path, "same-as": s.SameAs} {
-		if v != "" {
-			kinds = append(kinds, kind)
-		}
-	}
-	sort.Strings(kinds)
-	if len(kinds) != 1 {
-		return []fault{at()("a source is exactly one of git, archive, crate, path and same-as (here: %s)", orNone(kinds))}
-	}
 	var faults []fault
-	switch kinds[0] {
-	case "git":
-		if !validCommit.MatchString(s.Commit) {
-			faults = append(faults, at("commit")("commit %q is not a full commit id (40 hex digits); branches and tags move", s.Commit))
-		}
-	case "archive", "crate":
+	if s.Git != "" && !validCommit.MatchString(s.Commit) {
+		faults = append(faults, at("commit")("commit %q is not a full commit id (40 hex digits); branches and tags move", s.Commit))
+	}
+	if s.Archive+s.Crate != "" {
 		faults = append(faults, s.checkSums()...)
 	}
 	if s.Blake3 != "" && s.Archive == "" {
-		faults = append(faults, at("blake3")("blake3 is the sum of an archive; %s has none", kinds[0]))
+		faults = append(faults, at("blake3")("blake3 is the sum of an archive, and this source has none"))
 	}
 	if s.Crate != "" && s.Version == "" {
 		faults = append(faults, at("crate")("version is missing"))
@@ -281,8 +266,8 @@ func (s *Source) check() []fault {
 		if !validPath(path) || path == "" {
 			faults = append(faults, at("submodules", path)("%q is no path inside the source", path))
 		}
-		if sub.Git == "" || !validCommit.MatchString(sub.Commit) {
-			faults = append(faults, at("submodules", path)("a submodule needs git and a full commit id"))
+		if !validCommit.MatchString(sub.Commit) {
+			faults = append(faults, at("submodules", path, "commit")("a submodule needs a full commit id (40 hex digits)"))
 		}
 	}
 	return faults
@@ -308,28 +293,13 @@ func (s *Source) orBlake3() string {
 	return ""
 }
 
-func orNone(list []string) string {
-	if len(list) == 0 {
-		return "none"
-	}
-	return strings.Join(list, ", ")
-}
-
 func (s *Step) check() []fault {
 	var faults []fault
 	if !validName.MatchString(s.Name) {
-		faults = append(faults, at("name")("the step's name %q is missing or has other characters than a-z, 0-9 and ._+-", s.Name))
-	}
-	for _, w := range s.words() {
-		faults = append(faults, w.check()...)
+		faults = append(faults, at("name")("the step's name %q has other characters than a-z, 0-9 and ._+-", s.Name))
 	}
 	if s.Backend == LLVM && s.Reason == "" && s.Target != TargetHost {
 		faults = append(faults, at("backend")(`backend = "llvm" needs backend-reason: why Cranelift cannot build it`))
-	}
-	for i, need := range s.Needs {
-		if !slices.Contains(Needs(), need) {
-			faults = append(faults, at("needs", strconv.Itoa(i))("%q is nothing that a backend is probed for (there are %s)", need, strings.Join(Needs(), ", ")))
-		}
 	}
 	faults = append(faults, s.Kind.text().check(s)...)
 	if strings.Contains(s.Output, "/") || s.Output == ".." || s.Output == "." {
@@ -361,9 +331,6 @@ func (f *File) check() []fault {
 	}
 	if _, err := f.Perm(false); err != nil {
 		faults = append(faults, at("mode")("%v", err))
-	}
-	if !slices.Contains([]string{"", "all", "debug"}, f.Strip) {
-		faults = append(faults, at("strip")("strip is %q, not all or debug", f.Strip))
 	}
 	for i, link := range f.Links {
 		if !validPath(link) || link == "" {
