@@ -133,7 +133,7 @@ func (t *Test) Script() (qemu.Script, error) {
 		}
 		return re
 	}
-	script := qemu.Script{PowerOff: t.PowerOff}
+	script := qemu.Script{PowerOff: t.PowerOff, LastWords: t.lastWords(), Dumps: dumps()}
 	for _, pattern := range t.Forbid {
 		script.Forbidden = append(script.Forbidden, compile(pattern))
 	}

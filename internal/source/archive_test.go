@@ -253,6 +253,11 @@ mkdir -p $CARGO_HOME/registry/cache/index-1 && cp $CARGO_HOME/the.crate $CARGO_H
 	if err := fake("echo 'error: x\nCould not resolve host: h' >&2; exit 101").Fetch(context.Background(), r); !errors.As(err, &host) {
 		t.Errorf("host: %v", err)
 	}
+	f = fake("")
+	f.Cargo = ""
+	if err := f.Fetch(context.Background(), r); !errors.As(err, new(*NoCargoError)) || !strings.Contains(err.Error(), "kibi") {
+		t.Errorf("without cargo: %v", err)
+	}
 	f = fake("touch $CARGO_HOME/called")
 	f.Offline = true
 	var offline *OfflineError

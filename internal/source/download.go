@@ -125,6 +125,9 @@ func (f *Fetcher) cachedCrate(c Crate) string {
 }
 
 func (f *Fetcher) cargoFetch(ctx context.Context, c Crate) error {
+	if f.Cargo == "" {
+		return &NoCargoError{Crate: c.String()}
+	}
 	dir, err := os.MkdirTemp(f.Store, "crate-")
 	if err != nil {
 		return err

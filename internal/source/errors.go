@@ -19,6 +19,13 @@ func (e *OfflineError) Error() string {
 	return e.What + " is not here yet and this run is offline: `mage fetch` gets it"
 }
 
+// NoCargoError: a crate is not in the store, and the Fetcher has no cargo.
+type NoCargoError struct{ Crate string }
+
+func (e *NoCargoError) Error() string {
+	return "there is no cargo to get " + e.Crate + ": `mage toolchain:install` brings it"
+}
+
 // HostError: a host could not be reached.
 type HostError struct {
 	Host string
