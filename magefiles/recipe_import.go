@@ -11,6 +11,6 @@ import (
 )
 
 // Import translates a recipe of Redox's cookbook. Of a folder of them it says how far each comes.
-func (Recipe) Import(ctx context.Context, path string) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdrecipe.Import(ctx, s, path) })
+func (Recipe) Import(ctx context.Context, path string, offline *bool) error {
+	return run(config.Flags{Offline: offline}, func(s *session.Session) error { return cmdrecipe.Import(ctx, s, path) })
 }

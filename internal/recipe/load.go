@@ -252,8 +252,11 @@ func (s *Source) check() []fault {
 	if s.Git != "" && !validCommit.MatchString(s.Commit) {
 		faults = append(faults, at("commit")("commit %q is not a full commit id (40 hex digits); branches and tags move", s.Commit))
 	}
-	if s.Archive+s.Crate != "" && !validSHA256.MatchString(s.SHA256) {
-		faults = append(faults, at("sha256")("sha256 %q is not a SHA-256 (64 hex digits)", s.SHA256))
+	if s.Archive+s.Crate != "" {
+		faults = append(faults, s.checkSums()...)
+	}
+	if s.Blake3 != "" && s.Archive == "" {
+		faults = append(faults, at("blake3")("blake3 is the sum of an archive, and this source has none"))
 	}
 	if s.Crate != "" && s.Version == "" {
 		faults = append(faults, at("crate")("version is missing"))
@@ -268,6 +271,26 @@ func (s *Source) check() []fault {
 		}
 	}
 	return faults
+}
+
+// checkSums: an archive has sha256, blake3 or both, a crate has sha256.
+func (s *Source) checkSums() []fault {
+	var faults []fault
+	if !validSum.MatchString(s.SHA256) && (s.SHA256 != "" || s.Blake3 == "" || s.Crate != "") {
+		faults = append(faults, at("sha256")("sha256 %q is not a SHA-256 (64 hex digits)%s", s.SHA256, s.orBlake3()))
+	}
+	if s.Archive != "" && s.Blake3 != "" && !validSum.MatchString(s.Blake3) {
+		faults = append(faults, at("blake3")("blake3 %q is not a BLAKE3 sum (64 hex digits)", s.Blake3))
+	}
+	return faults
+}
+
+// orBlake3 is what else would do where there is no sum at all.
+func (s *Source) orBlake3() string {
+	if s.Archive != "" && s.SHA256 == "" {
+		return "; an archive may have blake3 in its place"
+	}
+	return ""
 }
 
 func (s *Step) check() []fault {

@@ -88,8 +88,10 @@ type Source struct {
 
 	// Archive is the URL of a tar archive.
 	Archive string `toml:"archive,oneof"`
-	// SHA256 is the digest of the archive or of the crate's file, 64 hex digits. `archive` and `crate` need it.
+	// SHA256 is the digest of the archive or of the crate's file, 64 hex digits. `crate` needs it, `archive` this or `blake3`.
 	SHA256 string `toml:"sha256"`
+	// Blake3 is a digest of the archive by BLAKE3, 64 hex digits. Beside `sha256` both have to be right.
+	Blake3 string `toml:"blake3"`
 	// Strip is how many leading components of the paths in an archive are dropped; 0 by default.
 	Strip int `toml:"strip"`
 
@@ -314,7 +316,7 @@ func ParseRef(s string) (Ref, error) {
 var (
 	validName   = regexp.MustCompile(`^[a-z0-9][a-z0-9_.+-]*$`)
 	validCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	validSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	validSum    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
 // validPath accepts relative slash paths that stay where they are.

@@ -104,12 +104,23 @@ func TestUnknownKeys(t *testing.T) {
 }
 
 func TestSourceIsExactlyOne(t *testing.T) {
+	sum := strings.Repeat("0", 64)
+	sha256, blake3 := "\nsha256 = '"+sum+"'", "\nblake3 = '"+sum+"'"
 	for source, bad := range map[string]bool{
-		"":                          true,
-		"git = 'u'\npath = '.'":     true,
-		"git = 'u'\ncommit = 'abc'": true,
-		"archive = 'u'":             true,
-		"crate = 'c'\nsha256 = '" + strings.Repeat("0", 64) + "'": true,
+		"":                                true,
+		"git = 'u'\npath = '.'":           true,
+		"git = 'u'\ncommit = 'abc'":       true,
+		"archive = 'u'":                   true,
+		"archive = 'u'" + blake3:          false,
+		"archive = 'u'" + sha256:          false,
+		"archive = 'u'" + sha256 + blake3: false,
+		"archive = 'u'" + sha256 + "\nblake3 = 'abc'":      true,
+		"archive = 'u'" + blake3 + "\nsha256 = 'abc'":      true,
+		"crate = 'c'" + sha256:                             true,
+		"crate = 'c'\nversion = '1.0.0'" + sha256:          false,
+		"crate = 'c'\nversion = '1.0.0'" + blake3:          true,
+		"crate = 'c'\nversion = '1.0.0'" + sha256 + blake3: true,
+		"git = 'u'\ncommit = '" + sum[:40] + "'" + blake3:  true,
 		"path = ''":        true,
 		"path = '.'":       false,
 		"same-as = 'base'": false,
@@ -118,6 +129,13 @@ func TestSourceIsExactlyOne(t *testing.T) {
 		if (err != nil) != bad {
 			t.Errorf("%q: %v", source, err)
 		}
+	}
+}
+
+func TestAnArchiveWithoutASumHearsOfBoth(t *testing.T) {
+	_, err := Parse("recipes/x/recipe.toml", []byte("description = \"x\"\n[source]\narchive = \"https://x/y.tar.gz\"\n"))
+	if err == nil || !strings.Contains(err.Error(), "an archive may have blake3 in its place") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -121,7 +121,7 @@ func TestArchive(t *testing.T) {
 		for _, path := range []string{"/good", "/norange"} {
 			for _, have := range [][]byte{data[:100], data, []byte("something else")} {
 				f := newFetcher(t)
-				write(t, f.archiveFile(sum(data))+".part", string(have), 0o644)
+				write(t, f.archiveFile(Archive{SHA256: sum(data)})+".part", string(have), 0o644)
 				if err := fetch(f, path, sum(data)); err != nil {
 					t.Errorf("%s with %d bytes: %v", path, len(have), err)
 				}
@@ -150,7 +150,7 @@ func TestArchive(t *testing.T) {
 		if !errors.Is(err, download.ErrStalled) || !strings.Contains(err.Error(), "nothing for 50ms; what arrived is kept") {
 			t.Errorf("%v", err)
 		}
-		if part, err := os.ReadFile(f.archiveFile(sum(data)) + ".part"); err != nil || len(part) != 10 {
+		if part, err := os.ReadFile(f.archiveFile(Archive{SHA256: sum(data)}) + ".part"); err != nil || len(part) != 10 {
 			t.Errorf("what arrived was not kept: %d bytes, %v", len(part), err)
 		}
 	})
@@ -203,7 +203,7 @@ func TestBadTars(t *testing.T) {
 		"broken gzip":    goodTar(t)[:200],
 	} {
 		f := newFetcher(t)
-		write(t, f.archiveFile(sum(data)), string(data), 0o644)
+		write(t, f.archiveFile(Archive{SHA256: sum(data)}), string(data), 0o644)
 		dest := t.TempDir() + "/in"
 		if err := f.Export(context.Background(), resolve(t, &Overrides{}, Archive{URL: "u", SHA256: sum(data)}), dest); err == nil {
 			t.Errorf("%s: no error", name)

@@ -28,7 +28,7 @@ func (f *Fetcher) Export(ctx context.Context, r *Resolved, dest string) error {
 	case Git:
 		err = f.exportGit(ctx, s, dest)
 	case Archive:
-		err = f.exportTar(ctx, f.archiveFile(s.SHA256), s.Strip, s.URL, dest, nil)
+		err = f.exportTar(ctx, f.archiveFile(s), s.Strip, s.URL, dest, nil)
 	case Crate:
 		err = f.exportTar(ctx, f.crateFile(s.SHA256), 1, s.String(), dest, nil)
 	case Path:

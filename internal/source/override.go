@@ -396,7 +396,7 @@ func (r *Resolved) Announcements() []string {
 	return lines
 }
 
-// Identity names the content: commits for git, SHA-256 for archives and
+// Identity names the content: commits for git, digests for archives and
 // crates, submodules with their paths. ok is false when the source or a
 // submodule is a folder, whose content only the caller's tree digest names.
 func (r *Resolved) Identity() (id string, ok bool) {
@@ -404,7 +404,7 @@ func (r *Resolved) Identity() (id string, ok bool) {
 	case Git:
 		id, ok = "git:"+s.Commit, true
 	case Archive:
-		id, ok = fmt.Sprintf("archive:sha256:%s:strip=%d", s.SHA256, s.Strip), true
+		id, ok = fmt.Sprintf("archive:%s:strip=%d", s.digests().identity(), s.Strip), true
 	case Crate:
 		id, ok = "crate:sha256:"+s.SHA256, true
 	case Path:

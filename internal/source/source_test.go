@@ -13,7 +13,7 @@ func TestValidate(t *testing.T) {
 	full, sum := strings.Repeat("0", 40), strings.Repeat("0", 64)
 	for _, ok := range []Source{
 		Git{URL: "u", Commit: full, Submodules: map[string]Git{"a/b": {URL: "u", Commit: full}}},
-		Archive{URL: "u", SHA256: sum, Strip: 1}, Crate{Name: "kibi", Version: "0.2.2", SHA256: sum}, Path("."),
+		Archive{URL: "u", SHA256: sum, Strip: 1}, Archive{URL: "u", Blake3: sum}, Archive{URL: "u", SHA256: sum, Blake3: sum}, Crate{Name: "kibi", Version: "0.2.2", SHA256: sum}, Path("."),
 	} {
 		if err := ok.Validate(); err != nil {
 			t.Errorf("%v: %v", ok, err)
@@ -25,7 +25,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{Git{}, 2}, {Git{URL: "u", Commit: "main"}, 1}, {Git{URL: "--upload-pack=x", Commit: full[:39] + "A"}, 2},
 		{Git{URL: "u", Commit: full, Submodules: map[string]Git{"../x": {}, ".git/hooks": {URL: "u", Commit: full}}}, 4},
-		{Archive{Strip: -1}, 3}, {Crate{Name: "a/b", Version: "1", SHA256: sum[1:]}, 3}, {Path(""), 1},
+		{Archive{Strip: -1}, 3}, {Archive{URL: "u", SHA256: sum, Blake3: sum[1:]}, 1}, {Archive{URL: "u", SHA256: "x", Blake3: sum + "0"}, 2}, {Crate{Name: "a/b", Version: "1", SHA256: sum[1:]}, 3}, {Path(""), 1},
 	} {
 		err := tc.src.Validate()
 		if err == nil || strings.Count(err.Error(), "* ") != tc.faults && tc.faults > 1 {
