@@ -56,6 +56,12 @@ type Action struct {
 	Inputs cas.Digest `json:"inputs"`
 }
 
+// Builtin is the action of a step that this program does itself, with the version that is raised when its
+// output for equal input changes. Both are in the digest.
+func Builtin(name string, version int, args ...string) *Action {
+	return &Action{Args: append([]string{fmt.Sprintf("builtin:%s/%d", name, version)}, args...)}
+}
+
 // Field numbers of build.bazel.remote.execution.v2.
 const (
 	commandArguments, commandEnv, commandPlatform, commandOutputPaths = 1, 2, 5, 7

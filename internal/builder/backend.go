@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -53,11 +52,8 @@ func (b Backends) Unknown(set recipe.Set, profile string) []string {
 		known[name] = true
 		for _, s := range set[name].WithProfile(profile).Steps {
 			known[name+"/"+s.Name] = true
-			if s.Kind == "rustc" {
-				known[s.Name] = true
-			}
-			for _, pkg := range s.Packages {
-				known[pkg] = true
+			for _, component := range s.Components() {
+				known[component] = true
 			}
 		}
 	}
@@ -70,9 +66,9 @@ func (b Backends) Unknown(set recipe.Set, profile string) []string {
 	return unknown
 }
 
-// choose is the backend of one package of a step. A choice for all leaves a step alone that is tied to LLVM.
-func (b Backends) choose(r *recipe.Recipe, s *recipe.Step, pkg string, tied bool) recipe.Backend {
-	for _, name := range []string{pkg, r.Name + "/" + s.Name, r.Name} {
+// choose is the backend of one component of a step. A choice for all leaves a step alone that is tied to LLVM.
+func (b Backends) choose(r *recipe.Recipe, s *recipe.Step, component string, tied bool) recipe.Backend {
+	for _, name := range []string{component, r.Name + "/" + s.Name, r.Name} {
 		if backend, ok := b.byName[name]; ok {
 			return backend
 		}
@@ -93,70 +89,48 @@ func (b *Builder) tied(s *recipe.Step) bool {
 	if s.Backend != recipe.LLVM {
 		return false
 	}
-	return len(s.Needs) == 0 || !b.Tools.Cranelift || b.lacking(s) != ""
+	return len(s.Needs) == 0 || !b.o.Tools.Cranelift || b.lacking(s) != ""
 }
 
 // lacking is the first need of a step that the toolchain's Cranelift does not meet.
 func (b *Builder) lacking(s *recipe.Step) string {
 	for _, need := range s.Needs {
-		if _, lacks := b.Tools.CraneliftLacks[need]; lacks {
+		if _, lacks := b.o.Tools.CraneliftLacks[need]; lacks {
 			return need
 		}
 	}
 	return ""
 }
 
-// group is the packages of a step that share a backend.
-type group struct {
-	backend  recipe.Backend
-	packages []string
-	bins     []string
-}
-
-// groups splits a cargo step by backend. Most steps are one group.
-func (b *Builder) groups(r *recipe.Recipe, s *recipe.Step) ([]group, error) {
-	by := map[recipe.Backend]*group{}
-	for _, pkg := range s.Packages {
-		backend, err := b.available(r, s, b.Backends.choose(r, s, pkg, b.tied(s)))
-		if err != nil {
-			return nil, err
-		}
-		if by[backend] == nil {
-			by[backend] = &group{backend: backend}
-		}
-		by[backend].packages = append(by[backend].packages, pkg)
-	}
-	if len(by) > 1 && len(s.Bins) > 0 {
-		return nil, fmt.Errorf("step %s/%s names its bins, so it cannot be split among backends: choose one for %s/%s", r.Name, s.Name, r.Name, s.Name)
-	}
-	var out []group
-	for _, g := range by {
-		g.bins = g.packages
-		if len(s.Bins) > 0 {
-			g.bins = s.Bins
-		}
-		out = append(out, *g)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].backend < out[j].backend })
-	return out, nil
+// choose is the backend of one component of a step.
+func (b *Builder) choose(r *recipe.Recipe, s *recipe.Step, component string) recipe.Backend {
+	return b.o.Backends.choose(r, s, component, b.tied(s))
 }
 
 // available answers for a backend that the toolchain does not have.
 func (b *Builder) available(r *recipe.Recipe, s *recipe.Step, want recipe.Backend) (recipe.Backend, error) {
-	if s.Target == "host" {
+	if s.Target == recipe.TargetHost {
 		return recipe.LLVM, nil
 	}
-	if want == recipe.Cranelift && b.Tools.Cranelift {
+	if want == recipe.Cranelift && b.o.Tools.Cranelift {
 		return want, b.able(r, s)
 	}
 	if want == recipe.LLVM {
 		return want, nil
 	}
-	if b.MayFallBack {
-		b.notice("%s has no Cranelift backend that works: going on with LLVM", b.Tools.Name)
+	if b.o.MayFallBack {
+		b.announceFallBack()
 		return recipe.LLVM, nil
 	}
-	return "", &NoCraneliftError{Toolchain: b.Tools.Name, Component: r.Name + "/" + s.Name, Problem: b.Tools.CraneliftProblem}
+	return "", &NoCraneliftError{Toolchain: b.o.Tools.Name, Component: r.Name + "/" + s.Name, Problem: b.o.Tools.CraneliftProblem}
+}
+
+// announceFallBack says once that LLVM takes Cranelift's place.
+func (b *Builder) announceFallBack() {
+	if !b.fellBack && b.o.Sources.Notice != nil {
+		b.o.Sources.Notice(b.o.Tools.Name + " has no Cranelift backend that works: going on with LLVM")
+	}
+	b.fellBack = true
 }
 
 // able refuses what Cranelift is known to fail at, before hours are lost on the way there.
@@ -165,7 +139,7 @@ func (b *Builder) able(r *recipe.Recipe, s *recipe.Step) error {
 	if need == "" {
 		return nil
 	}
-	return &UnableError{Toolchain: b.Tools.Name, Component: r.Name + "/" + s.Name, Need: need, Problem: b.Tools.CraneliftLacks[need]}
+	return &UnableError{Toolchain: b.o.Tools.Name, Component: r.Name + "/" + s.Name, Need: need, Problem: b.o.Tools.CraneliftLacks[need]}
 }
 
 // UnableError says that Cranelift was asked for and cannot do what the component's sources need.

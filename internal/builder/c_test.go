@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
 const paperClang = "clang on paper 22.1"
@@ -20,13 +22,13 @@ func withClang(o *Options) { o.Tools.Clang = Clang{Path: "/bin/clang", Identity:
 
 func TestAStepWithCInItGetsACompilerAndTheHeaders(t *testing.T) {
 	b := newBuilder(t, withClang)
-	r, s := b.Recipes["helix"], &b.Recipes["helix"].Steps[0]
-	c := &cargoRun{Builder: b, r: r, s: s, triple: b.Triple("")}
-	if err := c.dependencies("helix/helix", &graph.Node{}); err != nil {
+	r, s := b.o.Sources.Recipes["helix"], &b.o.Sources.Recipes["helix"].Steps[0]
+	c := &cargoRun{t: newStep(b, r, s), id: "helix/helix"}
+	if _, err := c.check(); err != nil {
 		t.Fatal(err)
 	}
 	env := c.env()
-	if got := env["CC_aarch64_unknown_redox_clif"]; got != clangPath {
+	if got := env["CC_aarch64_unknown_redox_clif"]; got != toolenv.Clang {
 		t.Errorf("CC is %q", got)
 	}
 	for _, flag := range []string{"--target=aarch64-unknown-redox", "-nostdlibinc", "-isystem %{root}/sysroot/include"} {
@@ -72,7 +74,7 @@ func TestRustAloneDoesNotDependOnHeaders(t *testing.T) {
 	if !reaches(programs, "relibc/libc") {
 		t.Error("base does not depend on libc.a")
 	}
-	step, _ := b.Recipes["base"].Step("programs")
+	step, _ := b.o.Sources.Recipes["base"].Step("programs")
 	if _, has := b.checkedPlatform(step)["clang"]; has {
 		t.Error("the C compiler is in the digest of base")
 	}
@@ -81,10 +83,11 @@ func TestRustAloneDoesNotDependOnHeaders(t *testing.T) {
 func TestStdOfProgramsTakesItsLibcFromThePatchedCrates(t *testing.T) {
 	b := newBuilder(t, nil)
 	for _, c := range []struct {
-		kind, set string
-		want      bool
-	}{{"", "std", true}, {"", "core", false}, {"kernel", "core", false}} {
-		n, err := b.std(c.kind, c.set, "llvm")
+		kind recipe.TargetKind
+		set  recipe.Std
+		want bool
+	}{{recipe.TargetUser, recipe.StdFull, true}, {recipe.TargetUser, recipe.StdCore, false}, {recipe.TargetKernel, recipe.StdCore, false}} {
+		n, err := b.std(c.kind, c.set, recipe.LLVM)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +97,7 @@ func TestStdOfProgramsTakesItsLibcFromThePatchedCrates(t *testing.T) {
 		if !c.want {
 			continue
 		}
-		empty, _ := b.inputRoot(nil, nil)
+		empty, _ := b.store.Compose(nil, nil)
 		in := graph.Outputs{}
 		for _, d := range n.Deps {
 			in[d] = empty
@@ -106,19 +109,6 @@ func TestStdOfProgramsTakesItsLibcFromThePatchedCrates(t *testing.T) {
 		if !slices.Contains(a.Args, `source.crates-io.replace-with="redox-clif-vendor"`) {
 			t.Errorf("cargo is not told of the patched crates: %q", a.Args)
 		}
-	}
-}
-
-func TestSumsOfPatchedFilesGoAndThatOfTheCrateStays(t *testing.T) {
-	name := filepath.Join(t.TempDir(), ".cargo-checksum.json")
-	if err := os.WriteFile(name, []byte(`{"files":{"src/lib.rs":"aa"},"package":"bb"}`), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := dropFileSums(name); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := os.ReadFile(name); string(got) != `{"files":{},"package":"bb"}` {
-		t.Errorf("%s", got)
 	}
 }
 
@@ -153,7 +143,7 @@ func TestHeaders(t *testing.T) {
 		}
 	}
 	out := filepath.Join(dir, "out/include")
-	g := &headerRun{tool: filepath.Join(dir, "cbindgen"), src: filepath.Join(dir, "src"), scratch: dir, out: out,
+	g := &headerMaker{tool: filepath.Join(dir, "cbindgen"), src: filepath.Join(dir, "src"), scratch: dir, out: out,
 		job: &graph.Job{Log: io.Discard, Status: func(string) {}}, run: func(ctx context.Context, argv []string) ([]byte, error) {
 			return exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
 		}}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"sort"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/action"
@@ -29,154 +31,231 @@ var readOnly = []string{"std", "sysroot"}
 // turns without throwing away each other's work.
 const keptRoots = 2
 
-// cargoStep makes the nodes of a cargo step: one per backend, and for objects one per package.
-func (b *Builder) cargoStep(r *recipe.Recipe, s *recipe.Step) ([]*graph.Node, error) {
-	groups, err := b.groups(r, s)
+// cargoNodes are the nodes of a cargo step: one per backend, and for objects one per package.
+func cargoNodes(t *step) ([]*graph.Node, error) {
+	groups, err := t.b.groups(t.r, t.s)
 	if err != nil {
 		return nil, err
 	}
 	var nodes []*graph.Node
+	add := func(id string, g group) error {
+		n, err := t.b.runNode(id, &cargoRun{t: t, id: id, g: g})
+		nodes = append(nodes, n)
+		return err
+	}
 	for _, g := range groups {
-		id := r.Name + "/" + s.Name
+		id := t.id()
 		if len(groups) > 1 {
 			id += "+" + string(g.backend)
 		}
-		if s.Artifact != "object" {
-			n, err := b.cargoNode(id, r, s, g)
-			if err != nil {
+		if t.s.Artifact != recipe.ArtifactObject {
+			if err := add(id, g); err != nil {
 				return nil, err
 			}
-			nodes = append(nodes, n)
 			continue
 		}
 		for _, pkg := range g.packages {
-			n, err := b.cargoNode(id+"/"+pkg, r, s, group{g.backend, []string{pkg}, []string{pkg}})
-			if err != nil {
+			if err := add(id+"/"+pkg, group{g.backend, []string{pkg}, []string{pkg}}); err != nil {
 				return nil, err
 			}
-			nodes = append(nodes, n)
 		}
 	}
 	return nodes, nil
 }
 
-// cargoNode is one run of cargo.
-func (b *Builder) cargoNode(id string, r *recipe.Recipe, s *recipe.Step, g group) (*graph.Node, error) {
-	return b.once(id, func(n *graph.Node) error {
-		c := &cargoRun{Builder: b, r: r, s: s, g: g, triple: b.Triple(s.Target)}
-		if err := c.dependencies(id, n); err != nil {
-			return err
-		}
-		n.Memory = 2 << 30
-		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) { return c.action(in) }
-		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			key, err := c.rootKey(id, job)
-			if err != nil {
-				return cas.Digest{}, err
-			}
-			out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared(), Dir: "/", ExtraEnv: b.extraCargoEnv()}, c.collect)
-			if err == nil {
-				err = b.Roots.Keep(path.Dir(key), keptRoots)
-			}
-			return out, err
-		}
-		b.provenance[n] = provenance{backend: string(g.backend), recipe: r, step: s}
-		return nil
-	})
+// group is the packages of a step that share a backend.
+type group struct {
+	backend  recipe.Backend
+	packages []string
+	bins     []string
 }
 
-// cargoRun is what one run of cargo is made from.
+// groups splits a cargo step by backend. Most steps are one group.
+func (b *Builder) groups(r *recipe.Recipe, s *recipe.Step) ([]group, error) {
+	by := map[recipe.Backend]*group{}
+	for _, pkg := range s.Packages {
+		backend, err := b.available(r, s, b.choose(r, s, pkg))
+		if err != nil {
+			return nil, err
+		}
+		if by[backend] == nil {
+			by[backend] = &group{backend: backend}
+		}
+		by[backend].packages = append(by[backend].packages, pkg)
+	}
+	if len(by) > 1 && len(s.Bins) > 0 {
+		return nil, fmt.Errorf("step %s/%s names its bins, so it cannot be split among backends: choose one for %s/%s", r.Name, s.Name, r.Name, s.Name)
+	}
+	var out []group
+	for _, g := range by {
+		g.bins = g.packages
+		if len(s.Bins) > 0 {
+			g.bins = s.Bins
+		}
+		out = append(out, *g)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].backend < out[j].backend })
+	return out, nil
+}
+
+// sharesWorkspace tells whether several runs of cargo build from a recipe's workspace, as far as the
+// recipes say.
+func (b *Builder) sharesWorkspace(r *recipe.Recipe) (bool, error) {
+	mine, err := b.sources.Origin(r)
+	if err != nil {
+		return false, err
+	}
+	runs := 0
+	for _, name := range b.o.Sources.Recipes.Names() {
+		other, err := b.recipe(name)
+		if err != nil {
+			return false, err
+		}
+		origin, err := b.sources.Origin(other)
+		if err != nil {
+			return false, err
+		}
+		if origin.Name == mine.Name && other.Cargo.Dir == r.Cargo.Dir && slices.Equal(other.Cargo.Members, r.Cargo.Members) {
+			runs += runsOfCargo(other)
+		}
+	}
+	return runs > 1, nil
+}
+
+func runsOfCargo(r *recipe.Recipe) (runs int) {
+	for i := range r.Steps {
+		switch s := &r.Steps[i]; {
+		case s.Kind != recipe.KindCargo:
+		case s.Artifact == recipe.ArtifactObject:
+			runs += len(s.Packages)
+		default:
+			runs++
+		}
+	}
+	return runs
+}
+
+// cargoRun is one run of cargo.
 type cargoRun struct {
-	*Builder
-	r       *recipe.Recipe
-	s       *recipe.Step
+	t       *step
+	id      string // of the node
 	g       group
-	triple  string
 	sources *graph.Node // the workspace, or what the step needs of it
-	std     *graph.Node // prepared, or sources when cargo builds it from others than the toolchain's; nil for the host
-	sysroot *graph.Node // nil without one
-	script  []resolved  // linker script, nil without one
-	spec    []byte      // nil for the host
-	clang   map[string]string
-	commit  string // of the source, "" when it is no git source
+	// selfContained: the workspace's folder is all that is needed of the source.
+	selfContained bool
+	std           *graph.Node // prepared, or sources when cargo builds it from others than the toolchain's; nil for the host
+	sysroot       *graph.Node // nil without one
+	script        []resolved  // linker script, nil without one
+	spec          []byte      // nil for the host
+	clang         map[string]string
+	commit        string // of the source, "" when it is no git source
 }
 
-func (c *cargoRun) host() bool { return c.s.Target == "host" }
+func (c *cargoRun) host() bool { return c.t.s.Target == recipe.TargetHost }
 
-func (c *cargoRun) dependencies(id string, n *graph.Node) (err error) {
-	if c.sources, err = c.Builder.workspace(c.r.Name); err != nil {
-		return err
-	}
-	if !c.r.Cargo.Whole && c.s.Dir == "" && c.sharesWorkspace(c.r) {
-		if c.sources, err = c.narrow(id, c.sources, c.r.Cargo.Dir, c.g.packages); err != nil {
-			return err
+func (c *cargoRun) check() (needs, error) {
+	for _, part := range []func() error{c.checkSources, c.checkStd, c.checkSysroot, c.checkScript} {
+		if err := part(); err != nil {
+			return needs{}, err
 		}
 	}
-	n.Deps = []*graph.Node{c.sources}
-	if c.commit, err = c.Builder.commit(c.r); err != nil {
+	n := needs{nodes: []*graph.Node{c.sources}, memory: 2 << 30, provenance: provenance{backend: c.g.backend, recipe: c.t.r, step: c.t.s}}
+	for _, node := range []*graph.Node{c.std, c.sysroot} {
+		if node != nil {
+			n.nodes = append(n.nodes, node)
+		}
+	}
+	n.nodes = append(n.nodes, nodesOf(c.script)...)
+	return n, nil
+}
+
+// checkSources finds what cargo compiles.
+func (c *cargoRun) checkSources() error {
+	b, r := c.t.b, c.t.r
+	ws, err := b.sources.Workspace(r.Name)
+	if err != nil {
 		return err
 	}
+	c.sources, c.selfContained = ws.Node, ws.SelfContained
+	if c.commit, err = b.sources.Commit(r); err != nil {
+		return err
+	}
+	if r.Cargo.Whole || c.t.s.Dir != "" {
+		return nil
+	}
+	shared, err := b.sharesWorkspace(r)
+	if err == nil && shared {
+		c.sources, err = b.sources.StepSources(c.id, ws, r.Cargo.Dir, c.g.packages)
+	}
+	return err
+}
+
+// checkStd finds the target and the standard library, which the host has its own of.
+func (c *cargoRun) checkStd() (err error) {
 	if c.host() {
 		return nil
 	}
-	if c.spec, err = c.Builder.spec(c.triple); err != nil {
+	b, s := c.t.b, c.t.s
+	if c.spec, err = b.spec(c.t.triple); err != nil {
 		return err
 	}
-	if err := checkLinkLine(c.spec, c.s); err != nil {
+	if err := checkLinkLine(c.spec, s); err != nil {
 		return err
 	}
-	if set := c.s.StdOrDefault(); set != "none" {
-		if c.buildsStd(c.s) {
-			c.std, err = c.stdSource(c.s.Target, set)
-		} else {
-			c.std, err = c.Builder.std(c.s.Target, set, c.g.backend)
-		}
-		if err != nil {
-			return err
-		}
-		if c.std != nil {
-			n.Deps = append(n.Deps, c.std)
-		}
+	switch set := s.StdOrDefault(); {
+	case set == recipe.StdNone:
+	case b.buildsStd(s):
+		c.std, err = b.stdSource(s.TargetOrDefault(), set)
+	default:
+		c.std, err = b.std(s.TargetOrDefault(), set, c.g.backend)
 	}
-	if c.s.Sysroot != "" {
-		if c.sysroot, err = c.sysrootFor(c.s); err != nil {
-			return err
-		}
-		n.Deps = append(n.Deps, c.sysroot)
-	}
-	if c.s.CC {
-		if err := c.clangFor(c.r, c.s); err != nil {
-			return err
-		}
-		if c.clang, err = c.clangEnv(c.triple); err != nil {
-			return err
-		}
-	}
-	if c.s.Script != "" {
-		if c.script, err = c.resolve(c.r, c.s.Script); err != nil {
-			return err
-		}
-		n.Deps = uniqueNodes(append(n.Deps, nodesOf(c.script)...))
-	}
-	return nil
+	return err
 }
 
-func (c *cargoRun) action(in graph.Outputs) (*action.Action, error) {
+// checkSysroot finds the C libraries, and the compiler of the C in crates.
+func (c *cargoRun) checkSysroot() (err error) {
+	b, s := c.t.b, c.t.s
+	if c.host() {
+		return nil
+	}
+	if s.Sysroot != "" {
+		if c.sysroot, err = b.sysrootFor(s); err != nil {
+			return err
+		}
+	}
+	if !s.CC {
+		return nil
+	}
+	if err := b.needClang(c.t.id()); err != nil {
+		return err
+	}
+	c.clang, err = b.clangEnv(c.t.triple)
+	return err
+}
+
+func (c *cargoRun) checkScript() (err error) {
+	if c.t.s.Script != "" && !c.host() {
+		c.script, err = c.t.b.resolve(c.t.r, c.t.s.Script)
+	}
+	return err
+}
+
+func (c *cargoRun) plan(in graph.Outputs) (*action.Action, error) {
 	inputs, err := c.inputs(in)
 	if err != nil {
 		return nil, err
 	}
-	return &action.Action{Args: c.args(), Env: c.env(), Outputs: c.outputs(), Platform: c.checkedPlatform(c.s), Inputs: inputs}, nil
+	return &action.Action{Args: c.args(), Env: c.env(), Outputs: c.outputs(), Platform: c.t.b.checkedPlatform(c.t.s), Inputs: inputs}, nil
 }
 
 func (c *cargoRun) inputs(in graph.Outputs) (cas.Digest, error) {
-	src, err := c.subdir(in[c.sources], "src")
+	b := c.t.b
+	src, err := b.subdir(in[c.sources], "src")
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	if dir := c.r.Cargo.Dir; dir != "" && c.enclosed[c.r.Name] {
-		// Nothing in the workspace reaches outside of its folder.
-		if src, err = c.only(src, dir); err != nil {
+	if dir := c.t.r.Cargo.Dir; dir != "" && c.selfContained {
+		if src, err = b.only(src, dir); err != nil {
 			return cas.Digest{}, err
 		}
 	}
@@ -185,12 +264,12 @@ func (c *cargoRun) inputs(in graph.Outputs) (cas.Digest, error) {
 		dirs["std"] = in[c.std]
 	}
 	if c.sysroot != nil {
-		if dirs["sysroot"], err = c.subdir(in[c.sysroot], "root"); err != nil {
+		if dirs["sysroot"], err = b.subdir(in[c.sysroot], "root"); err != nil {
 			return cas.Digest{}, err
 		}
 	}
 	if c.spec != nil {
-		if dirs["spec"], err = c.folderOf(c.triple+".json", c.spec); err != nil {
+		if dirs["spec"], err = b.folderOf(c.t.triple+".json", c.spec); err != nil {
 			return cas.Digest{}, err
 		}
 	}
@@ -199,132 +278,47 @@ func (c *cargoRun) inputs(in graph.Outputs) (cas.Digest, error) {
 			return cas.Digest{}, err
 		}
 	}
-	return c.inputRoot(dirs, nil)
+	return b.store.Compose(dirs, nil)
 }
 
 // only is a tree with nothing in it but one folder of another tree, where it is there.
-func (c *cargoRun) only(tree cas.Digest, dir string) (cas.Digest, error) {
-	sub, err := c.subdir(tree, dir)
+func (b *Builder) only(tree cas.Digest, dir string) (cas.Digest, error) {
+	sub, err := b.subdir(tree, dir)
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	return c.Store.Graft(cas.Digest{}, dir, sub)
+	return b.store.Graft(cas.Digest{}, dir, sub)
 }
 
 // scriptFolder holds the linker script alone. Cargo does not look at what the linker reads; as an
 // input of its own the script is part of the exec root's key, so that a change of it links again.
 func (c *cargoRun) scriptFolder(in graph.Outputs) (cas.Digest, error) {
-	e, _, err := c.find(in, c.script, c.s.Script)
+	script := c.t.s.Script
+	e, err := c.t.file(in, input{script, c.script})
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	if e.Dir {
-		return cas.Digest{}, fmt.Errorf("%q is a folder; step %s wants a linker script", c.s.Script, c.s.Name)
-	}
-	return c.Store.PutDirectory(&cas.Directory{Files: []cas.FileNode{{Name: path.Base(c.s.Script), Digest: e.Digest}}})
+	return c.t.b.store.Compose(nil, map[string]cas.Entry{path.Base(script): {Digest: e.Digest}})
 }
 
-func (c *cargoRun) args() []string {
-	verb := "build"
-	if c.s.Artifact == "object" {
-		verb = "rustc"
+func (c *cargoRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+	key, err := c.rootKey(job)
+	if err != nil {
+		return cas.Digest{}, err
 	}
-	args := []string{cargoPath, verb, "--manifest-path", join(path.Join("%{root}/src", c.r.Cargo.Dir, c.s.Dir), "Cargo.toml"), "--locked", "--release"}
-	if !c.host() {
-		_, cargoJSON := c.jsonTargetFlags()
-		args = append(args, "--target", "%{root}/spec/"+c.triple+".json")
-		args = append(args, cargoJSON...)
+	b := c.t.b
+	out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared(), Dir: "/", ExtraEnv: b.sources.NetworkEnv()}, c.collect)
+	if err == nil {
+		err = b.roots.Keep(path.Dir(key), keptRoots)
 	}
-	if c.buildsStd(c.s) {
-		args = append(args, buildStdFlags[c.s.StdOrDefault()]...)
-	}
-	for _, p := range c.g.packages {
-		args = append(args, "-p", p)
-	}
-	if c.s.DefaultFeatures != nil && !*c.s.DefaultFeatures {
-		args = append(args, "--no-default-features")
-	}
-	if len(c.s.Features) > 0 {
-		args = append(args, "--features", strings.Join(c.s.Features, ","))
-	}
-	switch c.s.Artifact {
-	case "staticlib":
-		args = append(args, "--lib")
-	case "object":
-		args = append(args, "--lib", "--", "--emit", "obj=%{root}/object/"+c.g.packages[0]+".o")
-	default:
-		for _, bin := range c.g.bins {
-			args = append(args, "--bin", bin)
-		}
-	}
-	return append(args, c.s.Args...)
-}
-
-func (c *cargoRun) env() map[string]string {
-	env := cargoEnv()
-	for _, more := range []map[string]string{c.clang, c.s.Env} {
-		for name, value := range more {
-			env[name] = strings.ReplaceAll(value, commitWord, c.commit)
-		}
-	}
-	if c.host() {
-		env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(append(remaps(), c.s.RustFlags...))
-		return env
-	}
-	flags, _ := c.jsonTargetFlags()
-	flags = append(flags, backendFlags(c.g.backend)...)
-	if c.s.RulesOrDefault() == "program" {
-		flags = append(flags, sizeFlags(c.g.backend)...)
-	}
-	if c.std != nil {
-		flags = append(flags, "--sysroot=%{root}/std")
-	}
-	if c.sysroot != nil {
-		flags = append(flags, "-Lnative=%{root}/sysroot/lib")
-	}
-	if c.s.Script != "" {
-		flags = append(flags, "-Clink-arg=-T", "-Clink-arg=%{root}/script/"+path.Base(c.s.Script))
-	}
-	flags = append(flags, remaps()...)
-	if c.hasOwnStd() {
-		env[ownStdVariable] = ownStd + "/library"
-		flags = append(flags, "--remap-path-prefix="+ownStd+"=/rustc/std")
-	}
-	env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(append(flags, c.s.RustFlags...))
-	return env
-}
-
-// outputs are the files kept, relative to the exec root.
-func (c *cargoRun) outputs() []string {
-	release := path.Join("target", c.triple, "release")
-	if c.host() {
-		release = "target/release"
-	}
-	var out []string
-	switch c.s.Artifact {
-	case "staticlib":
-		for _, p := range c.g.packages {
-			out = append(out, path.Join(release, "lib"+strings.ReplaceAll(p, "-", "_")+".a"))
-		}
-	case "object":
-		out = append(out, "object/"+c.g.packages[0]+".o")
-	default:
-		suffix := ""
-		if c.s.Target == "uefi" {
-			suffix = ".efi"
-		}
-		for _, bin := range c.g.bins {
-			out = append(out, path.Join(release, bin+suffix))
-		}
-	}
-	return out
+	return out, err
 }
 
 // collect takes the outputs by their base names. One changed program of two dozen costs the check and the
 // digest of one: a file that was collected from this folder before, and is known by its inode, was checked then.
 func (c *cargoRun) collect(ctx context.Context, root string) (*cas.Tree, error) {
 	if c.hasOwnStd() {
-		if err := checkOwnStd(filepath.Join(root, "target", c.triple, "release/deps")); err != nil {
+		if err := checkOwnStd(filepath.Join(root, "target", c.t.triple, "release/deps")); err != nil {
 			return nil, err
 		}
 	}
@@ -336,11 +330,11 @@ func (c *cargoRun) collect(ctx context.Context, root string) (*cas.Tree, error) 
 			return nil, fmt.Errorf("cargo ended well but did not make %s: %w", path.Base(out), err)
 		}
 		if !made.Knows(file) {
-			if err := c.checkLinked(file, c.s); err != nil {
+			if err := c.t.b.checkLinked(file, c.t.s); err != nil {
 				return nil, err
 			}
 		}
-		d, err := c.Store.PutKnownFile(ctx, file, made)
+		d, err := c.t.b.store.PutKnownFile(ctx, file, made)
 		if errors.As(err, new(*cas.OtherContentError)) {
 			// Cargo goes by dates and would take it for finished again.
 			err = errors.Join(err, os.RemoveAll(filepath.Join(root, "target")), execroot.ForgetMade(root))
@@ -357,8 +351,8 @@ func (c *cargoRun) collect(ctx context.Context, root string) (*cas.Tree, error) 
 // rootKey names the exec root: everything of the action but the sources, which cargo
 // compares itself. What cargo does not look at (the std and C libraries it links) is in the key, so
 // that a change of them starts with an empty target folder.
-func (c *cargoRun) rootKey(id string, job *graph.Job) (string, error) {
-	dir, err := c.Store.LoadDirectory(job.Action.Inputs)
+func (c *cargoRun) rootKey(job *graph.Job) (string, error) {
+	dir, err := c.t.b.store.LoadDirectory(job.Action.Inputs)
 	if err != nil {
 		return "", err
 	}
@@ -378,5 +372,5 @@ func (c *cargoRun) rootKey(id string, job *graph.Job) (string, error) {
 		return "", err
 	}
 	sum := sha256.Sum256(text)
-	return strings.ReplaceAll(id, "/", ".") + "/" + hex.EncodeToString(sum[:8]), nil
+	return strings.ReplaceAll(c.id, "/", ".") + "/" + hex.EncodeToString(sum[:8]), nil
 }

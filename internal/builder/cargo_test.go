@@ -11,6 +11,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/recipe"
 )
 
@@ -25,9 +26,10 @@ func scriptRun(t *testing.T, script string) *cargoRun {
 	if err := os.WriteFile(filepath.Join(r.Dir, "flat.ld"), []byte(script), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := &recipe.Step{Name: "kernel", Kind: "cargo", Target: "kernel", Script: "recipe/flat.ld", RustFlags: []string{"-Clink-arg=-z"}}
-	c := &cargoRun{Builder: New(Options{Store: store, Target: "aarch64-unknown-redox-clif"}), r: r, s: s}
-	if c.script, err = c.resolve(r, s.Script); err != nil {
+	s := &recipe.Step{Name: "kernel", Kind: recipe.KindCargo, Target: recipe.TargetKernel, Script: "recipe/flat.ld", RustFlags: []string{"-Clink-arg=-z"}}
+	b := New(Options{Sources: prepare.Options{Store: store}, Target: "aarch64-unknown-redox-clif"})
+	c := &cargoRun{t: newStep(b, r, s), id: "kernel/kernel"}
+	if err := c.checkScript(); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -58,7 +60,7 @@ func TestCargoScriptIsAnInputOfItsOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, ok, err := c.Store.Lookup(d, "flat.ld"); err != nil || !ok {
+		if _, ok, err := c.t.b.store.Lookup(d, "flat.ld"); err != nil || !ok {
 			t.Fatalf("the script is not in its folder: %v", err)
 		}
 		return d
@@ -72,11 +74,11 @@ func TestCargoScriptIsAnInputOfItsOwn(t *testing.T) {
 func TestCRTObjectsOfARecipeAreRefused(t *testing.T) {
 	b := newBuilder(t, nil)
 	for flag, want := range map[string]string{"-Clink-arg=-z": "", "-Clink-arg=%{root}/sysroot/lib/crt0.o": "crt0.o is on the link line 2 times"} {
-		r := *b.Recipes["base"]
+		r := *b.o.Sources.Recipes["base"]
 		r.Steps = slices.Clone(r.Steps)
 		r.Steps[0].RustFlags = []string{flag}
-		c := &cargoRun{Builder: newBuilder(t, nil), r: &r, s: &r.Steps[0], g: group{backend: recipe.LLVM, packages: []string{"init"}}, triple: b.Target}
-		err := c.dependencies("base/programs", &graph.Node{})
+		c := &cargoRun{t: newStep(newBuilder(t, nil), &r, &r.Steps[0]), id: "base/programs", g: group{backend: recipe.LLVM, packages: []string{"init"}}}
+		_, err := c.check()
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v", flag, err)
 		}
@@ -87,10 +89,10 @@ func TestCRTObjectsOfARecipeAreRefused(t *testing.T) {
 // when it has the size and the time of the one before.
 func TestCollectLooksAtEveryProgramThatChanged(t *testing.T) {
 	c := scriptRun(t, "")
-	c.triple, c.g.bins, c.s.Target, c.s.Rules = c.Target, []string{"a", "b"}, "", "none"
+	c.g.bins, c.t.s.Target, c.t.s.Rules, c.t.triple = []string{"a", "b"}, recipe.TargetUser, recipe.RulesNone, c.t.b.o.Target
 	root := t.TempDir()
 	file := func(name string) string {
-		return filepath.Join(root, "target", c.triple, "release", name)
+		return filepath.Join(root, "target", c.t.triple, "release", name)
 	}
 	write := func(name, text string) {
 		t.Helper()
@@ -114,7 +116,7 @@ func TestCollectLooksAtEveryProgramThatChanged(t *testing.T) {
 		}
 		got := map[string]string{}
 		for name, e := range tree.Entries {
-			text, err := c.Store.ReadAll(e.Digest)
+			text, err := c.t.b.store.ReadAll(e.Digest)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,18 +132,90 @@ func TestCollectLooksAtEveryProgramThatChanged(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	// A blob that was lost is stored again, though the file is known.
-	if err := c.Store.Remove(cas.DigestBytes([]byte("one a"))); err != nil {
+	if err := c.t.b.store.Remove(cas.DigestBytes([]byte("one a"))); err != nil {
 		t.Fatal(err)
 	}
 	if got := collected(); got["a"] != "one a" {
 		t.Errorf("got %q", got)
 	}
-	c.s.Rules = "program"
+	c.t.s.Rules = recipe.RulesProgram
 	if _, err := c.collect(t.Context(), root); err != nil {
 		t.Errorf("what has not changed is checked again: %v", err)
 	}
 	write("b", "six b")
 	if _, err := c.collect(t.Context(), root); err == nil || !strings.Contains(err.Error(), "breaks the rules") {
 		t.Errorf("a changed program was not checked: %v", err)
+	}
+}
+
+func TestAWholeWorkspaceIsNotNarrowed(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		b := newBuilder(t, nil)
+		for _, r := range b.o.Sources.Recipes {
+			r.Cargo.Whole = whole
+		}
+		image, err := b.Initfs("demo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		order, err := graph.Order([]*graph.Node{image})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if narrowed := slices.ContainsFunc(order, func(n *graph.Node) bool { return strings.HasSuffix(n.ID, "/sources") }); narrowed == whole {
+			t.Errorf("whole = %t, narrowed %t", whole, narrowed)
+		}
+	}
+}
+
+// Cargo sees a changed source, and does not look at the libraries it links: with another standard library the programs
+// in an old target folder would be taken for finished.
+func TestAnotherLibraryStartsWithAnEmptyTargetFolder(t *testing.T) {
+	c := scriptRun(t, "")
+	c.script, c.spec = nil, []byte("{}")
+	folders := map[string]**graph.Node{"sources": &c.sources, "std": &c.std, "sysroot": &c.sysroot}
+	for _, node := range folders {
+		*node = &graph.Node{}
+	}
+	tree := func(text string) cas.Digest {
+		t.Helper()
+		d, err := c.t.b.folderOf("file", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The sources and the sysroot are taken out of what their nodes give.
+		if d, err = c.t.b.store.Compose(map[string]cas.Digest{"src": d, "root": d}, nil); err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	key := func(changed string) string {
+		t.Helper()
+		in := graph.Outputs{}
+		for name, node := range folders {
+			in[*node] = tree("old")
+			if name == changed {
+				in[*node] = tree("new")
+			}
+		}
+		a, err := c.plan(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := c.rootKey(&graph.Job{Action: a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	before := key("")
+	for changed, same := range map[string]bool{"sources": true, "std": false, "sysroot": false} {
+		if got := key(changed) == before; got != same {
+			t.Errorf("after a change of the %s the folder is the same: %t", changed, got)
+		}
+	}
+	c.spec = []byte(`{"arch":"other"}`)
+	if key("") == before {
+		t.Error("another target is built in the same folder")
 	}
 }

@@ -19,12 +19,12 @@ func (b *Builder) checkLinked(file string, s *recipe.Step) error {
 	}
 	var rules elfcheck.Rules
 	switch s.RulesOrDefault() {
-	case "program":
+	case recipe.RulesProgram:
 		rules = elfcheck.Program(machine)
 		rules.NeedSymbols = true
-	case "bootstrap":
+	case recipe.RulesBootstrap:
 		rules = elfcheck.Bootstrap(machine)
-	case "kernel":
+	case recipe.RulesKernel:
 		rules = elfcheck.Kernel(machine)
 	default:
 		return nil
@@ -43,7 +43,7 @@ func (b *Builder) checkLinked(file string, s *recipe.Step) error {
 // spec names them, so a recipe's flags must not. Found here, it costs no compile; and a linker that takes both
 // without a word (-z muldefs) makes programs that run their initialisers twice.
 func checkLinkLine(spec []byte, s *recipe.Step) error {
-	if s.RulesOrDefault() != "program" {
+	if s.RulesOrDefault() != recipe.RulesProgram {
 		return nil
 	}
 	var objects struct {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/targetspec"
+	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
 // Clang is a C compiler that can compile for any target.
@@ -23,10 +23,10 @@ func (e *NoClangError) Error() string {
 	return fmt.Sprintf("%s has C in it and needs clang, which is not in PATH (neither clang nor clang-NN): `apt install clang`", e.Component)
 }
 
-// clangFor checks that there is a C compiler for a step that wants one.
-func (b *Builder) clangFor(r *recipe.Recipe, s *recipe.Step) error {
-	if (s.CC || s.Kind == "c-programs") && b.Tools.Clang.Path == "" {
-		return &NoClangError{Component: r.Name + "/" + s.Name}
+// needClang is an error where a component has C in it and there is no C compiler.
+func (b *Builder) needClang(component string) error {
+	if b.o.Tools.Clang.Path == "" {
+		return &NoClangError{Component: component}
 	}
 	return nil
 }
@@ -39,18 +39,18 @@ func (b *Builder) clangEnv(triple string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	flags = append(flags, "-ffile-prefix-map=%{root}=/build", "-ffile-prefix-map="+cargoHome+"=/cargo")
+	flags = append(flags, "-ffile-prefix-map=%{root}=/build", "-ffile-prefix-map="+toolenv.CargoHome+"=/cargo")
 	suffix := "_" + strings.NewReplacer("-", "_", ".", "_").Replace(triple)
 	return map[string]string{
-		"CC" + suffix:     clangPath,
-		"AR" + suffix:     arPath,
+		"CC" + suffix:     toolenv.Clang,
+		"AR" + suffix:     toolenv.Ar,
 		"CFLAGS" + suffix: strings.Join(flags, " "),
 	}, nil
 }
 
 // clangFlags make clang compile for Redox with the headers of a folder.
 func (b *Builder) clangFlags(triple, headers string) ([]string, error) {
-	spec, err := targetspec.Load(b.Specs, triple)
+	spec, err := targetspec.Load(b.o.Specs, triple)
 	if err != nil {
 		return nil, err
 	}

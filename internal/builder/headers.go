@@ -29,9 +29,28 @@ const (
 // and <fenv.h> from.
 var copiedHeaders = []string{"include", "openlibm/include", "openlibm/src"}
 
-// headersAction has the source tree of relibc and the cbindgen to run.
-func (t *toolRun) headersAction(src cas.Digest, tool cas.Entry) (*action.Action, error) {
-	from, err := t.Store.LoadTree(src)
+// headersRun makes the C headers of relibc, whose source the recipe has, by the cbindgen that is its input.
+type headersRun struct {
+	t   *step
+	src *graph.Node // patched
+}
+
+func (h *headersRun) check() (needs, error) {
+	n, err := h.t.bind(h.t.s.Inputs...)
+	if err != nil {
+		return needs{}, err
+	}
+	h.src, err = h.t.b.sources.Patched(h.t.r.Name)
+	n.nodes = append(n.nodes, h.src)
+	return n, err
+}
+
+func (h *headersRun) plan(in graph.Outputs) (*action.Action, error) {
+	cbindgen, err := h.t.file(in, h.t.inputs[0])
+	if err != nil {
+		return nil, err
+	}
+	from, err := h.t.b.store.LoadTree(in[h.src])
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +60,18 @@ func (t *toolRun) headersAction(src cas.Digest, tool cas.Entry) (*action.Action,
 			tree.Entries["src/"+p] = e
 		}
 	}
-	tree.Entries["cbindgen"] = tool
-	a := builtin("c-headers", headersVersion)
-	a.Outputs = []string{"out/" + t.s.Output}
-	a.Inputs, err = t.Store.PutTree(tree)
+	tree.Entries["cbindgen"] = cbindgen
+	a := action.Builtin("c-headers", headersVersion)
+	a.Outputs = []string{"out/" + h.t.s.Output}
+	a.Inputs, err = h.t.b.store.PutTree(tree)
 	return a, err
+}
+
+func (h *headersRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+	return h.t.inPlainFolder(ctx, job, func(dir, out string) error {
+		g := &headerMaker{tool: filepath.Join(dir, "cbindgen"), src: filepath.Join(dir, "src"), scratch: dir, out: out, job: job, run: h.t.b.runner(job)}
+		return g.all(ctx)
+	})
 }
 
 // isHeaderInput keeps the rest of relibc out of the digest: a changed function body is no changed header.
@@ -58,44 +84,15 @@ func isHeaderInput(p string) bool {
 	return p == sharedSettings || strings.HasPrefix(p, headerModules+"/")
 }
 
-// headers makes the folder of C headers.
-func (t *toolRun) headers(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	return t.inPlainFolder(ctx, job, func(dir, out string) error {
-		g := &headerRun{tool: filepath.Join(dir, "cbindgen"), src: filepath.Join(dir, "src"), scratch: dir, out: out, job: job, run: t.runner(job)}
-		return g.all(ctx)
-	})
-}
-
-// inPlainFolder has f make the step's output in out, with the inputs in dir, in a folder that is gone afterwards.
-func (t *toolRun) inPlainFolder(ctx context.Context, job *graph.Job, f func(dir, out string) error) (cas.Digest, error) {
-	dir, err := t.tempDir(t.s.Kind)
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	defer os.RemoveAll(dir)
-	if err := t.Store.Materialise(ctx, job.Action.Inputs, dir, nil, nil); err != nil {
-		return cas.Digest{}, err
-	}
-	made := filepath.Join(dir, "out")
-	if err := f(dir, filepath.Join(made, t.s.Output)); err != nil {
-		return cas.Digest{}, err
-	}
-	tree, err := t.Store.Capture(ctx, made, cas.CaptureOptions{Store: true, Volatile: true})
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	return t.Store.PutTree(tree)
-}
-
-// headerRun makes headers in plain folders. tool is cbindgen, scratch a folder for its settings.
-type headerRun struct {
+// headerMaker makes headers in plain folders. tool is cbindgen, scratch a folder for its settings.
+type headerMaker struct {
 	tool, src, scratch, out string
 	job                     *graph.Job
 	// run runs the tool with one argv.
 	run func(ctx context.Context, argv []string) ([]byte, error)
 }
 
-func (g *headerRun) all(ctx context.Context) error {
+func (g *headerMaker) all(ctx context.Context) error {
 	for _, dir := range copiedHeaders {
 		if err := g.copied(dir); err != nil {
 			return err
@@ -131,7 +128,7 @@ func (g *headerRun) all(ctx context.Context) error {
 // headerName is the header of a module: sys_types is <sys/types.h>.
 func headerName(module string) string { return strings.ReplaceAll(module, "_", "/") + ".h" }
 
-func (g *headerRun) generated(ctx context.Context, module string, settings []byte) error {
+func (g *headerMaker) generated(ctx context.Context, module string, settings []byte) error {
 	config := filepath.Join(g.scratch, headerSettings)
 	if err := os.WriteFile(config, settings, 0o644); err != nil {
 		return err
@@ -147,7 +144,7 @@ func (g *headerRun) generated(ctx context.Context, module string, settings []byt
 }
 
 // copied takes the headers of a folder, which need not be there.
-func (g *headerRun) copied(dir string) error {
+func (g *headerMaker) copied(dir string) error {
 	from := filepath.Join(g.src, filepath.FromSlash(dir))
 	if _, err := os.Stat(from); os.IsNotExist(err) {
 		return nil

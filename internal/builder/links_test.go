@@ -9,7 +9,7 @@ import (
 )
 
 func TestLinksAreRelativeNamesOfOneFile(t *testing.T) {
-	s := &stage{Builder: New(Options{}), r: &recipe.Recipe{Name: "coreutils"}}
+	s := &staging{b: New(Options{}), r: &recipe.Recipe{Name: "coreutils"}}
 	tree, m := cas.NewTree(), &manifest.Manifest{}
 	f := stagedFile{File: recipe.File{From: "coreutils/coreutils", To: "usr/bin/coreutils", Links: []string{"usr/bin/ls", "bin/cat"}}}
 	if err := s.placeLinks(tree, m, f); err != nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/process"
-	"github.com/pannous/redox-clif/internal/recipe"
 )
 
 // programsVersion is raised when other programs come out of the same sources.
@@ -30,75 +29,79 @@ const (
 // programLibraries are what C programs are linked with: the C library, and what it leaves to others.
 var programLibraries = []string{"libc.a", "libm.a", "libgcc_eh.a"}
 
-// programsStep is the node that makes a program of every C file below a folder of the source. A file that does
+// programsRun makes a program of every C file below a folder of the source. A file that does
 // not compile is part of the result and no error: these are the tests of somebody else, and who runs them knows
 // which ones have to be there.
-func (b *Builder) programsStep(r *recipe.Recipe, s *recipe.Step) (*graph.Node, error) {
-	return b.once(r.Name+"/"+s.Name, func(n *graph.Node) error {
-		if err := b.clangFor(r, s); err != nil {
-			return err
-		}
-		src, err := b.patched(r.Name)
-		if err != nil {
-			return err
-		}
-		sysroot, err := b.Stage(s.Sysroot)
-		if err != nil {
-			return err
-		}
-		t := &toolRun{Builder: b, r: r, s: s, triple: b.Triple(s.Target)}
-		n.Deps = uniqueNodes([]*graph.Node{src, sysroot})
-		n.Memory = 256 << 20
-		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
-			return t.programsAction(in[src], in[sysroot])
-		}
-		n.Run = t.programs
-		b.provenance[n] = provenance{recipe: r}
-		return nil
-	})
+type programsRun struct {
+	t            *step
+	src, sysroot *graph.Node
 }
 
-func (t *toolRun) programsAction(src, sysroot cas.Digest) (*action.Action, error) {
-	flags, err := t.clangFlags(t.triple, "%{root}/sysroot/include")
+func (c *programsRun) check() (n needs, err error) {
+	b := c.t.b
+	if err := b.needClang(c.t.id()); err != nil {
+		return needs{}, err
+	}
+	if c.src, err = b.sources.Patched(c.t.r.Name); err != nil {
+		return needs{}, err
+	}
+	if c.sysroot, err = b.Stage(c.t.s.Sysroot); err != nil {
+		return needs{}, err
+	}
+	return needs{nodes: []*graph.Node{c.src, c.sysroot}, memory: toolMemory, provenance: provenance{recipe: c.t.r}}, nil
+}
+
+func (c *programsRun) plan(in graph.Outputs) (*action.Action, error) {
+	b, s := c.t.b, c.t.s
+	flags, err := b.clangFlags(c.t.triple, "%{root}/sysroot/include")
 	if err != nil {
 		return nil, err
 	}
-	from, err := t.Store.LoadTree(src)
+	tree, err := c.inputs(in[c.src], in[c.sysroot])
 	if err != nil {
 		return nil, err
 	}
-	tree := cas.NewTree()
+	a := action.Builtin("c-programs", programsVersion, append(flags, s.Args...)...)
+	a.Outputs = []string{"out/" + s.Output}
+	a.Platform = b.platform()
+	a.Platform["clang"] = b.o.Tools.Clang.Identity
+	a.Inputs, err = b.store.PutTree(tree)
+	return a, err
+}
+
+// inputs are the C files in src/, and the sysroot.
+func (c *programsRun) inputs(src, sysroot cas.Digest) (*cas.Tree, error) {
+	from, err := c.t.b.store.LoadTree(src)
+	if err != nil {
+		return nil, err
+	}
+	dir, tree := c.t.s.Dir, cas.NewTree()
 	for p, e := range from.Entries {
-		if strings.HasPrefix(p, t.s.Dir+"/") && isC(p) && !e.Dir {
-			tree.Entries["src/"+strings.TrimPrefix(p, t.s.Dir+"/")] = e
+		if strings.HasPrefix(p, dir+"/") && isC(p) && !e.Dir {
+			tree.Entries["src/"+strings.TrimPrefix(p, dir+"/")] = e
 		}
 	}
 	if len(tree.Entries) == 0 {
-		return nil, fmt.Errorf("the source has no C files in %s", t.s.Dir)
+		return nil, fmt.Errorf("the source has no C files in %s", dir)
 	}
-	root, err := t.subdir(sysroot, "root")
+	root, err := c.t.b.subdir(sysroot, "root")
 	if err != nil {
 		return nil, err
 	}
-	files, err := t.Store.LoadTree(root)
+	files, err := c.t.b.store.LoadTree(root)
 	if err != nil {
 		return nil, err
 	}
 	tree.Graft("sysroot", files)
-	a := builtin("c-programs", programsVersion, append(flags, t.s.Args...)...)
-	a.Outputs = []string{"out/" + t.s.Output}
-	a.Platform = t.platform()
-	a.Platform["clang"] = t.Tools.Clang.Identity
-	a.Inputs, err = t.Store.PutTree(tree)
-	return a, err
+	return tree, nil
 }
 
 func isC(p string) bool { return path.Ext(p) == ".c" || path.Ext(p) == ".h" }
 
-// programs compiles and links them all.
-func (t *toolRun) programs(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	return t.inPlainFolder(ctx, job, func(dir, out string) error {
-		p := &programsRun{dir: dir, out: out, clang: t.Tools.Clang.Path, lld: t.Tools.LLD, status: job.Status, run: t.runner(job)}
+func (c *programsRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+	tools := c.t.b.o.Tools
+	return c.t.inPlainFolder(ctx, job, func(dir, out string) error {
+		p := &programMaker{dir: dir, out: out, clang: tools.Clang.Path, lld: tools.LLD, status: job.Status, run: c.t.b.runner(job)}
 		for _, flag := range job.Action.Args[1:] {
 			p.flags = append(p.flags, strings.ReplaceAll(flag, "%{root}", dir))
 		}
@@ -106,8 +109,8 @@ func (t *toolRun) programs(ctx context.Context, job *graph.Job) (cas.Digest, err
 	})
 }
 
-// programsRun makes programs in plain folders: dir has src/ and sysroot/, out gets bin/ and refused/.
-type programsRun struct {
+// programMaker makes programs in plain folders: dir has src/ and sysroot/, out gets bin/ and refused/.
+type programMaker struct {
 	dir, out, clang, lld string
 	flags                []string // of clang
 	status               func(string)
@@ -115,7 +118,7 @@ type programsRun struct {
 	run func(ctx context.Context, argv []string) ([]byte, error)
 }
 
-func (p *programsRun) all(ctx context.Context) error {
+func (p *programMaker) all(ctx context.Context) error {
 	for _, name := range []string{programsBin, programsRefused} {
 		if err := os.MkdirAll(filepath.Join(p.out, name), 0o755); err != nil {
 			return err
@@ -156,7 +159,7 @@ func writeBelow(file, text string) error {
 }
 
 // one makes a program. It returns what a tool said that refused it.
-func (p *programsRun) one(ctx context.Context, name string) (refused string, err error) {
+func (p *programMaker) one(ctx context.Context, name string) (refused string, err error) {
 	src, lib := filepath.Join(p.dir, "src"), filepath.Join(p.dir, "sysroot", "lib")
 	object, program := filepath.Join(p.dir, "object.o"), filepath.Join(p.out, programsBin, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(program), 0o755); err != nil {

@@ -23,7 +23,7 @@ func TestProgramsOfAFolder(t *testing.T) {
 		}
 	}
 	var compiled [][]string
-	p := &programsRun{dir: dir, out: filepath.Join(dir, "out"), clang: "clang", lld: "lld", flags: []string{"-std=c11"}, status: func(string) {},
+	p := &programMaker{dir: dir, out: filepath.Join(dir, "out"), clang: "clang", lld: "lld", flags: []string{"-std=c11"}, status: func(string) {},
 		run: func(_ context.Context, argv []string) ([]byte, error) {
 			out := argv[slices.Index(argv, "-o")+1]
 			if argv[0] == "clang" {
@@ -63,7 +63,7 @@ func TestProgramsOfAFolder(t *testing.T) {
 	}
 }
 
-// errorOf is a tool's failure with its words, as toolRun.runner returns it.
+// errorOf is a tool's failure with its words, as Builder.runner returns it.
 func errorOf(argv []string, words string) error {
 	return errors.Join(&process.ExitError{Args: argv, Code: 1}, errors.New(words))
 }
@@ -83,7 +83,7 @@ func TestToolsThatDoNotRunAreNoRefusal(t *testing.T) {
 		{errorOf([]string{"clang"}, "error: unable to execute command: Killed"), "a: "},
 		{errorOf([]string{"clang"}, "error: everything"), "not one of the C files"},
 	} {
-		p := &programsRun{dir: dir, out: filepath.Join(dir, "out"), clang: "clang", lld: "lld", status: func(string) {},
+		p := &programMaker{dir: dir, out: filepath.Join(dir, "out"), clang: "clang", lld: "lld", status: func(string) {},
 			run: func(context.Context, []string) ([]byte, error) { return nil, c.err }}
 		if err := p.all(context.Background()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: got %v", c.err, err)

@@ -2,6 +2,7 @@ package builder
 
 import (
 	"fmt"
+	"path"
 
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
@@ -29,15 +30,15 @@ func (b *Builder) resolve(r *recipe.Recipe, text string) ([]resolved, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []resolved{{ref, n, join("root", ref.Path)}}, nil
+		return []resolved{{ref, n, path.Join("root", ref.Path)}}, nil
 	case ref.Step == "source":
-		n, err := b.workspace(r.Name)
+		ws, err := b.sources.Workspace(r.Name)
 		if err != nil {
 			return nil, err
 		}
-		return []resolved{{ref, n, join("src", ref.Path)}}, nil
+		return []resolved{{ref, ws.Node, path.Join("src", ref.Path)}}, nil
 	case ref.Step == "recipe":
-		n, err := b.ownFolder(r)
+		n, err := b.sources.RecipeFolder(r)
 		if err != nil {
 			return nil, err
 		}
@@ -47,7 +48,7 @@ func (b *Builder) resolve(r *recipe.Recipe, text string) ([]resolved, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: %q: there is no step %q", r.Path, text, ref.Step)
 	}
-	nodes, err := b.step(r, step)
+	nodes, err := b.stepNodes(r, step)
 	if err != nil {
 		return nil, err
 	}
@@ -58,17 +59,10 @@ func (b *Builder) resolve(r *recipe.Recipe, text string) ([]resolved, error) {
 	return out, nil
 }
 
-func join(dir, path string) string {
-	if path == "" {
-		return dir
-	}
-	return dir + "/" + path
-}
-
 // find looks a reference up in the outputs. The error names what the reference was looked for in.
 func (b *Builder) find(in graph.Outputs, places []resolved, text string) (cas.Entry, *graph.Node, error) {
 	for _, p := range places {
-		e, ok, err := b.Store.Lookup(in[p.node], p.path)
+		e, ok, err := b.store.Lookup(in[p.node], p.path)
 		if err != nil {
 			return cas.Entry{}, nil, err
 		}
@@ -85,17 +79,4 @@ func nodesOf(places []resolved) []*graph.Node {
 		nodes = append(nodes, p.node)
 	}
 	return nodes
-}
-
-// uniqueNodes keeps the first of each node.
-func uniqueNodes(nodes []*graph.Node) []*graph.Node {
-	seen := map[*graph.Node]bool{}
-	var out []*graph.Node
-	for _, n := range nodes {
-		if !seen[n] {
-			seen[n] = true
-			out = append(out, n)
-		}
-	}
-	return out
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"path/filepath"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
 // Stage is the node of a recipe's staged tree. Its output has the tree in root/ and manifest.json.
@@ -51,27 +51,27 @@ func (b *Builder) sysrootFor(s *recipe.Step) (*graph.Node, error) {
 
 // stage is a node of some of a recipe's files.
 func (b *Builder) stage(id string, r *recipe.Recipe, files []recipe.File) (*graph.Node, error) {
-	return b.once(id, func(n *graph.Node) error {
+	return b.nodes.Once(id, func(n *graph.Node) error {
 		// Made here and not in compose: composing runs beside other nodes, making the graph does not.
-		spec, err := b.spec(b.Target)
+		spec, err := b.spec(b.o.Target)
 		if err != nil {
 			return err
 		}
-		s := &stage{Builder: b, r: r, target: cas.DigestBytes(spec).Hash}
+		s := &staging{b: b, r: r, target: cas.DigestBytes(spec).Hash}
 		for _, f := range files {
 			if err := s.add(n, f); err != nil {
-				return inRecipe(r, err)
+				return r.Place(err)
 			}
 		}
-		n.Deps = uniqueNodes(n.Deps)
+		n.Deps = graph.Unique(n.Deps)
 		n.Resolve = func(_ context.Context, in graph.Outputs) (cas.Digest, error) { return s.compose(in) }
 		return nil
 	})
 }
 
-// stage is a recipe's files bound to nodes.
-type stage struct {
-	*Builder
+// staging is a recipe's files bound to nodes.
+type staging struct {
+	b     *Builder
 	r     *recipe.Recipe
 	files []stagedFile
 	// target is the SHA-256 of the user-space target's JSON.
@@ -85,8 +85,8 @@ type stagedFile struct {
 	strip *graph.Node
 }
 
-func (s *stage) add(n *graph.Node, f recipe.File) error {
-	places, err := s.resolve(s.r, f.From)
+func (s *staging) add(n *graph.Node, f recipe.File) error {
+	places, err := s.b.resolve(s.r, f.From)
 	if err != nil {
 		return err
 	}
@@ -104,12 +104,12 @@ func (s *stage) add(n *graph.Node, f recipe.File) error {
 
 // stripNode takes symbols out of one file. It is an action of its own, so that one changed program
 // costs one strip.
-func (s *stage) stripNode(f recipe.File, places []resolved) (*graph.Node, error) {
-	return s.once(s.r.Name+"/strip/"+f.To, func(n *graph.Node) error {
-		n.Deps = uniqueNodes(nodesOf(places))
+func (s *staging) stripNode(f recipe.File, places []resolved) (*graph.Node, error) {
+	return s.b.nodes.Once(s.r.Name+"/strip/"+f.To, func(n *graph.Node) error {
+		n.Deps = graph.Unique(nodesOf(places))
 		n.Memory = 128 << 20
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
-			e, from, err := s.find(in, places, f.From)
+			e, from, err := s.b.find(in, places, f.From)
 			if err != nil {
 				return nil, err
 			}
@@ -118,31 +118,31 @@ func (s *stage) stripNode(f recipe.File, places []resolved) (*graph.Node, error)
 			}
 			files := map[string]cas.Entry{"in": e}
 			// .comment stays: it names the compilers of everything that was linked in.
-			args := []string{objcopyPath, "--strip-" + f.Strip, "--keep-section=.comment"}
+			args := []string{toolenv.Objcopy, "--strip-" + f.Strip, "--keep-section=.comment"}
 			note, err := s.note(in, from, places[0].ref)
 			if err != nil {
 				return nil, err
 			}
 			if note != nil {
-				d, err := s.Store.PutBytes(note)
+				d, err := s.b.store.PutBytes(note)
 				if err != nil {
 					return nil, err
 				}
 				files["note"] = cas.Entry{Digest: d}
 				args = append(args, "--add-section="+elfcheck.NoteSection+"=%{root}/note")
 			}
-			inputs, err := s.inputRoot(nil, files)
+			inputs, err := s.b.store.Compose(nil, files)
 			if err != nil {
 				return nil, err
 			}
 			return &action.Action{
 				Args: append(args, "%{root}/in", "%{root}/out/stripped"),
-				Env:  toolEnv(), Outputs: []string{"out/stripped"}, Platform: s.platform(), Inputs: inputs,
+				Env:  toolenv.ForTools(), Outputs: []string{"out/stripped"}, Platform: s.b.platform(), Inputs: inputs,
 			}, nil
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return s.run(ctx, job, execroot.Spec{}, func(ctx context.Context, root string) (*cas.Tree, error) {
-				d, err := s.Store.PutFile(ctx, path.Join(root, "out/stripped"))
+			return s.b.run(ctx, job, execroot.Spec{}, func(ctx context.Context, root string) (*cas.Tree, error) {
+				d, err := s.b.store.PutFile(ctx, path.Join(root, "out/stripped"))
 				t := cas.NewTree()
 				t.Entries["stripped"] = cas.Entry{Digest: d, Executable: true}
 				return t, err
@@ -154,7 +154,7 @@ func (s *stage) stripNode(f recipe.File, places []resolved) (*graph.Node, error)
 
 // note is what a program will say of its own making, nil for what no compiler of ours made. Nothing in it depends on
 // the source's content, so that an edit that changes no code changes no program.
-func (s *stage) note(in graph.Outputs, from *graph.Node, ref recipe.Ref) ([]byte, error) {
+func (s *staging) note(in graph.Outputs, from *graph.Node, ref recipe.Ref) ([]byte, error) {
 	if ref.Recipe != "" {
 		return nil, nil // has one from there
 	}
@@ -168,8 +168,8 @@ func (s *stage) note(in graph.Outputs, from *graph.Node, ref recipe.Ref) ([]byte
 }
 
 // compose puts the staged tree and its manifest together, from digests alone.
-func (s *stage) compose(in graph.Outputs) (cas.Digest, error) {
-	m := &manifest.Manifest{Recipe: s.r.Name, Target: s.Target, Profile: s.Profile, Toolchain: s.Tools.Name, Spec: s.target}
+func (s *staging) compose(in graph.Outputs) (cas.Digest, error) {
+	m := &manifest.Manifest{Recipe: s.r.Name, Target: s.b.o.Target, Profile: s.b.o.Sources.Profile, Toolchain: s.b.o.Tools.Name, Spec: s.target}
 	tree := cas.NewTree()
 	for _, f := range s.files {
 		if err := s.place(in, tree, m, f); err != nil {
@@ -179,29 +179,29 @@ func (s *stage) compose(in graph.Outputs) (cas.Digest, error) {
 	if err := filesInFiles(tree); err != nil {
 		return cas.Digest{}, err
 	}
-	s.sysroots(m)
+	s.b.sysroots(m)
 	text, err := m.Encode()
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	stored, err := s.Store.PutBytes(text)
+	stored, err := s.b.store.PutBytes(text)
 	if err != nil {
 		return cas.Digest{}, err
 	}
 	root := cas.NewTree()
 	root.Graft("root", tree)
 	root.Entries[manifest.FileName] = cas.Entry{Digest: stored}
-	return s.Store.PutTree(root)
+	return s.b.store.PutTree(root)
 }
 
 // place adds one file, or everything below one folder.
-func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *manifest.Manifest, f stagedFile) error {
-	e, from, err := s.find(in, f.places, f.From)
+func (s *staging) place(in graph.Outputs, tree *cas.Tree, m *manifest.Manifest, f stagedFile) error {
+	e, from, err := s.b.find(in, f.places, f.From)
 	if err != nil {
 		return err
 	}
 	if f.strip != nil {
-		if e, _, err = s.Store.Lookup(in[f.strip], "stripped"); err != nil {
+		if e, _, err = s.b.store.Lookup(in[f.strip], "stripped"); err != nil {
 			return err
 		}
 	}
@@ -218,7 +218,7 @@ func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *manifest.Manifest, f 
 	if len(f.Links) > 0 {
 		return fmt.Errorf("%q is a folder: links are for one file", f.From)
 	}
-	below, err := s.Store.LoadTree(e.Digest)
+	below, err := s.b.store.LoadTree(e.Digest)
 	if err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ func (s *stage) place(in graph.Outputs, tree *cas.Tree, m *manifest.Manifest, f 
 
 // placeLinks adds the other names of a file. They are relative, so that they hold wherever the
 // stage is unpacked.
-func (s *stage) placeLinks(tree *cas.Tree, m *manifest.Manifest, f stagedFile) error {
+func (s *staging) placeLinks(tree *cas.Tree, m *manifest.Manifest, f stagedFile) error {
 	for _, link := range f.Links {
 		target, err := filepath.Rel(path.Dir(link), f.To)
 		if err != nil {
@@ -254,7 +254,7 @@ func (s *stage) placeLinks(tree *cas.Tree, m *manifest.Manifest, f stagedFile) e
 	return nil
 }
 
-func (s *stage) placeOne(tree *cas.Tree, m *manifest.Manifest, f stagedFile, to string, e cas.Entry, rec manifest.File) error {
+func (s *staging) placeOne(tree *cas.Tree, m *manifest.Manifest, f stagedFile, to string, e cas.Entry, rec manifest.File) error {
 	if to == "" {
 		return fmt.Errorf("%q is a file: `to` has to say its path in the stage", f.From)
 	}
@@ -266,7 +266,9 @@ func (s *stage) placeOne(tree *cas.Tree, m *manifest.Manifest, f stagedFile, to 
 		return err
 	}
 	if f.Mode == "" && rec.Mode != "" {
-		perm = parseMode(rec.Mode)
+		if perm, err = rec.Perm(); err != nil {
+			return err
+		}
 	}
 	e.Executable = e.Link == "" && perm&0o111 != 0
 	tree.Entries[to] = e
@@ -288,16 +290,10 @@ func filesInFiles(tree *cas.Tree) error {
 	return nil
 }
 
-func parseMode(text string) fs.FileMode {
-	var n uint32
-	_, _ = fmt.Sscanf(text, "%o", &n)
-	return fs.FileMode(n)
-}
-
 // provenanceOf carries over what another recipe's manifest says of a file, or says it for the first time.
-func (s *stage) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref, below string) (manifest.File, error) {
+func (s *staging) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref, below string) (manifest.File, error) {
 	if ref.Recipe != "" {
-		m, err := s.manifest(in[from])
+		m, err := s.b.manifest(in[from])
 		if err != nil {
 			return manifest.File{}, err
 		}
@@ -308,14 +304,11 @@ func (s *stage) provenanceOf(in graph.Outputs, from *graph.Node, ref recipe.Ref,
 		}
 		return manifest.File{Recipe: ref.Recipe}, nil
 	}
-	p, ok := s.Builder.provenance[from]
+	p, ok := s.b.provenance[from]
 	if !ok {
 		p = provenance{recipe: s.r}
 	}
-	rec := manifest.File{}
-	// The source was resolved when its node was made, so this cannot fail any more.
-	_ = s.record(&rec, p)
-	return rec, nil
+	return s.b.record(p)
 }
 
 // manifest reads the manifest of a staged tree, each once: it is asked for every file that is taken from the tree.
@@ -332,14 +325,14 @@ func (b *Builder) manifest(stage cas.Digest) (*manifest.Manifest, error) {
 }
 
 func (b *Builder) readManifest(stage cas.Digest) (*manifest.Manifest, error) {
-	e, ok, err := b.Store.Lookup(stage, manifest.FileName)
+	e, ok, err := b.store.Lookup(stage, manifest.FileName)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
 		return nil, errors.New("the staged tree has no manifest")
 	}
-	text, err := b.Store.ReadAll(e.Digest)
+	text, err := b.store.ReadAll(e.Digest)
 	if err != nil {
 		return nil, err
 	}

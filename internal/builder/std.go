@@ -13,14 +13,31 @@ import (
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
 // stdPackages are the crates of the standard library by the recipe's word for them. Both have
 // the memory functions: in programs they are weak and relibc's win, in freestanding code
 // there are no others.
-var stdPackages = map[string][]string{
-	"std":  {"-p", "std", "-p", "panic_abort", "--features", "std/compiler-builtins-mem"},
-	"core": {"-p", "alloc", "--features", "alloc/compiler-builtins-mem"},
+var stdPackages = map[recipe.Std][]string{
+	recipe.StdFull: {"-p", "std", "-p", "panic_abort", "--features", "std/compiler-builtins-mem"},
+	recipe.StdCore: {"-p", "alloc", "--features", "alloc/compiler-builtins-mem"},
+}
+
+// vendorFolder is where an exec root has the crates of the standard library.
+const vendorFolder = "vendor"
+
+// vendorConfig makes cargo take every crate of the registry from the folder.
+func vendorConfig() []string {
+	return []string{
+		"--config", `source.crates-io.replace-with="redox-clif-vendor"`,
+		"--config", `source.redox-clif-vendor.directory="%{root}/` + vendorFolder + `"`,
+	}
+}
+
+// hasPatchedCrates tells whether some of the crates in a set of the library are patched: those of programs that have all of it.
+func hasPatchedCrates(kind recipe.TargetKind, set recipe.Std) bool {
+	return kind == recipe.TargetUser && set == recipe.StdFull
 }
 
 // std is the node of a prepared standard library: built once per toolchain, spec, backend and set, used
@@ -29,19 +46,19 @@ var stdPackages = map[string][]string{
 // The library's own workspace in rust-src is built, not a dummy crate with -Zbuild-std: its
 // package ids are relative and its Cargo.lock is its own, so the place of the toolchain is
 // not in the result, and nothing is written into rust-src.
-func (b *Builder) std(kind, set string, backend recipe.Backend) (*graph.Node, error) {
+func (b *Builder) std(kind recipe.TargetKind, set recipe.Std, backend recipe.Backend) (*graph.Node, error) {
 	triple := b.Triple(kind)
 	id := fmt.Sprintf("std/%s/%s-%s", triple, set, backend)
-	return b.once(id, func(n *graph.Node) error {
+	return b.nodes.Once(id, func(n *graph.Node) error {
 		spec, err := b.spec(triple)
 		if err != nil {
 			return err
 		}
-		vendor, err := b.stdCratesFor(kind, set)
-		if err != nil {
-			return err
-		}
-		if vendor != nil {
+		var vendor *graph.Node
+		if hasPatchedCrates(kind, set) {
+			if vendor, err = b.sources.StdCrates(); err != nil {
+				return err
+			}
 			n.Deps = []*graph.Node{vendor}
 		}
 		n.Memory = 2 << 30
@@ -53,7 +70,7 @@ func (b *Builder) std(kind, set string, backend recipe.Backend) (*graph.Node, er
 			return b.stdAction(triple, set, spec, backend, dirs)
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return b.run(ctx, job, execroot.Spec{Dir: "/", ExtraEnv: b.extraCargoEnv()}, func(ctx context.Context, root string) (*cas.Tree, error) {
+			return b.run(ctx, job, execroot.Spec{Dir: "/", ExtraEnv: b.sources.NetworkEnv()}, func(ctx context.Context, root string) (*cas.Tree, error) {
 				return b.collectRlibs(ctx, filepath.Join(root, "target", triple, "release", "deps"), triple)
 			})
 		}
@@ -62,13 +79,13 @@ func (b *Builder) std(kind, set string, backend recipe.Backend) (*graph.Node, er
 }
 
 // stdAction builds the library; dirs is what is laid beside the target spec.
-func (b *Builder) stdAction(triple, set string, spec []byte, backend recipe.Backend, dirs map[string]cas.Digest) (*action.Action, error) {
+func (b *Builder) stdAction(triple string, set recipe.Std, spec []byte, backend recipe.Backend, dirs map[string]cas.Digest) (*action.Action, error) {
 	specDir, err := b.folderOf(triple+".json", spec)
 	if err != nil {
 		return nil, err
 	}
 	dirs["spec"] = specDir
-	inputs, err := b.inputRoot(dirs, nil)
+	inputs, err := b.store.Compose(dirs, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -76,13 +93,13 @@ func (b *Builder) stdAction(triple, set string, spec []byte, backend recipe.Back
 	flags := append([]string{"-Zforce-unstable-if-unmarked"}, rustcJSON...)
 	flags = append(flags, backendFlags(backend)...)
 	flags = append(flags, remaps()...)
-	env := cargoEnv()
+	env := toolenv.ForCargo()
 	env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(flags)
 	// Marks the crates as another std than the host's, as rustc's own build does.
 	env["__CARGO_DEFAULT_LIB_METADATA"] = "redox-clif"
 	// A compiler that is not a nightly by name may still be told to build its own library.
 	env["RUSTC_BOOTSTRAP"] = "1"
-	args := []string{cargoPath, "build", "--manifest-path", rustSrc + "/library/Cargo.toml", "--locked", "--release",
+	args := []string{toolenv.Cargo, "build", "--manifest-path", toolenv.RustSrc + "/library/Cargo.toml", "--locked", "--release",
 		"--target", "%{root}/spec/" + triple + ".json"}
 	args = append(args, cargoJSON...)
 	if _, vendored := dirs[vendorFolder]; vendored {
@@ -107,7 +124,7 @@ func (b *Builder) collectRlibs(ctx context.Context, deps, triple string) (*cas.T
 		if path.Ext(file.Name()) != ".rlib" {
 			continue
 		}
-		d, err := b.Store.PutFile(ctx, filepath.Join(deps, file.Name()))
+		d, err := b.store.PutFile(ctx, filepath.Join(deps, file.Name()))
 		if err != nil {
 			return nil, err
 		}

@@ -192,6 +192,18 @@ func (s *Store) PutDirectory(d *Directory) (Digest, error) {
 	return s.PutBytes(d.Marshal())
 }
 
+// Compose stores a folder of whole trees and of files, by name, without looking into them.
+func (s *Store) Compose(dirs map[string]Digest, files map[string]Entry) (Digest, error) {
+	d := &Directory{}
+	for name, digest := range dirs {
+		d.Dirs = append(d.Dirs, DirNode{Name: name, Digest: digest})
+	}
+	for name, e := range files {
+		d.Files = append(d.Files, FileNode{Name: name, Digest: e.Digest, Executable: e.Executable})
+	}
+	return s.PutDirectory(d)
+}
+
 // Lookup finds what is at a slash path of a tree: a file, a link, or a folder (Dir is set
 // and Digest is that of its message). Links are not followed. ok is false when there
 // is nothing.

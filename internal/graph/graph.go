@@ -41,6 +41,35 @@ type Node struct {
 	Memory int64
 }
 
+// Nodes are the nodes of a graph that is being made, by ID.
+type Nodes map[string]*Node
+
+// Once makes a node the first time it is asked for. What makes it may ask for others, not for the node itself.
+func (all Nodes) Once(id string, make func(*Node) error) (*Node, error) {
+	if n := all[id]; n != nil {
+		return n, nil
+	}
+	n := &Node{ID: id}
+	if err := make(n); err != nil {
+		return nil, err
+	}
+	all[id] = n
+	return n, nil
+}
+
+// Unique keeps the first of each node.
+func Unique(nodes []*Node) []*Node {
+	seen := map[*Node]bool{}
+	var out []*Node
+	for _, n := range nodes {
+		if !seen[n] {
+			seen[n] = true
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 // Outputs are the output trees of nodes that are done.
 type Outputs map[*Node]cas.Digest
 

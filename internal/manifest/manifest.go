@@ -8,9 +8,11 @@ package manifest
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 
 	"github.com/pannous/redox-clif/internal/recipe"
 )
@@ -100,6 +102,15 @@ func (m *Manifest) Encode() ([]byte, error) {
 	m.Purity = m.purity()
 	text, err := json.MarshalIndent(m, "", "  ")
 	return append(text, '\n'), err
+}
+
+// Perm is the file's permission bits.
+func (f *File) Perm() (fs.FileMode, error) {
+	n, err := strconv.ParseUint(f.Mode, 8, 12)
+	if err != nil {
+		return 0, fmt.Errorf("the manifest gives %s the mode %q, which is not octal like 0755", f.Path, f.Mode)
+	}
+	return fs.FileMode(n), nil
 }
 
 // purity is nil when nothing was compiled.

@@ -12,8 +12,8 @@ func (r *Recipe) Compilers() []string {
 	for i := range r.Steps {
 		st := &r.Steps[i]
 		switch {
-		case st.Kind != "cargo" && st.Kind != "rustc":
-		case st.Target == "host":
+		case len(st.Components()) == 0:
+		case st.Target == TargetHost:
 			seen["host"] = true
 		default:
 			seen[string(st.BackendOrDefault())] = true

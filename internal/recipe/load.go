@@ -34,6 +34,44 @@ func (s Set) Names() []string {
 	return names
 }
 
+// UnknownError names a recipe that is not there.
+type UnknownError struct {
+	Name  string
+	Known []string
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("there is no recipe %q; there are %s", e.Name, strings.Join(e.Known, ", "))
+}
+
+// Get returns a recipe as a profile has it. Where there is none of that name, the error is an [UnknownError].
+func (s Set) Get(name, profile string) (*Recipe, error) {
+	r, ok := s[name]
+	if !ok {
+		return nil, &UnknownError{Name: name, Known: s.Names()}
+	}
+	return r.WithProfile(profile), nil
+}
+
+// placedError is an error with the recipe file it is about.
+type placedError struct {
+	path string
+	err  error
+}
+
+func (e *placedError) Error() string { return e.path + ": " + e.err.Error() }
+
+func (e *placedError) Unwrap() error { return e.err }
+
+// Place puts the recipe's file in front of an error that is about it, unless another recipe's is there already: the chain
+// of all recipes that need the one at fault helps nobody.
+func (r *Recipe) Place(err error) error {
+	if errors.As(err, new(*placedError)) {
+		return err
+	}
+	return &placedError{r.Path, err}
+}
+
 // LoadAll reads every recipe below dir and checks each one and the references among them. All
 // mistakes of all files come back at once.
 func LoadAll(dir string) (Set, error) {
@@ -145,12 +183,12 @@ func (r *Recipe) check() []fault {
 			faults = append(faults, below(r.Profiles[name].Files[i].check(), "profile", name, "file", strconv.Itoa(i))...)
 		}
 		for step := range r.Profiles[name].Packages {
-			if st, ok := r.Step(step); !ok || st.Kind != "cargo" {
+			if st, ok := r.Step(step); !ok || st.Kind != KindCargo {
 				faults = append(faults, at("profile", name, "packages", step)("there is no cargo step %q to add packages to", step))
 			}
 		}
 		for i, step := range r.Profiles[name].BuildStd {
-			if st, ok := r.Step(step); !ok || st.Kind != "cargo" {
+			if st, ok := r.Step(step); !ok || st.Kind != KindCargo {
 				faults = append(faults, at("profile", name, "build-std", strconv.Itoa(i))("there is no cargo step %q to build std for", step))
 			}
 		}
@@ -227,30 +265,15 @@ func orNone(list []string) string {
 	return strings.Join(list, ", ")
 }
 
-// words are the values that some keys of a step can have; "" stands for the default.
-type words struct {
-	key, value string
-	allowed    []string
-}
-
 func (s *Step) check() []fault {
 	var faults []fault
 	if !validName.MatchString(s.Name) {
 		faults = append(faults, at("name")("the step's name %q is missing or has other characters than a-z, 0-9 and ._+-", s.Name))
 	}
-	for _, w := range []words{
-		{"kind", s.Kind, []string{"cargo", "rustc", "link", "archive", "rename-symbols", "c-headers", "c-programs"}},
-		{"target", s.Target, []string{"", "user", "kernel", "uefi", "host"}},
-		{"artifact", s.Artifact, []string{"", "bin", "staticlib", "object"}},
-		{"std", s.Std, []string{"", "std", "core", "none"}},
-		{"backend", string(s.Backend), []string{"", string(Cranelift), string(LLVM)}},
-		{"rules", s.Rules, []string{"", "program", "bootstrap", "kernel", "none"}},
-	} {
-		if !slices.Contains(w.allowed, w.value) {
-			faults = append(faults, at(w.key)("%s is %q, not one of %s", w.key, w.value, strings.TrimPrefix(strings.Join(w.allowed, ", "), ", ")))
-		}
+	for _, w := range s.words() {
+		faults = append(faults, w.check()...)
 	}
-	if s.Backend == LLVM && s.Reason == "" && s.Target != "host" {
+	if s.Backend == LLVM && s.Reason == "" && s.Target != TargetHost {
 		faults = append(faults, at("backend")(`backend = "llvm" needs backend-reason: why Cranelift cannot build it`))
 	}
 	for i, need := range s.Needs {
@@ -258,24 +281,7 @@ func (s *Step) check() []fault {
 			faults = append(faults, at("needs", strconv.Itoa(i))("%q is nothing that a backend is probed for (there are %s)", need, strings.Join(Needs(), ", ")))
 		}
 	}
-	if s.BuildStd && (s.Kind != "cargo" || s.Target == "host" || s.Std == "none") {
-		faults = append(faults, at("build-std")("build-std is for cargo steps that have a standard library of the target"))
-	}
-	if s.Kind == "cargo" && len(s.Packages) == 0 {
-		faults = append(faults, at("kind")("a cargo step needs packages"))
-	}
-	if s.Kind != "cargo" && s.Output == "" {
-		faults = append(faults, at("kind")("a %s step needs output", s.Kind))
-	}
-	if s.Kind == "c-headers" && len(s.Inputs) != 1 {
-		faults = append(faults, at("kind")("a c-headers step has one input: cbindgen"))
-	}
-	if s.Kind == "c-programs" && (s.Dir == "" || s.Sysroot == "") {
-		faults = append(faults, at("kind")("a c-programs step needs dir, the folder of C files in the source, and sysroot"))
-	}
-	if s.CC && (s.Kind != "cargo" || s.Sysroot == "") {
-		faults = append(faults, at("cc")("cc is for the C in crates of a cargo step: it takes its headers from the sysroot"))
-	}
+	faults = append(faults, s.Kind.text().check(s)...)
 	if strings.Contains(s.Output, "/") || s.Output == ".." || s.Output == "." {
 		faults = append(faults, at("output")("output = %q is not the name of a file", s.Output))
 	}

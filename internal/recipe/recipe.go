@@ -119,12 +119,11 @@ type Profile struct {
 // Step is one action of a recipe, told apart by Kind.
 type Step struct {
 	Name string `toml:"name"`
-	// Kind is "cargo", "rustc", "link", "archive", "rename-symbols", "c-headers" or
-	// "c-programs", which makes a program of every C file of a folder.
-	Kind string `toml:"kind"`
+	// Kind is what the step does.
+	Kind Kind `toml:"kind"`
 
-	// Target is "user" (the default), "kernel", "uefi" or "host".
-	Target string `toml:"target"`
+	// Target is what it is compiled for, by default user space.
+	Target TargetKind `toml:"target"`
 	// Backend is "cranelift" (the default) or "llvm" with a reason.
 	Backend Backend `toml:"backend"`
 	Reason  string  `toml:"backend-reason"`
@@ -136,12 +135,11 @@ type Step struct {
 	Dir             string   `toml:"dir"`
 	Packages        []string `toml:"packages"`
 	Bins            []string `toml:"bins"`     // default: the packages
-	Artifact        string   `toml:"artifact"` // "bin" (default), "staticlib", "object"
+	Artifact        Artifact `toml:"artifact"` // default: bin
 	Features        []string `toml:"features"`
 	DefaultFeatures *bool    `toml:"default-features"`
-	// Std is "std" (core, alloc and std prepared once), "core" (core and alloc with the
-	// memory functions) or "none" (the host's own).
-	Std string `toml:"std"`
+	// Std is the crates of the standard library it is compiled against, by default all; they are prepared once.
+	Std Std `toml:"std"`
 	// BuildStd has cargo build these crates itself by -Zbuild-std, in place of those prepared once.
 	BuildStd bool `toml:"build-std"`
 	// Sysroot is the recipe whose stage has lib/crt0.o and the C libraries; for c-programs as well.
@@ -158,8 +156,8 @@ type Step struct {
 	Script string   `toml:"script"` // linker script, a reference; for cargo steps as well
 	Args   []string `toml:"args"`   // for c-programs those of the C compiler
 
-	// Rules are the checks of the linked file: "bootstrap", "kernel" or "program" (the default for bins).
-	Rules string `toml:"rules"`
+	// Rules are the checks of the linked file, by default those for programs where the step links some.
+	Rules Rules `toml:"rules"`
 }
 
 // File places something into the staged tree.
@@ -288,33 +286,4 @@ func (s *Step) BackendOrDefault() Backend {
 		return Cranelift
 	}
 	return s.Backend
-}
-
-// StdOrDefault is the set of library crates the step is built against.
-func (s *Step) StdOrDefault() string {
-	if s.Std == "" {
-		return "std"
-	}
-	return s.Std
-}
-
-// BinsOrPackages are the programs a cargo step gives.
-func (s *Step) BinsOrPackages() []string {
-	if len(s.Bins) > 0 {
-		return s.Bins
-	}
-	return s.Packages
-}
-
-// RulesOrDefault names the ELF rules for what the step links: its own word, else those for
-// programs when it is a cargo step that links programs for user space.
-func (s *Step) RulesOrDefault() string {
-	if s.Rules != "" {
-		return s.Rules
-	}
-	user := s.Target == "" || s.Target == "user"
-	if s.Kind == "cargo" && user && (s.Artifact == "" || s.Artifact == "bin") {
-		return "program"
-	}
-	return "none"
 }

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -230,9 +231,34 @@ func TestWhatAStepMayNotSay(t *testing.T) {
 			t.Errorf("%s: %v", c.key, err)
 		}
 	}
-	_, err := Parse("recipes/x/recipe.toml", []byte(strings.Replace(good, "kind = \"cargo\"", "kind = \"c-headers\"\noutput = \"include\"", 1)))
-	if err == nil || !strings.Contains(err.Error(), "one input: cbindgen") {
-		t.Errorf("c-headers: %v", err)
+}
+
+func TestWhatAKindOfStepHasToSay(t *testing.T) {
+	const tool = "output = \"o\"\n"
+	for _, c := range []struct {
+		kind       Kind
+		text, want string // "" where nothing is missing
+	}{
+		{KindCargo, "", "a cargo step needs packages"},
+		{KindCargo, "packages = [\"p\"]", ""},
+		{KindCargo, "packages = [\"p\"]\nbuild-std = true\nstd = \"none\"", "have a standard library of the target"},
+		{KindCargo, "packages = [\"p\"]\ntarget = \"moon\"", `target is "moon", not one of user, kernel, uefi, host`},
+		{KindRustc, "", "a rustc step needs output"},
+		{KindRustc, tool + "build-std = true", "build-std is for cargo steps"},
+		{KindLink, tool + "script = \"source/x.ld\"", ""},
+		{KindArchive, tool + "script = \"source/x.ld\"", "script is for the linker"},
+		{KindRenameSymbols, tool + "cc = true\nsysroot = \"s\"", "cc is for the C in crates"},
+		{KindCHeaders, tool, "one input: cbindgen"},
+		{KindCHeaders, tool + "inputs = [\"cbindgen:bin/cbindgen\"]", ""},
+		{KindCPrograms, tool, "needs dir"},
+		{KindCPrograms, tool + "dir = \"tests\"\nsysroot = \"s\"", ""},
+		{"make", tool, `kind is "make", not one of cargo, rustc,`},
+	} {
+		text := fmt.Sprintf("description = \"x\"\n[source]\npath = \".\"\n[[step]]\nname = \"s\"\nkind = %q\n%s\n", c.kind, c.text)
+		_, err := Parse("recipes/x/recipe.toml", []byte(text))
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s, %q: %v, want %q", c.kind, c.text, err, c.want)
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ func (s *Session) Judge(ctx context.Context, name string) ([]graph.Verdict, erro
 	if err != nil {
 		return nil, err
 	}
-	defer builder.Roots.Close()
+	defer builder.Close()
 	roots, err := want(builder)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ import (
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/lockfile"
+	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/source"
@@ -34,7 +35,7 @@ import (
 func (s *Session) Recipe(name string) (*recipe.Recipe, error) {
 	r := s.Recipes[name]
 	if r == nil {
-		return nil, &builder.UnknownRecipeError{Name: name, Known: s.Recipes.Names()}
+		return nil, &recipe.UnknownError{Name: name, Known: s.Recipes.Names()}
 	}
 	return r, nil
 }
@@ -173,19 +174,30 @@ func (s *Session) Builder(tools builder.Tools, jobs *process.Jobserver, o BuildO
 	if err != nil {
 		return nil, err
 	}
-	cargoHome, err := s.CargoHome()
+	sources, err := s.PrepareOptions(tools, jobs, o)
 	if err != nil {
 		return nil, err
 	}
 	return builder.New(builder.Options{
-		Recipes: s.Recipes, Profile: s.Config.Profile, Target: s.Config.Target, Tools: tools, Store: s.Store,
-		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
-			User: o.Around.User, ExtraEnv: o.Around.Env, Jobs: jobs, Notice: func(line string) { s.Say("%s", line) }},
-		Specs: os.DirFS(s.Config.Targets()), Patches: os.DirFS(s.Config.Patches()),
-		Sources: s.Fetcher(tools, cargoHome), Overrides: s.Overrides, Backends: backends, Std: builder.StdMode(s.Config.Std), Stats: s.Stats, CargoHome: cargoHome,
-		Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, MayFallBack: o.FallBack,
-		Notice: func(line string) { s.Say("%s", line) },
+		Sources: sources, Target: s.Config.Target, Tools: tools, Specs: os.DirFS(s.Config.Targets()),
+		Backends: backends, Std: builder.StdMode(s.Config.Std), MayFallBack: o.FallBack,
 	}), nil
+}
+
+// PrepareOptions are the settings by which sources are made ready.
+func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o BuildOptions) (prepare.Options, error) {
+	cargoHome, err := s.CargoHome()
+	if err != nil {
+		return prepare.Options{}, err
+	}
+	notice := func(line string) { s.Say("%s", line) }
+	return prepare.Options{
+		Recipes: s.Recipes, Profile: s.Config.Profile, Store: s.Store,
+		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
+			User: o.Around.User, ExtraEnv: o.Around.Env, Jobs: jobs, Notice: notice},
+		Patches: os.DirFS(s.Config.Patches()), Fetcher: s.Fetcher(tools, cargoHome), Overrides: s.Overrides,
+		Stats: s.Stats, CargoHome: cargoHome, Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, Notice: notice,
+	}, nil
 }
 
 func (s *Session) Fetcher(tools builder.Tools, cargoHome string) *source.Fetcher {
@@ -264,7 +276,7 @@ func (s *Session) Build(ctx context.Context, o BuildOptions, want Want) (*Built,
 		return nil, err
 	}
 	s.Sweep()
-	defer builder.Roots.Close()
+	defer builder.Close()
 	roots, err := want(builder)
 	if err != nil {
 		return nil, err

@@ -51,6 +51,12 @@ func List(fsys fs.FS) ([]Target, error) {
 	return all, nil
 }
 
+// Arch is the architecture that a triple begins with: "aarch64" of "aarch64-unknown-redox-clif".
+func Arch(triple string) string {
+	arch, _, _ := strings.Cut(triple, "-")
+	return arch
+}
+
 // Load reads the target named triple from the targets folder, follows its
 // inheritance and checks the result against the rules of its kind.
 //

@@ -133,7 +133,7 @@ func (b *bench) oneLine(ctx context.Context) error {
 // exportSource writes the driver's source out, as upstream or an override has it.
 func (b *bench) exportSource(ctx context.Context, dir string) error {
 	built, err := b.s.Build(ctx, session.BuildOptions{Quiet: true}, func(builder *builder.Builder) ([]*graph.Node, error) {
-		n, err := builder.SourceNode(changedRecipe)
+		n, err := builder.Sources().Source(changedRecipe)
 		return []*graph.Node{n}, err
 	})
 	if err != nil || built == nil {

@@ -40,7 +40,7 @@ func Fetch(ctx context.Context, s *session.Session, names ...string) error {
 	if all {
 		names = s.Recipes.Names()
 	}
-	_, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) { return b.Fetch(names) })
+	_, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) { return b.Sources().Fetch(names) })
 	if err != nil || !all {
 		return err
 	}

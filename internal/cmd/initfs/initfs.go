@@ -207,10 +207,7 @@ func checkProgram(machine elf.Machine, path string, c initfs.Content) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.HasPrefix(b, []byte(elf.ELFMAG)) {
-		return nil
-	}
-	if err := elfcheck.Check(bytes.NewReader(b), int64(len(b)), elfcheck.Program(machine)).Err(); err != nil {
+	if err := elfcheck.CheckProgram(bytes.NewReader(b), int64(len(b)), machine); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/drift"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/source"
@@ -15,15 +16,14 @@ import (
 
 // openCheckout is a session's checkout for package drift. With fetch, sources that are not here are fetched as far as the settings allow.
 func openCheckout(s *session.Session, fetch bool) (*drift.Checkout, error) {
-	b, err := s.Builder(builder.Tools{}, nil, session.BuildOptions{FallBack: true})
+	o, err := s.PrepareOptions(builder.Tools{}, nil, session.BuildOptions{})
 	if err != nil {
 		return nil, err
 	}
-	o := b.Options
-	if f, ok := o.Sources.(*source.Fetcher); ok && !fetch {
+	if f, ok := o.Fetcher.(*source.Fetcher); ok && !fetch {
 		offline := *f
 		offline.Offline = true
-		o.Sources = &offline
+		o.Fetcher = &offline
 	}
 	o.Notice = func(string) {} // what a build would announce is said by the report where it matters
 	c := s.Config
@@ -36,7 +36,7 @@ func openCheckout(s *session.Session, fetch bool) (*drift.Checkout, error) {
 // sources gets sources as a build does, but needs no toolchain and shows nothing.
 type sources struct {
 	s       *session.Session
-	options builder.Options
+	options prepare.Options
 }
 
 var _ drift.Sources = sources{}
@@ -44,17 +44,17 @@ var _ drift.Sources = sources{}
 func (f sources) Pinned(r *recipe.Recipe) (*source.Resolved, error) {
 	o := f.options
 	o.Overrides = &source.Overrides{}
-	return builder.New(o).Resolved(r)
+	return prepare.New(o).Resolved(r)
 }
 
 func (f sources) Resolved(r *recipe.Recipe) (*source.Resolved, error) {
-	return builder.New(f.options).Resolved(r)
+	return prepare.New(f.options).Resolved(r)
 }
 
 func (f sources) Tree(ctx context.Context, recipe, profile string) (cas.Digest, error) {
 	o := f.options
 	o.Profile = profile
-	n, err := builder.New(o).SourceNode(recipe)
+	n, err := prepare.New(o).Source(recipe)
 	if err != nil {
 		return cas.Digest{}, err
 	}

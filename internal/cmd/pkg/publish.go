@@ -96,7 +96,7 @@ func canBePackages(s *session.Session, names []string) error {
 // forHost reports whether a recipe has steps for the building machine only.
 func forHost(r *recipe.Recipe) bool {
 	for i := range r.Steps {
-		if r.Steps[i].Target != "host" {
+		if r.Steps[i].Target != recipe.TargetHost {
 			return false
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -76,22 +77,22 @@ func Lock(ctx context.Context, s *session.Session, name string) error {
 		return err
 	}
 	built, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) {
-		n, err := b.Patched(name)
+		n, err := b.Sources().Patched(name)
 		return []*graph.Node{n}, err
 	})
 	if err != nil || built == nil {
 		return err
 	}
 	var log bytes.Buffer
-	text, err := built.Builder.Lock(ctx, r.WithProfile(s.Config.Profile), built.Output(0), &log)
+	text, err := built.Builder.Sources().Lock(ctx, r.WithProfile(s.Config.Profile), built.Output(0), &log)
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(log.Bytes()))
 	}
-	path := filepath.Join(r.Dir, builder.LockName)
+	path := filepath.Join(r.Dir, prepare.LockName)
 	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(r.Dir)); err != nil {
 		return err
 	}
-	s.Say("%s written; the recipe takes it by\n  [cargo]\n  lock = %q", s.Relative(path), builder.LockName)
+	s.Say("%s written; the recipe takes it by\n  [cargo]\n  lock = %q", s.Relative(path), prepare.LockName)
 	return nil
 }
 

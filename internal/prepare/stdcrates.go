@@ -1,4 +1,4 @@
-package builder
+package prepare
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/patch"
+	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
 // The standard library uses crates of the registry, libc among them, and ours have to be patched there as in
@@ -21,80 +22,51 @@ import (
 // (see cargoedit.Enclose). Cargo's source replacement does neither: a directory that has all crates stands in
 // for the registry, under the ids and checksums that the library's own Cargo.lock has.
 
+// stdCratesVersion is raised when other files come out of the same crates and series.
 const stdCratesVersion = 1
-
-// vendorFolder is where an exec root has the crates of the standard library.
-const vendorFolder = "vendor"
 
 // stdSeries are the patch series for crates of the standard library of programs, in order. Their names are the crates'.
 var stdSeries = []string{"libc"}
 
-// vendorConfig makes cargo take every crate of the registry from the folder.
-func vendorConfig() []string {
-	return []string{
-		"--config", `source.crates-io.replace-with="redox-clif-vendor"`,
-		"--config", `source.redox-clif-vendor.directory="%{root}/` + vendorFolder + `"`,
-	}
-}
-
-// stdCratesFor is the node of the patched crates for a set of the library; nil when none of them are in it.
-func (b *Builder) stdCratesFor(kind, set string) (*graph.Node, error) {
-	user := kind == "" || kind == "user"
-	if !user || set != "std" {
-		return nil, nil
-	}
-	return b.stdCrates()
-}
-
-// stdCrates is the node of the crates that the library's Cargo.lock names, patched.
-func (b *Builder) stdCrates() (*graph.Node, error) {
-	return b.once("std/vendor", func(n *graph.Node) error {
-		var all []*patch.Series
-		args := []string{}
-		for _, name := range stdSeries {
-			s, err := patch.Load(b.Patches, name)
-			if err != nil {
-				return err
-			}
-			all = append(all, s)
-			args = append(args, name+"="+s.Digest())
+// StdCrates is the node of the crates that the standard library's Cargo.lock names, patched: a folder for each,
+// NAME-VERSION.
+func (s *Sources) StdCrates() (*graph.Node, error) {
+	return s.nodes.Once("std/vendor", func(n *graph.Node) error {
+		all, digests, err := s.series(stdSeries)
+		if err != nil {
+			return err
 		}
 		n.Memory = 256 << 20
 		n.Plan = func(context.Context, graph.Outputs) (*action.Action, error) {
-			a := builtin("std-crates", stdCratesVersion, args...)
-			a.Platform = b.platform()
+			a := action.Builtin("std-crates", stdCratesVersion, digests...)
+			a.Platform = s.platform()
 			return a, nil
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return b.vendorStd(ctx, job, all)
+			return s.vendorStd(ctx, job, all)
 		}
 		return nil
 	})
 }
 
-func (b *Builder) vendorStd(ctx context.Context, job *graph.Job, all []*patch.Series) (cas.Digest, error) {
-	dir, err := b.tempDir("vendor")
+func (s *Sources) vendorStd(ctx context.Context, job *graph.Job, all []*patch.Series) (cas.Digest, error) {
+	dir, err := s.o.Roots.TempDir("vendor")
 	if err != nil {
 		return cas.Digest{}, err
 	}
 	defer os.RemoveAll(dir)
-	vendor := filepath.Join(dir, vendorFolder)
+	vendor := filepath.Join(dir, "vendor")
 	job.Status("cargo vendor")
-	err = b.Roots.Tool(ctx, dir, cargoEnv(), b.extraCargoEnv(), job.Log, cargoPath, "vendor", "--locked", "--versioned-dirs",
-		"--manifest-path", rustSrc+"/library/Cargo.toml", vendor)
+	err = s.cargo(ctx, job.Log, dir, "vendor", "--locked", "--versioned-dirs", "--manifest-path", toolenv.RustSrc+"/library/Cargo.toml", vendor)
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	for _, s := range all {
-		if err := patchVendored(ctx, job, vendor, s); err != nil {
-			return cas.Digest{}, fmt.Errorf("patches/%s for the standard library: %w", s.Name, err)
+	for _, one := range all {
+		if err := patchVendored(ctx, job, vendor, one); err != nil {
+			return cas.Digest{}, fmt.Errorf("patches/%s for the standard library: %w", one.Name, err)
 		}
 	}
-	tree, err := b.Store.Capture(ctx, vendor, cas.CaptureOptions{Store: true, Volatile: true})
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	return b.Store.PutTree(tree)
+	return s.store(ctx, vendor)
 }
 
 // patchVendored applies a series to every version of its crate.

@@ -1,4 +1,4 @@
-package builder
+package prepare
 
 import (
 	"context"
@@ -18,51 +18,53 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
+// fetchVersion is raised to have everything fetched again.
 const fetchVersion = 1
 
 // Fetch is the nodes that bring everything the recipes need to this machine: sources, the crates their
 // lock files name, and the crates of the standard library. After them builds work offline.
-func (b *Builder) Fetch(names []string) ([]*graph.Node, error) {
-	std, err := b.fetchStd()
+func (s *Sources) Fetch(names []string) ([]*graph.Node, error) {
+	std, err := s.fetchStd()
 	if err != nil {
 		return nil, err
 	}
 	nodes := []*graph.Node{std}
 	for _, name := range names {
-		ws, err := b.workspace(name)
+		ws, err := s.Workspace(name)
 		if err != nil {
 			return nil, err
 		}
-		nodes = append(nodes, ws)
-		r, err := b.recipe(name)
+		nodes = append(nodes, ws.Node)
+		r, err := s.recipe(name)
 		if err != nil {
 			return nil, err
 		}
-		if !hasCargo(r) {
+		if !r.UsesCargo() {
 			continue
 		}
-		crates, err := b.fetchCrates(r, ws)
+		crates, err := s.fetchCrates(r, ws.Node)
 		if err != nil {
 			return nil, err
 		}
 		nodes = append(nodes, crates)
 	}
-	return uniqueNodes(nodes), nil
+	return graph.Unique(nodes), nil
 }
 
 // fetchCrates downloads the crates of one workspace into cargo's home.
-func (b *Builder) fetchCrates(r *recipe.Recipe, ws *graph.Node) (*graph.Node, error) {
-	return b.once(r.Name+"/crates", func(n *graph.Node) error {
+func (s *Sources) fetchCrates(r *recipe.Recipe, ws *graph.Node) (*graph.Node, error) {
+	return s.nodes.Once(r.Name+"/crates", func(n *graph.Node) error {
 		n.Deps = []*graph.Node{ws}
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
-			return b.fetchAction(r.Cargo.Dir, in[ws])
+			return s.fetchAction(r.Cargo.Dir, in[ws])
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return b.edited(ctx, job.Action.Inputs, func(dir string) error {
+			return s.edited(ctx, job.Action.Inputs, func(dir string) error {
 				manifest := filepath.Join(dir, "src", filepath.FromSlash(r.Cargo.Dir), "Cargo.toml")
-				if err := b.cargoFetch(ctx, job, dir, manifest); err != nil {
+				if err := s.cargoFetch(ctx, job, dir, manifest); err != nil {
 					return err
 				}
 				// Only that the crates are there now is wanted, not the tree.
@@ -74,42 +76,42 @@ func (b *Builder) fetchCrates(r *recipe.Recipe, ws *graph.Node) (*graph.Node, er
 }
 
 // fetchStd downloads the crates of the standard library.
-func (b *Builder) fetchStd() (*graph.Node, error) {
-	return b.once("std/crates", func(n *graph.Node) error {
+func (s *Sources) fetchStd() (*graph.Node, error) {
+	return s.nodes.Once("std/crates", func(n *graph.Node) error {
 		n.Plan = func(context.Context, graph.Outputs) (*action.Action, error) {
-			empty, err := b.Store.PutDirectory(&cas.Directory{})
+			empty, err := s.o.Store.Compose(nil, nil)
 			if err != nil {
 				return nil, err
 			}
-			return b.fetchAction("", empty)
+			return s.fetchAction("", empty)
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return b.edited(ctx, job.Action.Inputs, func(dir string) error {
-				return b.cargoFetch(ctx, job, dir, path.Join(rustSrc, "library/Cargo.toml"))
+			return s.edited(ctx, job.Action.Inputs, func(dir string) error {
+				return s.cargoFetch(ctx, job, dir, path.Join(toolenv.RustSrc, "library/Cargo.toml"))
 			})
 		}
 		return nil
 	})
 }
 
-func (b *Builder) fetchAction(dir string, inputs cas.Digest) (*action.Action, error) {
-	home, err := cargoHomeID(b.CargoHome)
+func (s *Sources) fetchAction(dir string, inputs cas.Digest) (*action.Action, error) {
+	home, err := cargoHomeID(s.o.CargoHome)
 	if err != nil {
 		return nil, err
 	}
-	a := builtin("fetch-crates", fetchVersion, dir)
+	a := action.Builtin("fetch-crates", fetchVersion, dir)
 	a.Inputs = inputs
-	a.Platform = b.platform()
+	a.Platform = s.platform()
 	a.Platform["cargo-home"] = home
 	return a, nil
 }
 
-func (b *Builder) cargoFetch(ctx context.Context, job *graph.Job, dir, manifest string) error {
-	if b.Offline {
+func (s *Sources) cargoFetch(ctx context.Context, job *graph.Job, dir, manifest string) error {
+	if s.o.Offline {
 		return errors.New("`mage fetch` downloads: it cannot be used with -offline")
 	}
 	job.Status("cargo fetch")
-	return b.Roots.Tool(ctx, dir, cargoEnv(), b.extraCargoEnv(), job.Log, cargoPath, "fetch", "--locked", "--manifest-path", manifest)
+	return s.cargo(ctx, job.Log, dir, "fetch", "--locked", "--manifest-path", manifest)
 }
 
 // cargoHomeID names this very cargo home: what was downloaded into one that has been removed counts no more.

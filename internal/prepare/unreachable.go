@@ -1,4 +1,4 @@
-package builder
+package prepare
 
 import (
 	"bytes"
@@ -17,22 +17,22 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 )
 
-// unreached lists the folders in the _deps of a workspace that are of packages which nothing in the workspace
+// unreachable lists the folders in the _deps of a workspace that are of packages which nothing in the workspace
 // needs, as slash paths relative to its root: of relibc, programs use redox-rt and not the C library's thousands
 // of files. Beside the packages that are needed, a list leaves the folders that belong to no package, and
 // the manifests and single files on the way to them (a workspace's inherited keys, a README that
 // a crate's documentation includes).
-func unreached(root string) ([]string, error) {
+func unreachable(root string) ([]string, error) {
 	deps := filepath.Join(root, cargoedit.DepsFolder)
 	if _, err := os.Stat(deps); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	reached, err := cargoedit.Reach(root, nil)
+	reachable, err := cargoedit.Reach(root, nil)
 	if err != nil {
 		return nil, err
 	}
 	needed, around := map[string]bool{}, map[string]bool{}
-	for _, dir := range reached {
+	for _, dir := range reachable {
 		needed[dir] = true
 		for up := path.Dir(dir); up != "."; up = path.Dir(up) {
 			around[up] = true
@@ -62,9 +62,9 @@ func unreached(root string) ([]string, error) {
 	return found, err
 }
 
-// dropUnreached takes folders out of a workspace, but for what a file that stays names by a path: relibc's
+// dropUnreachable takes folders out of a workspace, but for what a file that stays names by a path: relibc's
 // redox-rt has modules in the folder of the C library.
-func (b *Builder) dropUnreached(workspace *cas.Tree, folders []string) error {
+func (s *Sources) dropUnreachable(workspace *cas.Tree, folders []string) error {
 	in := func(p string) bool {
 		for dir := p; dir != "."; dir = path.Dir(dir) {
 			if _, ok := slices.BinarySearch(folders, dir); ok {
@@ -86,16 +86,16 @@ func (b *Builder) dropUnreached(workspace *cas.Tree, folders []string) error {
 	for p := range left {
 		delete(workspace.Entries, p)
 	}
-	return b.follow(workspace, left, stay)
+	return s.restoreNamed(workspace, left, stay)
 }
 
 // literal is a string of Rust that has a path out of a folder in it.
 var literal = regexp.MustCompile(`"([^"\n]*\.\./[^"\n]*)"`)
 
-// follow puts those of the left files back into a tree that its Rust files name by a path with "../" in it (a
+// restoreNamed puts those of the left files back into a tree that its Rust files name by a path with "../" in it (a
 // module's path attribute, include!, a build script), relative to the file or to its package; and what these name
 // in turn.
-func (b *Builder) follow(tree *cas.Tree, left map[string]cas.Entry, files []string) error {
+func (s *Sources) restoreNamed(tree *cas.Tree, left map[string]cas.Entry, files []string) error {
 	for len(files) > 0 {
 		file := files[len(files)-1]
 		files = files[:len(files)-1]
@@ -103,7 +103,7 @@ func (b *Builder) follow(tree *cas.Tree, left map[string]cas.Entry, files []stri
 		if path.Ext(file) != ".rs" || e.Dir || e.Link != "" {
 			continue
 		}
-		text, err := b.Store.ReadAll(e.Digest)
+		text, err := s.o.Store.ReadAll(e.Digest)
 		if err != nil {
 			return err
 		}
@@ -112,15 +112,15 @@ func (b *Builder) follow(tree *cas.Tree, left map[string]cas.Entry, files []stri
 		}
 		for _, found := range literal.FindAllSubmatch(text, -1) {
 			for _, from := range []string{path.Dir(file), packageAround(tree, file)} {
-				files = append(files, putBack(tree, left, path.Join(from, string(found[1])))...)
+				files = append(files, restore(tree, left, path.Join(from, string(found[1])))...)
 			}
 		}
 	}
 	return nil
 }
 
-// putBack puts a file back, or all that is below a folder.
-func putBack(tree *cas.Tree, left map[string]cas.Entry, name string) []string {
+// restore puts a file back, or all that is below a folder.
+func restore(tree *cas.Tree, left map[string]cas.Entry, name string) []string {
 	var back []string
 	for p, e := range left {
 		if p == name || strings.HasPrefix(p, name+"/") {

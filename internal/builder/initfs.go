@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"strings"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -23,6 +22,7 @@ import (
 	"github.com/pannous/redox-clif/internal/recipe"
 )
 
+// initfsVersion is raised when another image is made of the same files.
 const initfsVersion = 3
 
 // ImageName is the name of an image in the output of its node.
@@ -48,48 +48,54 @@ func (b *Builder) Initfs(name string) (*graph.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.once(name+"/initfs", func(n *graph.Node) error {
-		var boot *manifest.File // set by Plan, which always comes before Run
-		n.Deps = uniqueNodes(append([]*graph.Node{stage}, nodesOf(bootstrap)...))
+	return b.nodes.Once(name+"/initfs", func(n *graph.Node) error {
+		n.Deps = graph.Unique(append([]*graph.Node{stage}, nodesOf(bootstrap)...))
 		n.Memory = 64 << 20
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
-			e, from, err := b.find(in, bootstrap, r.Initfs.Bootstrap)
-			if err != nil {
-				return nil, err
-			}
-			// Not in its content, and in the manifest.
-			made, err := b.originOf(in, from, r, bootstrap[0].ref)
-			if err != nil {
-				return nil, err
-			}
-			origin, err := json.Marshal(made)
-			if err != nil {
-				return nil, err
-			}
-			boot = &made
-			a := builtin("initfs", initfsVersion, fmt.Sprintf("layout=%d", r.Initfs.Version), fmt.Sprintf("max-size-mib=%d", r.Initfs.MaxSize), "bootstrap="+string(origin))
-			a.Platform = map[string]string{"target": b.Target, "elf-rules": elfcheck.Version}
-			a.Inputs, err = b.inputRoot(map[string]cas.Digest{"stage": in[stage]}, map[string]cas.Entry{"bootstrap": e})
-			return a, err
+			return b.initfsAction(in, r, stage, bootstrap)
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return b.packInitfs(ctx, job, initfs.Version(r.Initfs.Version), int64(r.Initfs.MaxSize)<<20, boot)
+			_, origin, err := b.bootstrapOf(job.Inputs, r, bootstrap)
+			if err != nil {
+				return cas.Digest{}, err
+			}
+			return b.packInitfs(ctx, job, initfs.Version(r.Initfs.Version), int64(r.Initfs.MaxSize)<<20, origin)
 		}
 		return nil
 	})
 }
 
-// originOf is where a file that is in no stage comes from.
-func (b *Builder) originOf(in graph.Outputs, from *graph.Node, r *recipe.Recipe, ref recipe.Ref) (manifest.File, error) {
-	rec, err := (&stage{Builder: b, r: r}).provenanceOf(in, from, ref, "")
+func (b *Builder) initfsAction(in graph.Outputs, r *recipe.Recipe, stage *graph.Node, bootstrap []resolved) (*action.Action, error) {
+	e, made, err := b.bootstrapOf(in, r, bootstrap)
+	if err != nil {
+		return nil, err
+	}
+	// Not in its content, and in the manifest.
+	origin, err := json.Marshal(made)
+	if err != nil {
+		return nil, err
+	}
+	a := action.Builtin("initfs", initfsVersion, fmt.Sprintf("layout=%d", r.Initfs.Version), fmt.Sprintf("max-size-mib=%d", r.Initfs.MaxSize), "bootstrap="+string(origin))
+	a.Platform = map[string]string{"target": b.o.Target, "elf-rules": elfcheck.Version}
+	a.Inputs, err = b.store.Compose(map[string]cas.Digest{"stage": in[stage]}, map[string]cas.Entry{"bootstrap": e})
+	return a, err
+}
+
+// bootstrapOf is an image's bootstrap, which is in no stage, and where it comes from.
+func (b *Builder) bootstrapOf(in graph.Outputs, r *recipe.Recipe, bootstrap []resolved) (cas.Entry, manifest.File, error) {
+	e, from, err := b.find(in, bootstrap, r.Initfs.Bootstrap)
+	if err != nil {
+		return e, manifest.File{}, err
+	}
+	rec, err := (&staging{b: b, r: r}).provenanceOf(in, from, bootstrap[0].ref, "")
 	// What another recipe's manifest says besides is of its file, not of this one.
 	rec.Path, rec.Mode, rec.Size, rec.SHA256 = "", "", 0, ""
-	return rec, err
+	return e, rec, err
 }
 
 // packInitfs writes the image, checks every program in it and stores both the image and its manifest. The files go
 // from the store into the image, through one write: it is the largest thing that a changed line costs.
-func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs.Version, maxSize int64, origin *manifest.File) (cas.Digest, error) {
+func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs.Version, maxSize int64, origin manifest.File) (cas.Digest, error) {
 	p, err := b.openPacking(job.Action.Inputs)
 	if err != nil {
 		return cas.Digest{}, err
@@ -103,13 +109,13 @@ func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	image, err := b.Store.Create()
+	image, err := b.store.Create()
 	if err != nil {
 		return cas.Digest{}, err
 	}
 	defer image.Close()
 	sum, err := initfs.Write(ctx, image, initfs.Spec{Version: version, Root: tree, MaxSize: maxSize,
-		Bootstrap: initfs.Bootstrap{Content: storedContent{b.Store, p.bootstrap}, Entry: entry}})
+		Bootstrap: initfs.Bootstrap{Content: storedContent{b.store, p.bootstrap}, Entry: entry}})
 	if err != nil {
 		return cas.Digest{}, err
 	}
@@ -123,7 +129,7 @@ func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs
 		return cas.Digest{}, err
 	}
 	p.manifest.Image = &manifest.Image{Name: ImageName, Layout: int(version), Entry: entry, Size: d.Size, SHA256: d.Hash,
-		BootstrapSize: p.bootstrap.Size, BootstrapSHA256: p.bootstrap.Hash, Bootstrap: origin}
+		BootstrapSize: p.bootstrap.Size, BootstrapSHA256: p.bootstrap.Hash, Bootstrap: &origin}
 	return b.storeImage(d, p.manifest)
 }
 
@@ -133,16 +139,16 @@ func (b *Builder) storeImage(image cas.Digest, m *manifest.Manifest) (cas.Digest
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	stored, err := b.Store.PutBytes(text)
+	stored, err := b.store.PutBytes(text)
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	return b.inputRoot(nil, map[string]cas.Entry{ImageName: {Digest: image}, manifest.FileName: {Digest: stored}})
+	return b.store.Compose(nil, map[string]cas.Entry{ImageName: {Digest: image}, manifest.FileName: {Digest: stored}})
 }
 
 // packing is what goes into an image.
 type packing struct {
-	*Builder
+	store     *cas.Store
 	manifest  *manifest.Manifest // of the stage
 	files     *cas.Tree          // of the stage
 	bootstrap cas.Digest
@@ -150,11 +156,11 @@ type packing struct {
 }
 
 func (b *Builder) openPacking(inputs cas.Digest) (*packing, error) {
-	all, err := b.Store.LoadTree(inputs)
+	all, err := b.store.LoadTree(inputs)
 	if err != nil {
 		return nil, err
 	}
-	text, err := b.Store.ReadAll(all.Entries["stage/manifest.json"].Digest)
+	text, err := b.store.ReadAll(all.Entries["stage/manifest.json"].Digest)
 	if err != nil {
 		return nil, err
 	}
@@ -163,12 +169,12 @@ func (b *Builder) openPacking(inputs cas.Digest) (*packing, error) {
 		return nil, err
 	}
 	machine, err := b.machine()
-	return &packing{b, m, all.Sub("stage/root"), all.Entries["bootstrap"].Digest, machine}, err
+	return &packing{b.store, m, all.Sub("stage/root"), all.Entries["bootstrap"].Digest, machine}, err
 }
 
 // checkBootstrap holds the bootstrap to its rules and returns its entry point.
 func (p *packing) checkBootstrap() (uint64, error) {
-	text, err := p.Store.ReadAll(p.bootstrap)
+	text, err := p.store.ReadAll(p.bootstrap)
 	if err != nil {
 		return 0, err
 	}
@@ -186,24 +192,28 @@ func (p *packing) checkPrograms() error {
 		if f.Link != "" {
 			continue
 		}
-		file, err := p.Store.Path(p.files.Entries[f.Path].Digest)
+		name, err := p.store.Path(p.files.Entries[f.Path].Digest)
 		if err != nil {
 			return err
 		}
-		if is, err := isELF(file); err != nil {
-			return err
-		} else if !is {
-			continue
-		}
-		report, err := elfcheck.CheckFile(file, elfcheck.Program(p.machine))
-		if err != nil {
-			return err
-		}
-		if err := report.Err(); err != nil {
+		if err := checkProgram(name, p.machine); err != nil {
 			all = multierror.Append(all, fmt.Errorf("%s: %w", f.Path, err))
 		}
 	}
 	return all.ErrorOrNil()
+}
+
+func checkProgram(name string, machine elf.Machine) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return elfcheck.CheckProgram(f, info.Size(), machine)
 }
 
 // storedContent is content in the store. It is verified while it is copied.
@@ -226,22 +236,6 @@ func (s storedContent) CopyTo(ctx context.Context, w io.Writer) error {
 	return s.store.CopyTo(ctx, s.digest, w)
 }
 
-func (b *Builder) machine() (elf.Machine, error) {
-	arch, _, _ := strings.Cut(b.Target, "-")
-	return elfcheck.MachineOf(arch)
-}
-
-func isELF(file string) (bool, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	var magic [4]byte
-	_, err = io.ReadFull(f, magic[:])
-	return err == nil && string(magic[:]) == elf.ELFMAG, nil
-}
-
 // tree makes the image's tree from the manifest: it has the modes.
 func (p *packing) tree() (*initfs.Node, error) {
 	top := &initfs.Node{Kind: initfs.Dir, Perm: 0o755}
@@ -261,7 +255,11 @@ func (p *packing) tree() (*initfs.Node, error) {
 		return d
 	}
 	for _, f := range p.manifest.Files {
-		n := &initfs.Node{Name: path.Base(f.Path), Perm: uint16(parseMode(f.Mode))}
+		perm, err := f.Perm()
+		if err != nil {
+			return nil, err
+		}
+		n := &initfs.Node{Name: path.Base(f.Path), Perm: uint16(perm)}
 		if f.Link != "" {
 			n.Kind, n.Target = initfs.Link, f.Link
 		} else {
@@ -269,7 +267,7 @@ func (p *packing) tree() (*initfs.Node, error) {
 			if !ok || e.Dir || e.Link != "" {
 				return nil, fmt.Errorf("the manifest names %s, and there is no such file in the stage", f.Path)
 			}
-			n.Content = storedContent{p.Store, e.Digest}
+			n.Content = storedContent{p.store, e.Digest}
 		}
 		parent := dirOf(path.Dir(f.Path))
 		parent.Children = append(parent.Children, n)

@@ -48,13 +48,13 @@ func imageInputs(t *testing.T, b *Builder, programs map[string][]byte) cas.Diges
 	t.Helper()
 	put := func(text []byte) cas.Digest {
 		t.Helper()
-		d, err := b.Store.PutBytes(text)
+		d, err := b.store.PutBytes(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return d
 	}
-	m, tree := &manifest.Manifest{Recipe: "r", Target: b.Target}, cas.NewTree()
+	m, tree := &manifest.Manifest{Recipe: "r", Target: b.o.Target}, cas.NewTree()
 	for path, text := range programs {
 		d := put(text)
 		tree.Entries["stage/root/"+path] = cas.Entry{Digest: d, Executable: true}
@@ -67,7 +67,7 @@ func imageInputs(t *testing.T, b *Builder, programs map[string][]byte) cas.Diges
 	}
 	tree.Entries["stage/manifest.json"] = cas.Entry{Digest: put(text)}
 	tree.Entries["bootstrap"] = cas.Entry{Digest: put(smallELF(2, 'B'))}
-	root, err := b.Store.PutTree(tree)
+	root, err := b.store.PutTree(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func imageInputs(t *testing.T, b *Builder, programs map[string][]byte) cas.Diges
 func packed(t *testing.T, b *Builder, inputs cas.Digest) (cas.Digest, error) {
 	t.Helper()
 	job := &graph.Job{Action: &action.Action{Inputs: inputs}, Log: io.Discard, Status: func(string) {}}
-	return b.packInitfs(t.Context(), job, initfs.V1, 1<<20, &manifest.File{Recipe: "bootstrap", Backend: "cranelift"})
+	return b.packInitfs(t.Context(), job, initfs.V1, 1<<20, manifest.File{Recipe: "bootstrap", Backend: "cranelift"})
 }
 
 func TestImageIsThatOfTheSameFilesInAFolder(t *testing.T) {
@@ -87,11 +87,11 @@ func TestImageIsThatOfTheSameFilesInAFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, _, err := b.Store.Lookup(out, ImageName)
+	e, _, err := b.store.Lookup(out, ImageName)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := b.Store.ReadAll(e.Digest)
+	got, err := b.store.ReadAll(e.Digest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestFlippedProgramIsNotPacked(t *testing.T) {
 		for _, of := range [][]byte{smallELF(2, 'a'), smallELF(2, 'B')} {
 			b := newBuilder(t, nil)
 			inputs := imageInputs(t, b, map[string][]byte{"bin/a": smallELF(2, 'a')})
-			path, err := b.Store.Path(cas.DigestBytes(of))
+			path, err := b.store.Path(cas.DigestBytes(of))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +143,7 @@ func TestFlippedProgramIsNotPacked(t *testing.T) {
 			if !errors.As(err, &missing) || missing.Digest != cas.DigestBytes(of) {
 				t.Errorf("%s: %v", name, err)
 			}
-			if b.Store.Has(cas.DigestBytes(of)) {
+			if b.store.Has(cas.DigestBytes(of)) {
 				t.Errorf("%s: the damaged blob is still there", name)
 			}
 		}
@@ -160,7 +160,7 @@ func TestProgramsThatBreakTheRulesMakeNoImage(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	count := 0
-	_ = b.Store.Walk(func(d cas.Digest, _ os.FileInfo) error {
+	_ = b.store.Walk(func(d cas.Digest, _ os.FileInfo) error {
 		if d.Size > 3*8192 {
 			count++
 		}
@@ -168,5 +168,47 @@ func TestProgramsThatBreakTheRulesMakeNoImage(t *testing.T) {
 	})
 	if count > 0 {
 		t.Error("the image was stored all the same")
+	}
+}
+
+// Who runs the step need not have planned it: an action may come from elsewhere.
+func TestImageSaysWhereItsBootstrapComesFrom(t *testing.T) {
+	b := newBuilder(t, nil)
+	n, err := b.Initfs("demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(files map[string][]byte) cas.Digest {
+		t.Helper()
+		tree := cas.NewTree()
+		for name, text := range files {
+			d, err := b.store.PutBytes(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree.Entries[name] = cas.Entry{Digest: d}
+		}
+		d, err := b.store.PutTree(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	stage, err := (&manifest.Manifest{Recipe: "demo"}).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := put(map[string][]byte{"stage/" + manifest.FileName: stage, "stage/root/etc/empty": nil, "bootstrap": smallELF(2, 'B')})
+	made := graph.Outputs{}
+	for _, d := range n.Deps {
+		made[d] = put(map[string][]byte{"bootstrap": smallELF(2, 'B')})
+	}
+	out, err := n.Run(t.Context(), &graph.Job{Action: &action.Action{Inputs: inputs}, Inputs: made, Log: io.Discard, Status: func(string) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := b.readManifest(out)
+	if err != nil || m.Image.Bootstrap == nil || m.Image.Bootstrap.Recipe != "demo" || m.Image.Bootstrap.Backend != "cranelift" {
+		t.Errorf("%+v, %v", m.Image, err)
 	}
 }

@@ -10,34 +10,30 @@ import (
 
 // provenance is what is known of everything a node makes.
 type provenance struct {
-	backend string
+	backend recipe.Backend // "" for what no compiler of ours made
 	recipe  *recipe.Recipe
 	step    *recipe.Step // that compiled it; nil if none did
 }
 
-// record fills in where a file comes from.
-func (b *Builder) record(f *manifest.File, p provenance) error {
-	f.Backend = p.backend
-	f.Recipe = p.recipe.Name
+// record is where a file comes from, in the form of a manifest.
+func (b *Builder) record(p provenance) (manifest.File, error) {
+	f := manifest.File{Backend: string(p.backend), Recipe: p.recipe.Name}
 	if p.backend != "" && p.step != nil {
-		f.Compiler, f.C, f.Sysroot = b.Tools.Name, p.step.CC, p.step.Sysroot
+		f.Compiler, f.C, f.Sysroot = b.o.Tools.Name, p.step.CC, p.step.Sysroot
 		f.Reason = reasonFor(p)
 	}
-	r := p.recipe
-	for r.Source.SameAs != "" {
-		var err error
-		if r, err = b.recipe(r.Source.SameAs); err != nil {
-			return err
-		}
-	}
-	res, err := b.Resolved(r)
+	r, err := b.sources.Origin(p.recipe)
 	if err != nil {
-		return err
+		return f, err
+	}
+	res, err := b.sources.Resolved(r)
+	if err != nil {
+		return f, err
 	}
 	f.Overridden = res.AnyOverridden()
 	f.Patches = r.Patches
 	f.Source = sourceText(r, res.Source.String(), f.Overridden)
-	return nil
+	return f, nil
 }
 
 // sysroots describes the C libraries that the files of a manifest are linked with.
@@ -62,16 +58,9 @@ func (b *Builder) usesOfLLVM(name string, seen map[string]bool) []string {
 	var uses []string
 	for i := range r.Steps {
 		s := &r.Steps[i]
-		if s.Kind != "cargo" && s.Kind != "rustc" {
-			continue
-		}
-		pkgs := s.Packages
-		if s.Kind == "rustc" {
-			pkgs = []string{s.Name}
-		}
-		for _, pkg := range pkgs {
-			if b.Backends.choose(r, s, pkg, b.tied(s)) == recipe.LLVM || !b.Tools.Cranelift {
-				reason := reasonFor(provenance{backend: string(recipe.LLVM), recipe: r, step: s})
+		for _, component := range s.Components() {
+			if b.choose(r, s, component) == recipe.LLVM || !b.o.Tools.Cranelift {
+				reason := reasonFor(provenance{backend: recipe.LLVM, recipe: r, step: s})
 				uses = append(uses, fmt.Sprintf("%s/%s by LLVM: %s", name, s.Name, reason))
 			}
 		}
@@ -90,9 +79,9 @@ func (b *Builder) usesOfLLVM(name string, seen map[string]bool) []string {
 // reasonFor is why LLVM compiled something: the recipe's word, or the user's.
 func reasonFor(p provenance) string {
 	switch {
-	case p.backend != string(recipe.LLVM):
+	case p.backend != recipe.LLVM:
 		return ""
-	case p.step.Target == "host":
+	case p.step.Target == recipe.TargetHost:
 		return "runs on the host"
 	case p.step.Backend == recipe.LLVM:
 		return p.step.Reason

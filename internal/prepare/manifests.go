@@ -1,0 +1,229 @@
+package prepare
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cargoedit"
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/graph"
+)
+
+// manifestsVersion is raised when the same manifests are fitted in another way.
+const manifestsVersion = 1
+
+// manifests is the node of the workspace's skeleton with its manifests edited.
+func (f *fitting) manifests() (*graph.Node, error) {
+	return f.s.nodes.Once(f.r.Name+"/manifests", func(n *graph.Node) error {
+		skeletons := map[*graph.Node]*graph.Node{}
+		for _, src := range f.sources() {
+			skeleton, err := f.s.skeleton(src)
+			if err != nil {
+				return err
+			}
+			skeletons[src] = skeleton
+			n.Deps = append(n.Deps, skeleton)
+		}
+		if f.lock != nil {
+			n.Deps = append(n.Deps, f.lock)
+		}
+		n.Memory = 256 << 20
+		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
+			return f.manifestsAction(in, skeletons)
+		}
+		n.Run = f.editManifests
+		return nil
+	})
+}
+
+func (f *fitting) manifestsAction(in graph.Outputs, skeletons map[*graph.Node]*graph.Node) (*action.Action, error) {
+	deps := &cas.Directory{}
+	for _, d := range f.deps {
+		if d.node != nil {
+			deps.Dirs = append(deps.Dirs, cas.DirNode{Name: d.Folder, Digest: in[skeletons[d.node]]})
+		}
+	}
+	depsDigest, err := f.s.o.Store.PutDirectory(deps)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]cas.Entry{}
+	if f.lock != nil {
+		e, ok, err := f.s.o.Store.Lookup(in[f.lock], f.r.Cargo.Lock)
+		if err != nil || !ok {
+			return nil, errors.Join(err, fmt.Errorf("%s: cargo.lock = %q: there is no such file beside the recipe", f.r.Path, f.r.Cargo.Lock))
+		}
+		files["Cargo.lock"] = e
+	}
+	config, err := json.Marshal(map[string]any{"dir": f.r.Cargo.Dir, "members": f.r.Cargo.Members, "deps": f.deps})
+	if err != nil {
+		return nil, err
+	}
+	a := action.Builtin("fit-manifests", manifestsVersion, string(config))
+	a.Platform = f.s.platform()
+	a.Inputs, err = f.s.o.Store.Compose(map[string]cas.Digest{"src": in[skeletons[f.src]], "deps": depsDigest}, files)
+	return a, err
+}
+
+// editManifests does so in a fresh copy and has cargo mend the lock file where the edits ask for it.
+func (f *fitting) editManifests(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+	return f.s.edited(ctx, job.Action.Inputs, func(dir string) error {
+		if f.lock != nil {
+			if err := os.Rename(filepath.Join(dir, "Cargo.lock"), filepath.Join(dir, "src", filepath.FromSlash(f.r.Cargo.Dir), "Cargo.lock")); err != nil {
+				return err
+			}
+		}
+		report, err := f.edit(dir)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(job.Log, "edits:")
+		for _, e := range report.Edits {
+			fmt.Fprintf(job.Log, "  %s: %s: %s -> %s\n", e.File, e.Key, e.From, e.To)
+		}
+		if f.r.UsesCargo() {
+			if err := f.mendLock(ctx, job, dir, report); err != nil {
+				return err
+			}
+		}
+		if err := f.dropUnused(dir, report); err != nil {
+			return err
+		}
+		return listUnreachable(dir, filepath.Join(dir, "src", filepath.FromSlash(f.r.Cargo.Dir)))
+	})
+}
+
+// unreachableName is the file beside src/ in the output of the manifests' step that lists what of the
+// workspace is not needed. Only the step that has the sources' content can leave it out.
+const unreachableName = "unreached"
+
+func listUnreachable(dir, workspace string) error {
+	folders, err := unreachable(workspace)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, unreachableName), []byte(strings.Join(folders, "\n")), 0o644)
+}
+
+// edit prunes the workspace, brings what it needs into it and points the manifests there.
+func (f *fitting) edit(dir string) (*cargoedit.Report, error) {
+	src := filepath.Join(dir, "src")
+	root := filepath.Join(src, filepath.FromSlash(f.r.Cargo.Dir))
+	report := &cargoedit.Report{}
+	if len(f.r.Cargo.Members) > 0 {
+		pruned, err := cargoedit.Prune(root, f.r.Cargo.Members)
+		if err != nil {
+			return nil, err
+		}
+		report.Add(pruned)
+	}
+	var replacements []cargoedit.Replacement
+	var patches []cargoedit.CratePatch
+	for _, d := range f.deps {
+		r := cargoedit.Replacement{URL: d.URL, Version: d.Version, Remove: d.Remove}
+		if d.node != nil {
+			r.Dir = filepath.Join(root, cargoedit.DepsFolder, d.Folder)
+			r.As = path.Join(cargoedit.DepsFolder, d.Folder)
+			if err := moveDir(filepath.Join(dir, "deps", d.Folder), r.Dir); err != nil {
+				return nil, err
+			}
+		}
+		if d.Crate != "" {
+			patches = append(patches, cargoedit.CratePatch{Name: d.Crate, Dir: r.Dir, As: r.As})
+			continue
+		}
+		replacements = append(replacements, r)
+	}
+	enclosed, err := cargoedit.Enclose(src, root)
+	if err != nil {
+		return nil, err
+	}
+	report.Add(enclosed)
+	// This goes over _deps too: what takes a dependency's place may have git dependencies of its own.
+	replaced, err := cargoedit.Replace(root, replacements)
+	if err != nil {
+		return nil, err
+	}
+	report.Add(replaced)
+	patched, err := cargoedit.PatchCrates(root, patches)
+	if err != nil {
+		return nil, err
+	}
+	report.Add(patched)
+	return report, nil
+}
+
+func moveDir(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
+
+// mendLock lets cargo write Cargo.lock once when the edits made it wrong; versions stay where they
+// can. Every later run of cargo is --locked.
+func (f *fitting) mendLock(ctx context.Context, job *graph.Job, dir string, report *cargoedit.Report) error {
+	manifest := filepath.Join(dir, "src", filepath.FromSlash(f.r.Cargo.Dir), "Cargo.toml")
+	if _, err := os.Stat(filepath.Join(filepath.Dir(manifest), "Cargo.lock")); err != nil {
+		return &NoLockError{f.r.Name}
+	}
+	if !report.NeedsResolve("Cargo.lock") {
+		return nil
+	}
+	for _, reason := range report.Resolve {
+		fmt.Fprintf(job.Log, "%s: %s\n", reason.File, reason.Why)
+	}
+	job.Status("cargo update --workspace")
+	if err := f.s.cargo(ctx, job.Log, dir, "update", "--workspace", "--manifest-path", manifest); err != nil {
+		return err
+	}
+	return f.patchesAreUsed(filepath.Dir(manifest))
+}
+
+// patchesAreUsed refuses a patched crate of a version that the workspace does not take: the program would be
+// built without the patch.
+func (f *fitting) patchesAreUsed(root string) error {
+	for _, crate := range slices.Sorted(maps.Keys(f.r.Cargo.Patch)) {
+		version, err := cargoedit.UnusedPatch(root, crate)
+		if err != nil {
+			return err
+		}
+		if version != "" {
+			from := f.r.Cargo.Patch[crate]
+			return fmt.Errorf("recipes/%s/recipe.toml: [cargo.patch] %s = %q: something in the workspace asks for a later version than %s %s: have a recipe with that version and name it here", f.r.Name, crate, from, from, version)
+		}
+	}
+	return nil
+}
+
+// dropUnused leaves only those deps that a manifest refers to now, so that an override that a recipe
+// does not use does not change what it is built from.
+func (f *fitting) dropUnused(dir string, report *cargoedit.Report) error {
+	used := map[string]bool{}
+	for _, e := range report.Edits {
+		for _, d := range f.deps {
+			if d.Folder != "" && strings.Contains("/"+e.To+"/", "/"+d.Folder+"/") {
+				used[d.Folder] = true
+			}
+		}
+	}
+	deps := filepath.Join(dir, "src", filepath.FromSlash(f.r.Cargo.Dir), cargoedit.DepsFolder)
+	for _, d := range f.deps {
+		if d.Folder == "" || used[d.Folder] {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(deps, d.Folder)); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(filepath.Join(dir, "deps"))
+}

@@ -1,0 +1,162 @@
+// Package prepare makes the sources of recipes ready to compile.
+//
+// It owns every node before a compiler starts, and which files of a workspace a step sees:
+//
+//	NAME/source       the source as upstream has it (or as an override says), with its submodules
+//	NAME/recipe       the folder of recipe.toml, for the files beside it
+//	NAME/patch        the source with the patch series applied
+//	NAME/manifests    the skeleton of its Cargo workspace, with the manifests fitted to the build
+//	NAME/workspace    the source with its Cargo workspace fitted: members pruned, git dependencies replaced
+//	STEP/sources      what one of several steps sees of a workspace
+//	NAME/crates       the crates of a workspace, downloaded
+//	std/crates        those of the standard library
+//	std/vendor        the same as files, patched
+//	rust-src/patched  the standard library's sources with the patched crates in them
+//
+// It must not know the kinds of step, the compilers' flags, nor anything of ELF or images: package builder does, and
+// takes its nodes from here.
+package prepare
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/source"
+	"github.com/pannous/redox-clif/internal/toolenv"
+)
+
+// Fetcher gets sources; source.Fetcher is one.
+type Fetcher interface {
+	Fetch(ctx context.Context, r *source.Resolved) error
+	Export(ctx context.Context, r *source.Resolved, dir string) error
+}
+
+// Options are the settings of Sources.
+type Options struct {
+	Recipes recipe.Set
+	// Profile is what the recipes are taken in; "" is the recipes as they are.
+	Profile string
+	Store   *cas.Store
+	// Roots runs cargo and has the folders for what is edited.
+	Roots *execroot.Runner
+	// Patches holds the patch series.
+	Patches   fs.FS
+	Fetcher   Fetcher
+	Overrides *source.Overrides
+	// Stats spares hashing source folders again.
+	Stats *cas.StatCache
+	// Toolchain is its digest; RustSrc is the folder that has library/.
+	Toolchain, RustSrc string
+	// CargoHome is cargo's home, owned by the build.
+	CargoHome string
+	// Offline forbids the network; NetworkEnv is the proxy settings for when it is allowed.
+	Offline    bool
+	NetworkEnv []string
+	// Notice, if set, receives lines about overrides, each once.
+	Notice func(string)
+}
+
+// Sources makes the nodes; asked twice for one it gives the same node.
+type Sources struct {
+	o          Options
+	nodes      graph.Nodes
+	workspaces map[string]*Workspace
+	noticed    map[string]bool
+	// captured are the folders that were read.
+	captured sync.Map
+}
+
+// New returns the Sources of all recipes.
+func New(o Options) *Sources {
+	return &Sources{o: o, nodes: graph.Nodes{}, workspaces: map[string]*Workspace{}, noticed: map[string]bool{}}
+}
+
+func (s *Sources) recipe(name string) (*recipe.Recipe, error) {
+	return s.o.Recipes.Get(name, s.o.Profile)
+}
+
+// Origin is the recipe whose source a recipe builds: itself, unless it takes that of another.
+func (s *Sources) Origin(r *recipe.Recipe) (*recipe.Recipe, error) {
+	for r.Source.SameAs != "" {
+		var err error
+		if r, err = s.recipe(r.Source.SameAs); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (s *Sources) notice(line string) {
+	if !s.noticed[line] && s.o.Notice != nil {
+		s.o.Notice(line)
+	}
+	s.noticed[line] = true
+}
+
+// platform is what every action that runs cargo has in its digest.
+func (s *Sources) platform() map[string]string {
+	return map[string]string{"toolchain": s.o.Toolchain}
+}
+
+// cargo runs cargo in a folder.
+func (s *Sources) cargo(ctx context.Context, log io.Writer, dir string, args ...string) error {
+	return s.o.Roots.Tool(ctx, dir, toolenv.ForCargo(), s.NetworkEnv(), log, append([]string{toolenv.Cargo}, args...)...)
+}
+
+// edited gives f a fresh copy of a tree to change and takes the result.
+func (s *Sources) edited(ctx context.Context, tree cas.Digest, f func(dir string) error) (cas.Digest, error) {
+	dir, err := s.o.Roots.TempDir("edit")
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	defer os.RemoveAll(dir)
+	if err := s.o.Store.Materialise(ctx, tree, dir, nil, nil); err != nil {
+		return cas.Digest{}, err
+	}
+	if err := f(dir); err != nil {
+		return cas.Digest{}, err
+	}
+	return s.store(ctx, dir)
+}
+
+// store takes a folder that this program has just made.
+func (s *Sources) store(ctx context.Context, dir string) (cas.Digest, error) {
+	tree, err := s.o.Store.Capture(ctx, dir, cas.CaptureOptions{Store: true, Volatile: true})
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	return s.o.Store.PutTree(tree)
+}
+
+// NetworkEnv is what cargo gets beside its environment. It may not change what is built: whether cargo may
+// download, from where, and how.
+func (s *Sources) NetworkEnv() []string {
+	if s.o.Offline {
+		return []string{"CARGO_NET_OFFLINE=true"}
+	}
+	env := append([]string{"CARGO_NET_RETRY=3"}, s.o.NetworkEnv...)
+	return append(env, mirrorEnv(s.o.Overrides.Mirrors())...)
+}
+
+// mirrorEnv makes cargo fetch its git dependencies from the user's mirrors: the commits stay those of
+// Cargo.lock. Only the git program knows insteadOf from the environment, cargo's own git does not.
+func mirrorEnv(mirrors map[string]string) []string {
+	if len(mirrors) == 0 {
+		return nil
+	}
+	env := []string{"CARGO_NET_GIT_FETCH_WITH_CLI=true", fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(mirrors))}
+	for i, from := range slices.Sorted(maps.Keys(mirrors)) {
+		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=url.%s.insteadOf", i, mirrors[from]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, from))
+	}
+	return env
+}

@@ -1,0 +1,237 @@
+package recipe
+
+import (
+	"slices"
+	"strings"
+)
+
+// Kind is what a step does.
+type Kind string
+
+// The kinds of step.
+const (
+	KindCargo         Kind = "cargo"          // cargo builds packages of the workspace
+	KindRustc         Kind = "rustc"          // rustc makes an object of one file
+	KindLink          Kind = "link"           // rust-lld links the inputs
+	KindArchive       Kind = "archive"        // llvm-ar puts the inputs into a static library
+	KindRenameSymbols Kind = "rename-symbols" // keeps the symbols of a C library's Rust out of the way of a program's
+	KindCHeaders      Kind = "c-headers"      // cbindgen makes the C headers of relibc
+	KindCPrograms     Kind = "c-programs"     // clang makes a program of every C file of a folder
+)
+
+// TargetKind is what a step is compiled for.
+type TargetKind string
+
+// The targets of steps. Their triples follow from the user-space target.
+const (
+	TargetUser   TargetKind = "user"   // Redox programs, the default
+	TargetKernel TargetKind = "kernel" // freestanding
+	TargetUEFI   TargetKind = "uefi"   // the firmware
+	TargetHost   TargetKind = "host"   // the machine that builds
+)
+
+// Artifact is what a cargo step takes of its packages.
+type Artifact string
+
+// The artifacts of cargo steps.
+const (
+	ArtifactBin       Artifact = "bin" // programs, the default
+	ArtifactStaticlib Artifact = "staticlib"
+	ArtifactObject    Artifact = "object" // one for each package
+)
+
+// Std is the set of library crates that a step is compiled against.
+type Std string
+
+// The sets of library crates.
+const (
+	StdFull Std = "std"  // core, alloc and std, the default
+	StdCore Std = "core" // core and alloc, with the memory functions
+	StdNone Std = "none" // the host's own, or what the source brings
+)
+
+// Rules are the checks of what a step links; package elfcheck has them.
+type Rules string
+
+// The rules for linked files.
+const (
+	RulesProgram   Rules = "program" // the default for programs of user space
+	RulesBootstrap Rules = "bootstrap"
+	RulesKernel    Rules = "kernel"
+	RulesNone      Rules = "none" // the default for all else
+)
+
+// kindText is what the text of a recipe says of one kind of step.
+type kindText struct {
+	kind Kind
+	// check finds what is missing in a step of the kind, or out of place there.
+	check func(*Step) []fault
+	// components are the names by which a backend is chosen for parts of the step; nil where rustc compiles nothing.
+	components func(*Step) []string
+	// linksPrograms says that the step links programs unless it says otherwise.
+	linksPrograms func(*Step) bool
+}
+
+// kindTexts is the table of the kinds of step. A kind has its other row, which says how it is built, in package
+// builder (kinds); a test there holds the two tables to the same kinds.
+var kindTexts = []kindText{
+	{kind: KindCargo, check: (*Step).checkCargo, components: func(s *Step) []string { return s.Packages }, linksPrograms: (*Step).isProgram},
+	{kind: KindRustc, check: (*Step).checkTool, components: func(s *Step) []string { return []string{s.Name} }},
+	{kind: KindLink, check: (*Step).checkOutput},
+	{kind: KindArchive, check: (*Step).checkTool},
+	{kind: KindRenameSymbols, check: (*Step).checkTool},
+	{kind: KindCHeaders, check: (*Step).checkCHeaders},
+	{kind: KindCPrograms, check: (*Step).checkCPrograms},
+}
+
+// Kinds are all kinds of step.
+func Kinds() []Kind {
+	var all []Kind
+	for _, row := range kindTexts {
+		all = append(all, row.kind)
+	}
+	return all
+}
+
+// text is the row of a kind; one without any checks for a kind that there is not.
+func (k Kind) text() kindText {
+	for _, row := range kindTexts {
+		if row.kind == k {
+			return row
+		}
+	}
+	return kindText{check: func(*Step) []fault { return nil }}
+}
+
+func (s *Step) checkCargo() []fault {
+	var faults []fault
+	if s.BuildStd && (s.Target == TargetHost || s.Std == StdNone) {
+		faults = append(faults, at("build-std")("build-std is for cargo steps that have a standard library of the target"))
+	}
+	if len(s.Packages) == 0 {
+		faults = append(faults, at("kind")("a cargo step needs packages"))
+	}
+	if s.CC && s.Sysroot == "" {
+		faults = append(faults, at("cc")("cc is for the C in crates of a cargo step: it takes its headers from the sysroot"))
+	}
+	return faults
+}
+
+// checkOutput is for every kind whose step makes one output of its inputs.
+func (s *Step) checkOutput() []fault {
+	var faults []fault
+	if s.BuildStd {
+		faults = append(faults, at("build-std")("build-std is for cargo steps that have a standard library of the target"))
+	}
+	if s.Output == "" {
+		faults = append(faults, at("kind")("a %s step needs output", s.Kind))
+	}
+	if s.CC {
+		faults = append(faults, at("cc")("cc is for the C in crates of a cargo step: it takes its headers from the sysroot"))
+	}
+	return faults
+}
+
+// checkTool is for those of them that have no use for a linker script.
+func (s *Step) checkTool() []fault {
+	faults := s.checkOutput()
+	if s.Script != "" {
+		faults = append(faults, at("script")("script is for the linker of a cargo or link step"))
+	}
+	return faults
+}
+
+func (s *Step) checkCHeaders() []fault {
+	faults := s.checkTool()
+	if len(s.Inputs) != 1 {
+		faults = append(faults, at("kind")("a c-headers step has one input: cbindgen"))
+	}
+	return faults
+}
+
+func (s *Step) checkCPrograms() []fault {
+	faults := s.checkTool()
+	if s.Dir == "" || s.Sysroot == "" {
+		faults = append(faults, at("kind")("a c-programs step needs dir, the folder of C files in the source, and sysroot"))
+	}
+	return faults
+}
+
+// isProgram tells whether a cargo step links programs for user space.
+func (s *Step) isProgram() bool {
+	return s.TargetOrDefault() == TargetUser && (s.Artifact == "" || s.Artifact == ArtifactBin)
+}
+
+// word is the value of a key that takes one of a few; the default is left out in most recipes and is "" then.
+type word struct {
+	key, value string
+	allowed    []string
+}
+
+// words are the keys of a step that take one of a few values.
+func (s *Step) words() []word {
+	return []word{
+		{"kind", string(s.Kind), texts(Kinds()...)},
+		{"target", string(s.Target), texts("", TargetUser, TargetKernel, TargetUEFI, TargetHost)},
+		{"artifact", string(s.Artifact), texts("", ArtifactBin, ArtifactStaticlib, ArtifactObject)},
+		{"std", string(s.Std), texts("", StdFull, StdCore, StdNone)},
+		{"backend", string(s.Backend), texts("", Cranelift, LLVM)},
+		{"rules", string(s.Rules), texts("", RulesProgram, RulesBootstrap, RulesKernel, RulesNone)},
+	}
+}
+
+func texts[T ~string](all ...T) []string {
+	var list []string
+	for _, v := range all {
+		list = append(list, string(v))
+	}
+	return list
+}
+
+func (w word) check() []fault {
+	if slices.Contains(w.allowed, w.value) {
+		return nil
+	}
+	return []fault{at(w.key)("%s is %q, not one of %s", w.key, w.value, strings.TrimPrefix(strings.Join(w.allowed, ", "), ", "))}
+}
+
+// TargetOrDefault is what the step is compiled for.
+func (s *Step) TargetOrDefault() TargetKind {
+	if s.Target == "" {
+		return TargetUser
+	}
+	return s.Target
+}
+
+// StdOrDefault is the set of library crates the step is compiled against.
+func (s *Step) StdOrDefault() Std {
+	if s.Std == "" {
+		return StdFull
+	}
+	return s.Std
+}
+
+// RulesOrDefault are the rules for what the step links: its own word, else those for programs where its kind links some.
+func (s *Step) RulesOrDefault() Rules {
+	if s.Rules != "" {
+		return s.Rules
+	}
+	if links := s.Kind.text().linksPrograms; links != nil && links(s) {
+		return RulesProgram
+	}
+	return RulesNone
+}
+
+// Components are the names, beside the step's own, by which a backend is chosen for what the step compiles: a cargo
+// step's packages, a rustc step itself. There are none where rustc compiles nothing.
+func (s *Step) Components() []string {
+	if components := s.Kind.text().components; components != nil {
+		return components(s)
+	}
+	return nil
+}
+
+// UsesCargo tells whether cargo builds any step of the recipe, so that its source is a Cargo workspace.
+func (r *Recipe) UsesCargo() bool {
+	return slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Kind == KindCargo })
+}

@@ -1,0 +1,67 @@
+// Package toolenv is what the tools of the toolchain find around them: the environment that a build gives them, and
+// the words by which an action names what is not below its exec root.
+//
+// It owns the policy, with the reason for each variable. It must not know which step runs what, nor where anything lies
+// on this machine.
+package toolenv
+
+// Words for what is not below an exec root. The toolchain's identity is in every digest that uses one of
+// them, so their values need not be.
+const (
+	Rustc     = "%{rustc}"
+	Cargo     = "%{cargo}"
+	LLD       = "%{rust-lld}"
+	NM        = "%{llvm-nm}"
+	Objcopy   = "%{llvm-objcopy}"
+	Strip     = "%{llvm-strip}"
+	Ar        = "%{llvm-ar}"
+	Clang     = "%{clang}"
+	RustSrc   = "%{rust-src}"      // the folder that has library/
+	BinDir    = "%{toolchain-bin}" // of rustc and cargo
+	CargoHome = "%{cargo-home}"
+)
+
+// ForTools is the environment of every tool: this and nothing of the user's. The reasons:
+//
+//	PATH           the toolchain, and the system's folders for the C compiler that links host build scripts
+//	HOME           no dot files
+//	LC_ALL, TZ     messages and dates are the same everywhere
+//	SOURCE_DATE_EPOCH  whatever stamps a date stamps this one
+func ForTools() map[string]string {
+	return map[string]string{
+		"PATH":              BinDir + ":/usr/local/bin:/usr/bin:/bin",
+		"HOME":              "%{root}/home",
+		"LC_ALL":            "C",
+		"TZ":                "UTC",
+		"SOURCE_DATE_EPOCH": "0",
+	}
+}
+
+// ForCargo adds cargo's. The reasons:
+//
+//	CARGO_INCREMENTAL=0    incremental code is laid out by history, not by the source
+//	RUSTC_WRAPPER          sccache and its like break external backends
+//	..._LTO=off            Cranelift has none; a manifest's "fat" must not decide
+//	RUSTC_ICE=0            a compiler crash writes no report into the source
+//	RUSTC                  this very compiler: a rust-toolchain file in a source has no say
+func ForCargo() map[string]string {
+	env := ForTools()
+	for name, value := range map[string]string{
+		"CARGO":                       Cargo,
+		"CARGO_HOME":                  CargoHome,
+		"CARGO_INCREMENTAL":           "0",
+		"CARGO_PROFILE_RELEASE_LTO":   "off",
+		"CARGO_PROFILE_RELEASE_DEBUG": "false",
+		"CARGO_TARGET_DIR":            "%{root}/target",
+		"CARGO_TERM_COLOR":            "never",
+		"CARGO_TERM_PROGRESS_WHEN":    "never",
+		"RUSTC":                       Rustc,
+		"RUSTC_ICE":                   "0",
+		"RUSTC_WRAPPER":               "",
+		"RUSTC_WORKSPACE_WRAPPER":     "",
+		"RUSTUP_AUTO_INSTALL":         "0",
+	} {
+		env[name] = value
+	}
+	return env
+}
