@@ -60,7 +60,7 @@ func AskUpstream(ctx context.Context, c *Checkout, profile string, remote Remote
 func (r Remote) ask(ctx context.Context, c *Checkout, name string, pinned source.Git, series []string) Upstream {
 	u := Upstream{Source: name, URL: pinned.URL, Pin: pinned.Commit, Behind: -1, Ahead: -1}
 	from := r.Overrides.Mirror(pinned.URL)
-	head, err := r.Git.Head(ctx, from)
+	head, err := Head(ctx, r.Git.Git, from)
 	if err != nil {
 		u.Problem = "cannot be reached: " + err.Error()
 		return u

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -235,6 +236,9 @@ func (s *Source) check() []fault {
 	var faults []fault
 	switch kinds[0] {
 	case "git":
+		if err := git.CheckURL(s.Git); err != nil {
+			faults = append(faults, at("git")("%v", err))
+		}
 		if !validCommit.MatchString(s.Commit) {
 			faults = append(faults, at("commit")("commit %q is not a full commit id (40 hex digits); branches and tags move", s.Commit))
 		}
@@ -253,6 +257,8 @@ func (s *Source) check() []fault {
 		}
 		if sub.Git == "" || !validCommit.MatchString(sub.Commit) {
 			faults = append(faults, at("submodules", path)("a submodule needs git and a full commit id"))
+		} else if err := git.CheckURL(sub.Git); err != nil {
+			faults = append(faults, at("submodules", path)("%v", err))
 		}
 	}
 	return faults

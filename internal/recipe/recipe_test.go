@@ -102,6 +102,8 @@ func TestSourceIsExactlyOne(t *testing.T) {
 		{Source{Git: "u", Commit: "abc"}, true},
 		{Source{Archive: "u"}, true},
 		{Source{Crate: "c", SHA256: strings.Repeat("0", 64)}, true},
+		{Source{Git: "fd::17", Commit: strings.Repeat("0", 40)}, true},
+		{Source{Git: "https://h/x", Commit: strings.Repeat("0", 40)}, false},
 		{Source{Path: "."}, false},
 		{Source{SameAs: "base"}, false},
 	} {

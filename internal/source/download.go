@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/pannous/redox-clif/internal/download"
@@ -157,9 +158,10 @@ func (f *Fetcher) cargoFetch(ctx context.Context, c Crate) error {
 }
 
 func cargoFailure(c Crate, message string) error {
-	err := errors.New(firstTelling(message))
 	if gitHost.MatchString(message) {
-		return &HostError{Host: "the crate registry", Err: err}
+		return &HostError{Host: "the crate registry", Err: errors.New(lineWith(gitHost, message))}
 	}
-	return fmt.Errorf("cargo fetch of %s: %w", c, err)
+	return fmt.Errorf("cargo fetch of %s: %s", c, lineWith(cargoError, message))
 }
+
+var cargoError = regexp.MustCompile(`^error: `)

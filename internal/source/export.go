@@ -142,11 +142,11 @@ func (f *Fetcher) exportGit(ctx context.Context, s Git, dest string) error {
 	if !f.haveCommit(ctx, repo, s.Commit) {
 		return &OfflineError{What: s.String()}
 	}
-	list, err := f.gitCommand(ctx, repo, "ls-tree", "-r", "-z", "--full-tree", s.Commit).Output()
+	list, err := f.Git.Run(ctx, repo, "ls-tree", "-r", "-z", "--full-tree", s.Commit)
 	if err != nil {
-		return fmt.Errorf("git ls-tree of %s: %w", s, err)
+		return fmt.Errorf("%s: %w", s, err)
 	}
-	entries, err := parseTree(string(list))
+	entries, err := parseTree(list)
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func parseTree(list string) ([]treeEntry, error) {
 func (f *Fetcher) writeBlobs(ctx context.Context, repo string, entries []treeEntry, w *writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends cat-file when an entry is refused
-	cmd := f.gitCommand(ctx, repo, "cat-file", "--batch")
+	cmd := f.Git.Command(ctx, repo, "cat-file", "--batch")
 	var ids strings.Builder
 	for _, e := range entries {
 		if e.mode != "160000" {

@@ -23,7 +23,7 @@ func TestValidate(t *testing.T) {
 		src    Source
 		faults int
 	}{
-		{Git{}, 2}, {Git{URL: "u", Commit: "main"}, 1}, {Git{URL: "--upload-pack=x", Commit: full[:39] + "A"}, 2},
+		{Git{}, 2}, {Git{URL: "u", Commit: "main"}, 1}, {Git{URL: "--upload-pack=x", Commit: full[:39] + "A"}, 2}, {Git{URL: "ext::sh", Commit: full}, 1},
 		{Git{URL: "u", Commit: full, Submodules: map[string]Git{"../x": {}, ".git/hooks": {URL: "u", Commit: full}}}, 4},
 		{Archive{Strip: -1}, 3}, {Crate{Name: "a/b", Version: "1", SHA256: sum[1:]}, 3}, {Path(""), 1},
 	} {
@@ -41,6 +41,7 @@ func TestLoadOverridesFaults(t *testing.T) {
 	_, err := LoadOverrides("overrides.toml", []byte(`
 [mirror]
 "" = "x"
+"https://h/" = "ext::sh"
 [source.both]
 dir = "a"
 git = "b"
@@ -53,11 +54,14 @@ dir = "a"
 remove = true
 [git."https://h/y"]
 version = "1"
+[source.helper]
+git = "fd::17"
+commit = "0000000000000000000000000000000000000000"
 `), map[string]string{"OTHER": "x"})
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"overrides.toml:3", "overrides.toml:4:9", "overrides.toml:7", "overrides.toml:8", "overrides.toml:11", "overrides.toml:14", "OTHER"} {
+	for _, want := range []string{"overrides.toml:3", "overrides.toml:5:9", "overrides.toml:8", "overrides.toml:9", "overrides.toml:12", "overrides.toml:15", "OTHER", `overrides.toml:4:1: "ext::sh"`, `overrides.toml:17:9: "fd::17"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not reported", want)
 		}
@@ -162,43 +166,6 @@ commit = "`+one+`"
 		if _, got := o.GitDependency(tc.url, tc.commit); got != tc.want {
 			t.Errorf("%s at %s: %v", tc.url, tc.commit, got)
 		}
-	}
-}
-
-func TestResolveGit(t *testing.T) {
-	folder, bare := t.TempDir(), t.TempDir()
-	run(t, bare, "git", "init", "-q", "--bare")
-	one := strings.Repeat("1", 40)
-	o := overrides(t, `
-[mirror]
-"https://h/" = "/mirror/"
-[git."https://h/folder"]
-dir = "`+folder+`"
-[git."https://h/bare.git"]
-dir = "`+bare+`"
-[git."https://h/version"]
-version = "1.2.3"
-[git."https://h/gone"]
-remove = true
-[git."https://h/nowhere"]
-dir = "absent"
-`)
-	for url, want := range map[string]string{"https://h/folder.git": folder, "https://h/bare": bare + " at 111111111111", "https://h/pinned.git": "https://h/pinned.git at 111111111111"} {
-		r, _, err := o.ResolveGit(url, one)
-		if err != nil || r.Source.String() != want || r.Overridden == strings.Contains(url, "pinned") || r.Overridden != (r.Announce != "") {
-			t.Errorf("%s: %+v, %v", url, r, err)
-		}
-	}
-	if r, _, err := o.ResolveGit("https://h/pinned.git", one); err != nil || r.FetchURL != "/mirror/pinned.git" {
-		t.Errorf("%+v %v", r, err)
-	}
-	for url, want := range map[string]string{"https://h/version": "version 1.2.3 of the crate registry", "https://h/gone": "nothing"} {
-		if r, g, err := o.ResolveGit(url, one); err != nil || r != nil || g.String() != want {
-			t.Errorf("%s: %+v, %v, %v", url, r, g, err)
-		}
-	}
-	if _, _, err := o.ResolveGit("https://h/nowhere", one); err == nil || !strings.Contains(err.Error(), "/base/absent") {
-		t.Errorf("%v", err)
 	}
 }
 

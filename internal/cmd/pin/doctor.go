@@ -16,6 +16,7 @@ import (
 	"github.com/pannous/redox-clif/internal/doctor"
 	"github.com/pannous/redox-clif/internal/drift"
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/toolchain"
@@ -106,7 +107,7 @@ func doctorToolchain(s *session.Session, in *toolchain.Installed) doctor.Toolcha
 // hosts are the repositories of the recipes, through the user's mirrors, and the crate registry as cargo
 // is configured here.
 func hosts(s *session.Session, in *toolchain.Installed) []doctor.Host {
-	git := drift.Git{Program: "git", Env: append(s.ToolEnv(), s.Config.NetworkEnv...)}
+	git := git.Git{Env: s.Config.GitEnv()}
 	var hosts []doctor.Host
 	for _, name := range s.Recipes.Names() {
 		url := s.Recipes[name].WithProfile(s.Config.Profile).Source.Git
@@ -117,7 +118,7 @@ func hosts(s *session.Session, in *toolchain.Installed) []doctor.Host {
 		hosts = append(hosts, doctor.Host{What: "source of " + name, From: from, Try: func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()
-			_, err := git.Head(ctx, from)
+			_, err := drift.Head(ctx, git, from)
 			return err
 		}})
 	}
