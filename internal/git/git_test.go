@@ -105,3 +105,22 @@ func TestAnErrorKeepsTheCauseAndTheRemedy(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestABoundLeavesWhatIsThere(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache", "work")
+	for range 2 {
+		if err := Bound(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own := t.TempDir()
+	if _, err := (Git{}).Run(t.Context(), "", "init", "--quiet", own); err != nil {
+		t.Fatal(err)
+	}
+	if err := Bound(own); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (Git{}).Run(t.Context(), filepath.Join(own, ".git"), "rev-parse", "--git-dir"); err != nil {
+		t.Errorf("a repository was made none: %v", err)
+	}
+}

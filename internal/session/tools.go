@@ -13,6 +13,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
@@ -159,7 +160,7 @@ var carriedTables = []string{"source", "registries", "registry", "http", "net"}
 // CargoHome makes the build's own CARGO_HOME: the user's download settings and nothing else.
 func (s *Session) CargoHome() (string, error) {
 	home := filepath.Join(s.Config.Cache, "cargo-home")
-	if err := os.MkdirAll(home, 0o755); err != nil {
+	if err := git.Bound(home); err != nil {
 		return "", err
 	}
 	carried := map[string]any{}

@@ -11,10 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/pannous/redox-clif/internal/download"
 	"github.com/pannous/redox-clif/internal/globdir"
+	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
 func (f *Fetcher) archiveFile(sum string) string { return filepath.Join(f.Store, "archive", sum) }
@@ -137,6 +139,9 @@ func (f *Fetcher) cargoFetch(ctx context.Context, c Crate) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return err
+	}
 	manifest := fmt.Sprintf("[package]\nname = \"stub\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n[dependencies]\nstub_dep = { package = %q, version = \"=%s\" }\n[workspace]\n", c.Name, c.Version)
 	err = errors.Join(os.WriteFile(filepath.Join(dir, "Cargo.toml"), []byte(manifest), 0o644), os.WriteFile(filepath.Join(dir, "lib.rs"), nil, 0o644))
 	if err != nil {
@@ -144,7 +149,7 @@ func (f *Fetcher) cargoFetch(ctx context.Context, c Crate) error {
 	}
 	cmd := exec.CommandContext(ctx, f.Cargo, "fetch", "--quiet")
 	cmd.Dir = dir
-	cmd.Env = append(append([]string{}, f.Env...), "CARGO_HOME="+f.CargoHome, "CARGO_TERM_COLOR=never")
+	cmd.Env = append(slices.Clone(f.Env), "CARGO_HOME="+f.CargoHome, "CARGO_TERM_COLOR=never", toolenv.CargoRoot+"="+dir)
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
