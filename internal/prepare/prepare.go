@@ -19,13 +19,17 @@ package prepare
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
+	"github.com/pannous/redox-clif/internal/cargoedit"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/git"
@@ -124,9 +128,20 @@ func (s *Sources) edited(ctx context.Context, tree cas.Digest, f func(dir string
 		return cas.Digest{}, err
 	}
 	if err := f(dir); err != nil {
-		return cas.Digest{}, err
+		return cas.Digest{}, inSource(dir, err)
 	}
 	return s.store(ctx, dir)
+}
+
+// inSource gives a file that an error is about the name that it has in its source: the copy it was read from is gone.
+func inSource(dir string, err error) error {
+	var at *cargoedit.FileError
+	if errors.As(err, &at) {
+		if name, ok := strings.CutPrefix(at.File, filepath.Join(dir, "src")+string(filepath.Separator)); ok {
+			at.File = "the source's " + filepath.ToSlash(name)
+		}
+	}
+	return err
 }
 
 // store takes a folder that this program has just made.

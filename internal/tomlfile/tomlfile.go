@@ -18,12 +18,14 @@ import (
 	"bytes"
 	"errors"
 	"sort"
+	"strings"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/tomledit"
 )
 
 // Decode fills into, a non-nil pointer to a struct or map, from data. path is
@@ -34,6 +36,7 @@ import (
 // the field's toml tag: go-toml's tolerance of another letter case is a typo
 // here.
 func Decode(path string, data []byte, into any) error {
+	_, data, _ = tomledit.CutMark(data)
 	doc := &document{path: path, data: data}
 	if err := doc.parse(); err != nil {
 		return doc.failure([]*Problem{err})
@@ -65,6 +68,9 @@ type document struct {
 
 // parse goes over the whole text once, so that the later walk cannot fail.
 func (d *document) parse() *Problem {
+	if _, _, err := tomledit.CutMark(d.data); err != nil {
+		return d.problem(span{}, "%s", strings.TrimPrefix(err.Error(), "1:1: "))
+	}
 	var parser unstable.Parser
 	parser.Reset(d.data)
 	for parser.NextExpression() {
