@@ -311,6 +311,9 @@ func (c *cargoRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) 
 	if err == nil {
 		err = b.roots.Keep(path.Dir(key), keptRoots)
 	}
+	if src, lost := b.subdir(job.Inputs[c.sources], "src"); lost == nil {
+		err = b.sources.Explain(ctx, c.t.r, src, path.Join(c.t.r.Cargo.Dir, c.t.s.Dir), err)
+	}
 	return out, err
 }
 

@@ -118,5 +118,6 @@ func (r Remote) export(ctx context.Context, name string, at source.Git, dir stri
 	if err := r.Fetcher.Fetch(ctx, resolved); err != nil {
 		return err
 	}
-	return r.Fetcher.Export(ctx, resolved, dir)
+	_, err = r.Fetcher.Export(ctx, resolved, dir)
+	return err
 }

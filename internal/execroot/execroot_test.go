@@ -215,6 +215,9 @@ func TestFirstErrorLine(t *testing.T) {
 		{"   Compiling x\nerror: could not compile `x`\n", "error: could not compile `x`"},
 		{"warning: unused\nrust-lld: error: undefined symbol: f", "rust-lld: error: undefined symbol: f"},
 		{"thread 'rustc' panicked\nerror: internal compiler error: oops\nnote\nnote\nnote\n --> far/away.rs:1:1\n", "error: internal compiler error: oops"},
+		{"error: failed to get `x` as a dependency of package `y`\n\nCaused by:\n  failed to load source\n\nCaused by:\n  failed to read `/x/Cargo.toml`\n\nCaused by:\n  No such file or directory (os error 2)\n",
+			"error: failed to get `x` as a dependency of package `y`: failed to read `/x/Cargo.toml`: No such file or directory (os error 2)"},
+		{"error: linking failed\nnote: x\nerror: y\n\nCaused by:\n  something else\n", "error: linking failed"},
 		{"all is well\n", ""},
 	} {
 		w := &watcher{}

@@ -36,6 +36,7 @@ func (f *fitting) manifests() (*graph.Node, error) {
 		if f.lock != nil {
 			n.Deps = append(n.Deps, f.lock)
 		}
+		n.Deps = append(n.Deps, f.src) // to explain a failure
 		n.Memory = 256 << 20
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			return f.manifestsAction(in, skeletons)
@@ -76,7 +77,7 @@ func (f *fitting) manifestsAction(in graph.Outputs, skeletons map[*graph.Node]*g
 
 // editManifests does so in a fresh copy and has cargo mend the lock file where the edits ask for it.
 func (f *fitting) editManifests(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	return f.s.edited(ctx, job.Action.Inputs, func(dir string) error {
+	out, err := f.s.edited(ctx, job.Action.Inputs, func(dir string) error {
 		if f.lock != nil {
 			if err := os.Rename(filepath.Join(dir, "Cargo.lock"), filepath.Join(dir, "src", filepath.FromSlash(f.r.Cargo.Dir), "Cargo.lock")); err != nil {
 				return err
@@ -100,6 +101,7 @@ func (f *fitting) editManifests(ctx context.Context, job *graph.Job) (cas.Digest
 		}
 		return listUnreachable(dir, filepath.Join(dir, "src", filepath.FromSlash(f.r.Cargo.Dir)))
 	})
+	return out, f.s.Explain(ctx, f.r, job.Inputs[f.src], f.r.Cargo.Dir, err)
 }
 
 // unreachableName is the file beside src/ in the output of the manifests' step that lists what of the

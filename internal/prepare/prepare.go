@@ -42,7 +42,9 @@ import (
 // Fetcher gets sources; source.Fetcher is one.
 type Fetcher interface {
 	Fetch(ctx context.Context, r *source.Resolved) error
-	Export(ctx context.Context, r *source.Resolved, dir string) error
+	Export(ctx context.Context, r *source.Resolved, dir string) (*source.Findings, error)
+	// Gitlinks are the commits of the submodules of a source that was fetched, by their paths.
+	Gitlinks(ctx context.Context, g source.Git) (map[string]string, error)
 }
 
 // Options are the settings of Sources.
@@ -75,14 +77,14 @@ type Sources struct {
 	o          Options
 	nodes      graph.Nodes
 	workspaces map[string]*Workspace
-	noticed    map[string]bool
+	noticed    sync.Map
 	// captured are the folders that were read.
 	captured sync.Map
 }
 
 // New returns the Sources of all recipes.
 func New(o Options) *Sources {
-	return &Sources{o: o, nodes: graph.Nodes{}, workspaces: map[string]*Workspace{}, noticed: map[string]bool{}}
+	return &Sources{o: o, nodes: graph.Nodes{}, workspaces: map[string]*Workspace{}}
 }
 
 func (s *Sources) recipe(name string) (*recipe.Recipe, error) {
@@ -100,11 +102,11 @@ func (s *Sources) Origin(r *recipe.Recipe) (*recipe.Recipe, error) {
 	return r, nil
 }
 
+// notice says a line, once. Nodes that run side by side may call it.
 func (s *Sources) notice(line string) {
-	if !s.noticed[line] && s.o.Notice != nil {
+	if _, said := s.noticed.LoadOrStore(line, true); !said && s.o.Notice != nil {
 		s.o.Notice(line)
 	}
-	s.noticed[line] = true
 }
 
 // platform is what every action that runs cargo has in its digest.

@@ -1,8 +1,6 @@
 package source
 
 import (
-	"context"
-	"os"
 	"strings"
 	"testing"
 
@@ -166,31 +164,5 @@ commit = "`+one+`"
 		if _, got := o.GitDependency(tc.url, tc.commit); got != tc.want {
 			t.Errorf("%s at %s: %v", tc.url, tc.commit, got)
 		}
-	}
-}
-
-func TestExportPath(t *testing.T) {
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"Cargo.toml": "c", "src/target/keep.rs": "k", "target/debug/x": "x", "sub/Cargo.toml": "c", "sub/target/x": "x", ".git/HEAD": "h", "sub/.git": "gitdir: x", "a/run": "r",
-	} {
-		write(t, dir+"/"+name, text, 0o600)
-	}
-	if err := os.Chmod(dir+"/a/run", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	dest := t.TempDir()
-	f := newFetcher(t)
-	f.Offline = true
-	r := resolve(t, &Overrides{}, Path(dir))
-	if err := f.Fetch(context.Background(), r); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Export(context.Background(), r, dest); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]string{"Cargo.toml": "-rw-r--r-- c", "src/target/keep.rs": "-rw-r--r-- k", "sub/Cargo.toml": "-rw-r--r-- c", "a/run": "-rwxr-xr-x r"}
-	if diff := cmp.Diff(want, listing(t, dest)); diff != "" {
-		t.Error(diff)
 	}
 }

@@ -108,22 +108,22 @@ func (d *Document) Set(value any, key ...string) error {
 		}
 		text, err := encode(value, style)
 		if err != nil {
-			return fmt.Errorf("set %s: %w", dotted(key), err)
+			return fmt.Errorf("set %s: %w", Dotted(key), err)
 		}
-		return d.replace(entry.value, text, "set "+dotted(key))
+		return d.replace(entry.value, text, "set "+Dotted(key))
 	}
 	if at.isTable(key) {
-		return fmt.Errorf("set %s: it is a table", dotted(key))
+		return fmt.Errorf("set %s: it is a table", Dotted(key))
 	}
 	text, err := encode(value, style)
 	if err != nil {
-		return fmt.Errorf("set %s: %w", dotted(key), err)
+		return fmt.Errorf("set %s: %w", Dotted(key), err)
 	}
 	place, text, err := at.insertion(key, text)
 	if err != nil {
-		return fmt.Errorf("set %s: %w", dotted(key), err)
+		return fmt.Errorf("set %s: %w", Dotted(key), err)
 	}
-	return d.replace(place, text, "set "+dotted(key))
+	return d.replace(place, text, "set "+Dotted(key))
 }
 
 // Delete removes a key with its line, or a table with all its headers, keys
@@ -132,14 +132,14 @@ func (d *Document) Set(value any, key ...string) error {
 func (d *Document) Delete(key ...string) error {
 	ranges := index(d.data).removal(key)
 	if len(ranges) == 0 {
-		return fmt.Errorf("delete %s: %w", dotted(key), ErrNoKey)
+		return fmt.Errorf("delete %s: %w", Dotted(key), ErrNoKey)
 	}
 	changed := bytes.Clone(d.data)
 	slices.SortFunc(ranges, func(a, b span) int { return b.start - a.start })
 	for _, cut := range ranges {
 		changed = slices.Delete(changed, cut.start, cut.end)
 	}
-	return d.accept(changed, "delete "+dotted(key))
+	return d.accept(changed, "delete "+Dotted(key))
 }
 
 func (d *Document) replace(place span, text, what string) error {
@@ -168,7 +168,8 @@ func valid(data []byte) error {
 	return err
 }
 
-func dotted(key []string) string {
+// Dotted is how a key is written in TOML.
+func Dotted(key []string) string {
 	parts := make([]string, len(key))
 	for i, part := range key {
 		parts[i] = quoteKey(part)
