@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,26 @@ func TestEveryFieldIsInTheDigest(t *testing.T) {
 		if a.Digest() == base {
 			t.Errorf("a change of %s does not change the digest", name)
 		}
+	}
+}
+
+// Outputs are a set.
+func TestTheOrderOfOutputsIsNotInTheDigest(t *testing.T) {
+	a, b := sample(), sample()
+	a.Outputs, b.Outputs = []string{"one", "two"}, []string{"two", "one"}
+	if a.Digest() != b.Digest() {
+		t.Error("the same outputs have two digests")
+	}
+}
+
+// A result without an output would go into the next step as nothing at all.
+func TestResultWithoutAnOutputIsNone(t *testing.T) {
+	c, d := OpenCache(t.TempDir()), sample().Digest()
+	if err := c.Put(d, Result{Node: "n"}); err != nil {
+		t.Fatal(err)
+	}
+	if r, ok, err := c.Get(d); ok || err != nil {
+		t.Errorf("got %+v, %v", r, err)
 	}
 }
 
@@ -141,6 +162,7 @@ func TestDifferencesNameWhatWasChanged(t *testing.T) {
 		"file gone":          {changed(func(f map[string]string) { delete(f, "src/old.rs") }), "file src/old.rs: removed (was 6b86b273ff34)"},
 		"C library":          {changed(func(f map[string]string) { f["sysroot/lib/libc.a"] = "2" }), "file sysroot/lib/libc.a: 6b86b273ff34 -> d4735e3a265e"},
 		"standard library":   {changed(func(f map[string]string) { f["std/lib/libcore.rlib"] = "2" }), "file std/lib/libcore.rlib: 6b86b273ff34 -> d4735e3a265e"},
+		"order":              {func(a *Action) { slices.Reverse(a.Args) }, "argument order: [cargo build] -> [build cargo]"},
 		"flag":               {func(a *Action) { a.Args = append(a.Args, "--features=x") }, "argument: added --features=x"},
 		"flag of the linker": {func(a *Action) { a.Env["RUSTFLAGS"] = "-Clink-arg=-z" }, "environment RUSTFLAGS: added -Clink-arg=-z"},
 		"tool":               {func(a *Action) { a.Platform["toolchain"] = "rustc 2" }, "platform toolchain: rustc 1 -> rustc 2"},

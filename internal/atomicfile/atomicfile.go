@@ -5,6 +5,8 @@
 // killed. After a power failure it may see an empty or a torn one, and has to take that for none. An fsync costs
 // more than all else of writing such a file, and a build of one changed line writes two dozen. What cannot be made
 // again is written by renameio, which waits for the disk.
+//
+// It owns the order of writing and renaming. It must not know what is in a file.
 package atomicfile
 
 import (

@@ -38,7 +38,7 @@ func BenchmarkWarmDigestAgainstGitStatus(b *testing.B) {
 		b.Fatal(err)
 	}
 	ours := func() {
-		c := OpenStatCache(stats)
+		c := s.OpenStatCache(stats)
 		s.messages.Clear() // as another process
 		_, err := s.PutFolder(context.Background(), dir, CaptureOptions{Stats: c, Store: true, Trusted: true, Volatile: true, Skip: func(p string, _ bool) bool { return p == ".git" }})
 		if err == nil {

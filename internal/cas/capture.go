@@ -23,8 +23,8 @@ type CaptureOptions struct {
 	// Store says whether file contents go into the store. Without it only
 	// the digests are computed.
 	Store bool
-	// Trusted says that a file which Stats knows was stored when it was recorded. Whether it is still
-	// there is not looked at: who needs its bytes finds out.
+	// Trusted says that a file which Stats knows was stored when it was recorded, where Stats is of this store
+	// ([Store.OpenStatCache]). Whether it is still there is not looked at: who needs its bytes finds out.
 	Trusted bool
 	// Volatile says that the contents can be had again (sources), so that they need
 	// not be forced to stable storage one by one.
@@ -158,7 +158,7 @@ func (c *capture) file(ctx context.Context, at *os.File, e fs.DirEntry, path str
 			return Entry{}, err
 		}
 	}
-	if c.opt.Store && !(known && c.opt.Trusted) && !c.Has(d) {
+	if c.opt.Store && !(known && c.opt.Trusted && c.opt.Stats.generation != "") && !c.Has(d) {
 		var err error
 		if d, err = c.putFile(ctx, path, nil, !c.opt.Volatile); err != nil {
 			return Entry{}, err

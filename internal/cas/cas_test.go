@@ -51,6 +51,14 @@ func TestDirectoryRefusesEscapes(t *testing.T) {
 	}
 }
 
+// A length that does not fit is no length.
+func TestDirectoryRefusesNegativeSizes(t *testing.T) {
+	d := Directory{Files: []FileNode{{"a", Digest{strings.Repeat("0", 64), -1}, false}}}
+	if got, err := UnmarshalDirectory(d.Marshal()); err == nil {
+		t.Errorf("accepted: %+v", got)
+	}
+}
+
 func FuzzUnmarshalDirectory(f *testing.F) {
 	d := Directory{Files: []FileNode{{"a", Digest{strings.Repeat("ab", 32), 5}, true}}}
 	f.Add(d.Marshal())
@@ -75,6 +83,67 @@ func TestFlippedByteIsFoundAndDropped(t *testing.T) {
 		if s.Has(d) {
 			t.Errorf("hidden %v: the damaged blob is still there", hideTime)
 		}
+	}
+}
+
+// After a power failure a blob may have its name and its time and only part of its bytes.
+func TestCutBlobIsNotThere(t *testing.T) {
+	s := newStore(t)
+	d, err := s.PutBytes([]byte("some bytes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Truncate(s.path(d.Hash), 4), os.Chtimes(s.path(d.Hash), blobTime, blobTime)); err != nil {
+		t.Fatal(err)
+	}
+	if s.Has(d) {
+		t.Error("the store has it")
+	}
+	if got, err := s.PutBytes([]byte("some bytes")); err != nil || got != d || !s.Has(d) {
+		t.Errorf("not stored again: %v", err)
+	}
+}
+
+// A blob that was touched and is whole is hashed once.
+func TestTouchedBlobIsMended(t *testing.T) {
+	s := newStore(t)
+	d, err := s.PutBytes([]byte("some bytes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	if err := os.Chtimes(s.path(d.Hash), now, now); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(s.path(d.Hash)); !s.Has(d) || err != nil || info.ModTime().Equal(blobTime) {
+		t.Fatalf("%v %v", info, err)
+	}
+	if info, err := os.Stat(s.path(d.Hash)); err != nil || !info.ModTime().Equal(blobTime) {
+		t.Errorf("its time is %v, %v", info.ModTime(), err)
+	}
+}
+
+func TestEachBlobIsVisitedOnce(t *testing.T) {
+	s := newStore(t)
+	blob, err := s.PutBytes([]byte("twice"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := NewTree()
+	for _, p := range []string{"a/f", "b/f", "b/g"} {
+		tree.Entries[p] = Entry{Digest: blob}
+	}
+	tree.Entries["c/f"] = tree.Entries["a/f"] // the same folder as a
+	root, err := s.PutTree(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	visits := map[Digest]int{}
+	if err := s.EachBlob(root, map[Digest]bool{}, func(d Digest, _ bool) { visits[d]++ }); err != nil {
+		t.Fatal(err)
+	}
+	if len(visits) != 4 || slices.Max(slices.Collect(maps.Values(visits))) != 1 {
+		t.Errorf("visits %v, want the root, two folders and a file once each", visits)
 	}
 }
 
@@ -117,6 +186,10 @@ func TestMaterialiseTouchesOnlyWhatDiffers(t *testing.T) {
 	s := newStore(t)
 	src, dst := t.TempDir(), filepath.Join(t.TempDir(), "out")
 	write(t, src, "same/a", "a")
+	write(t, src, "program", "#!/bin/sh")
+	if err := os.Chmod(filepath.Join(src, "program"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	write(t, src, "changed", "old")
 	write(t, src, "gone/b", "b")
 	write(t, src, "kind", "a file")
@@ -320,5 +393,27 @@ func TestDiffOfStoredTrees(t *testing.T) {
 		if want := Diff(old, changed); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v (%v)", name, got, want, err)
 		}
+	}
+}
+
+// A file that was written just now may be written again in the same tick of the clock, with the same size.
+func TestStatCacheDoesNotBelieveWhatIsTooYoung(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "f", "one")
+	file, c := filepath.Join(dir, "f"), OpenStatCache(filepath.Join(dir, "stats"))
+	for {
+		began := time.Now()
+		write(t, dir, "f", "two")
+		if _, err := c.DigestFile(file); err != nil {
+			t.Fatal(err)
+		}
+		known := c.Knows(file)
+		if time.Since(began) >= racyWindow { // the machine was busy
+			continue
+		}
+		if known {
+			t.Error("it is known")
+		}
+		return
 	}
 }

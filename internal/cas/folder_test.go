@@ -94,7 +94,7 @@ func TestPutFolderSeesEveryChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stats")
 	put := func() Digest {
 		t.Helper()
-		stats := OpenStatCache(path)
+		stats := s.OpenStatCache(path)
 		d, err := s.PutFolder(t.Context(), dir, CaptureOptions{Store: true, Trusted: true, Stats: stats})
 		if err != nil {
 			t.Fatal(err)

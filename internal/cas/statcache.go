@@ -24,12 +24,15 @@ import (
 // shortly before it was recorded that a later write could carry the same time.
 // A nil *StatCache knows nothing and records nothing.
 //
-// The file is a header line, the number of entries, how many there were when gone files were last
-// left out (both uvarint), the entries, and the CRC-32 (IEEE) of all that, little-endian. An entry is the
+// The file is a header line, the generation of the store that has the contents (with its length before it), the number
+// of entries, how many there were when gone files were last left out (lengths and numbers are uvarint), the entries, and
+// the CRC-32 (IEEE) of all that, little-endian. An entry is the
 // path with its length (uvarint) before it, then size, mtime, ctime (nanoseconds), inode number as 8 bytes
 // each, little-endian, and the 32 bytes of the SHA-256.
 type StatCache struct {
 	path string
+	// generation is that of the store which has the contents of the captured files; "" when nothing is known of that.
+	generation string
 	// known is what the file had; it does not change, so that it is read without a lock.
 	known  map[string]*statEntry
 	pruned int
@@ -56,7 +59,7 @@ type inode struct {
 const racyWindow = 50 * time.Millisecond
 
 const (
-	statHeader = "redox-clif stat cache 2\n"
+	statHeader = "redox-clif stat cache 3\n"
 	statFixed  = 4*8 + 32 // bytes of an entry behind its path
 	crcSize    = 4
 	// pruneFactor is how much an old cache may grow before gone files are looked for in it.
@@ -68,19 +71,32 @@ const (
 func OpenStatCache(path string) *StatCache {
 	c := &StatCache{path: path, fresh: map[string]*statEntry{}}
 	if b, err := os.ReadFile(path); err == nil {
-		c.known, c.pruned = parseStats(b)
+		c.known, c.pruned, c.generation = parseStats(b)
 	}
 	return c
 }
 
+// OpenStatCache reads a cache that also says which contents are in the store, see [CaptureOptions.Trusted]. What was
+// written for another store, or before something was collected from this one, is an empty cache: a checkout outlives
+// its cache, and may be used with two in turn.
+func (s *Store) OpenStatCache(path string) *StatCache {
+	c := OpenStatCache(path)
+	generation := s.generation()
+	if c.generation != generation {
+		c = &StatCache{path: path, fresh: map[string]*statEntry{}}
+	}
+	c.generation = generation
+	return c
+}
+
 // parseStats returns nil for what it cannot read whole.
-func parseStats(b []byte) (known map[string]*statEntry, pruned int) {
+func parseStats(b []byte) (known map[string]*statEntry, pruned int, generation string) {
 	if len(b) < len(statHeader)+crcSize || string(b[:len(statHeader)]) != statHeader {
-		return nil, 0
+		return nil, 0, ""
 	}
 	body := b[:len(b)-crcSize]
 	if crc32.ChecksumIEEE(body) != binary.LittleEndian.Uint32(b[len(body):]) {
-		return nil, 0
+		return nil, 0, ""
 	}
 	text := string(body) // the paths are parts of it
 	at := len(statHeader)
@@ -89,6 +105,12 @@ func parseStats(b []byte) (known map[string]*statEntry, pruned int) {
 		at += max(size, 0)
 		return int(min(n, uint64(len(body))))
 	}
+	n := number()
+	if at+n > len(body) {
+		return nil, 0, ""
+	}
+	generation = text[at : at+n]
+	at += n
 	count := number()
 	pruned = number()
 	known = make(map[string]*statEntry, count)
@@ -96,7 +118,7 @@ func parseStats(b []byte) (known map[string]*statEntry, pruned int) {
 	for i := range entries {
 		n := number()
 		if at+n+statFixed > len(body) {
-			return nil, 0
+			return nil, 0, ""
 		}
 		path, fixed := text[at:at+n], body[at+n:]
 		at += n + statFixed
@@ -106,7 +128,7 @@ func parseStats(b []byte) (known map[string]*statEntry, pruned int) {
 		copy(e.hash[:], fixed[32:])
 		known[path] = e
 	}
-	return known, pruned
+	return known, pruned, generation
 }
 
 // Save writes the cache when it has something new. Files that are gone are left out now and then: looking
@@ -139,14 +161,14 @@ func (c *StatCache) Save() error {
 	if err := os.MkdirAll(filepath.Dir(c.path), 0o755); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(c.path, marshalStats(all, c.pruned), 0o644); err != nil {
+	if err := atomicfile.Write(c.path, c.marshal(all), 0o644); err != nil {
 		return err
 	}
 	c.known, c.fresh = all, map[string]*statEntry{}
 	return nil
 }
 
-func marshalStats(all map[string]*statEntry, pruned int) []byte {
+func (c *StatCache) marshal(all map[string]*statEntry) []byte {
 	paths := make([]string, 0, len(all))
 	for path := range all {
 		paths = append(paths, path)
@@ -156,12 +178,16 @@ func marshalStats(all map[string]*statEntry, pruned int) []byte {
 	b.WriteString(statHeader)
 	scratch := make([]byte, 0, 64)
 	number := func(n int) { b.Write(binary.AppendUvarint(scratch, uint64(n))) }
+	text := func(s string) {
+		number(len(s))
+		b.WriteString(s)
+	}
+	text(c.generation)
 	number(len(paths))
-	number(pruned)
+	number(c.pruned)
 	for _, path := range paths {
 		e := all[path]
-		number(len(path))
-		b.WriteString(path)
+		text(path)
 		for _, v := range []uint64{uint64(e.size), uint64(e.mtime), uint64(e.ctime), e.ino} {
 			b.Write(binary.LittleEndian.AppendUint64(scratch, v))
 		}

@@ -1,14 +1,18 @@
 package cas
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pannous/redox-clif/internal/atomicfile"
 )
 
 // youngest is the age below which Sweep leaves a file alone: a file that has just been made
@@ -92,4 +96,26 @@ func Stored(info fs.FileInfo) time.Time {
 		return time.Unix(0, changeTime(st))
 	}
 	return info.ModTime()
+}
+
+// generationPath is the file that names this very store since the last time that blobs were taken out of it on
+// purpose. Who keeps a list of what is in the store keeps the name with it.
+func (s *Store) generationPath() string { return filepath.Join(s.dir, "generation") }
+
+// generation is the store's present name, and gives it one on first use. It is "" where that cannot be written. Of two
+// processes that do so at once one may remember the other name: its list is then worth nothing, which is no harm.
+func (s *Store) generation() string {
+	text, err := os.ReadFile(s.generationPath())
+	if err != nil || len(text) == 0 {
+		if s.Renew() != nil {
+			return ""
+		}
+		text, _ = os.ReadFile(s.generationPath())
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// Renew makes worthless what stat caches say of the store: blobs were removed that are not damaged.
+func (s *Store) Renew() error {
+	return atomicfile.Write(s.generationPath(), []byte(rand.Text()+"\n"), 0o644)
 }

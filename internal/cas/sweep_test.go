@@ -116,7 +116,7 @@ func TestTrustedCaptureDoesNotLookIntoTheStore(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "file", "1")
 	time.Sleep(2 * racyWindow)
-	c := OpenStatCache(filepath.Join(t.TempDir(), "stats"))
+	c := s.OpenStatCache(filepath.Join(t.TempDir(), "stats"))
 	capture := func(trusted bool) Digest {
 		t.Helper()
 		tree, err := s.Capture(context.Background(), dir, CaptureOptions{Stats: c, Store: true, Trusted: trusted})
@@ -141,6 +141,70 @@ func TestTrustedCaptureDoesNotLookIntoTheStore(t *testing.T) {
 }
 
 // Folders that are kept are the tool's own, empty ones too; and a folder is an entry only when it is empty.
+// A stat cache lies in a checkout. That it knows a file tells nothing of another store, nor of the one it was written
+// for once something was collected from it.
+func TestTrustEndsWithTheStore(t *testing.T) {
+	one := newStore(t)
+	for name, next := range map[string]func() *Store{
+		"the same store": func() *Store { return reopened(t, one) },
+		"another store":  func() *Store { return newStore(t) },
+		"after a removal": func() *Store {
+			if err := one.Renew(); err != nil {
+				t.Fatal(err)
+			}
+			return reopened(t, one)
+		},
+	} {
+		dir, path := t.TempDir(), filepath.Join(t.TempDir(), "stats")
+		write(t, dir, "file", name)
+		time.Sleep(2 * racyWindow)
+		d := DigestBytes([]byte(name))
+		put := func(s *Store) {
+			t.Helper()
+			stats := s.OpenStatCache(path)
+			if _, err := s.PutFolder(t.Context(), dir, CaptureOptions{Stats: stats, Store: true, Trusted: true}); err != nil {
+				t.Fatal(err)
+			}
+			if err := stats.Save(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(one)
+		if err := one.Remove(d); err != nil {
+			t.Fatal(err)
+		}
+		s := next()
+		if put(s); s.Has(d) == (name == "the same store") {
+			t.Errorf("%s: the file is there: %t", name, s.Has(d))
+		}
+		// What was recorded anew is trusted anew.
+		if err := s.Remove(d); err != nil {
+			t.Fatal(err)
+		}
+		if put(reopened(t, s)); s.Has(d) {
+			t.Errorf("%s: the store was looked into again", name)
+		}
+	}
+}
+
+// A store that cannot be given a name is looked into each time.
+func TestStoreWithoutAGenerationIsNotTrusted(t *testing.T) {
+	s := newStore(t)
+	if err := os.Mkdir(s.generationPath(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "stats")
+	write(t, dir, "file", "1")
+	time.Sleep(2 * racyWindow)
+	for range 2 {
+		stats := s.OpenStatCache(path)
+		tree, err := s.PutFolder(t.Context(), dir, CaptureOptions{Stats: stats, Store: true, Trusted: true})
+		if err = errors.Join(err, stats.Save(), s.Complete(tree), s.Remove(DigestBytes([]byte("1")))); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestMaterialiseLeavesKeptFoldersAlone(t *testing.T) {
 	ctx := context.Background()
 	s := newStore(t)

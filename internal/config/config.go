@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -18,6 +19,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -232,7 +234,9 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 		}
 	}
 	fail(unknownVariables(env))
-	c.Home = env["HOME"]
+	if c.Home = env["HOME"]; c.Home == "" {
+		c.Home = accountHome()
+	}
 	c.CargoHome = orJoin(env["CARGO_HOME"], c.Home, ".cargo")
 	c.RustupHome = orJoin(env["RUSTUP_HOME"], c.Home, ".rustup")
 	c.Path, c.ConfigHome = env["PATH"], env["XDG_CONFIG_HOME"]
@@ -248,11 +252,11 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	if c.Target == "" {
 		c.Target = DefaultTarget
 	}
-	if given := env["REDOX_OVERRIDES"]; given != "" && !exists(given) {
+	if given := c.fromHome(env["REDOX_OVERRIDES"]); given != "" && !exists(given) {
 		fail(fmt.Errorf("REDOX_OVERRIDES names %s, which is not there", given))
 	}
 	c.Profile = env["REDOX_PROFILE"]
-	c.Toolchain = env["REDOX_TOOLCHAIN"]
+	c.Toolchain = c.fromHome(env["REDOX_TOOLCHAIN"])
 	c.Backends = env["REDOX_BACKEND"]
 	c.Std = env["REDOX_STD"]
 	c.Overrides = orJoin(env["REDOX_OVERRIDES"], c.Root, "overrides.toml")
@@ -273,7 +277,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.DisplayEnv = given(env, displayVariables)
 	for name, dir := range env {
 		if rest, ok := strings.CutPrefix(name, sourcePrefix); ok && dir != "" {
-			c.SourceDirs[rest] = dir
+			c.SourceDirs[rest] = c.fromHome(dir)
 		}
 	}
 	if c.ToolchainName = builtName(c.Toolchain); c.ToolchainName != "" {
@@ -283,7 +287,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 		if *p == "" {
 			continue
 		}
-		abs, err := filepath.Abs(*p)
+		abs, err := filepath.Abs(c.fromHome(*p))
 		fail(err)
 		*p = abs
 	}
@@ -291,11 +295,21 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	return errs
 }
 
-// usableCache refuses folders that tools cannot work in: cargo reads the path of a workspace as a pattern when it looks for
-// members, and "%{" starts what we put for paths ourselves.
+// usableCache refuses folders that tools cannot work in. Sources: cargo reads the path of a workspace as a pattern when it looks
+// for members; LLVM puts a random digit for % in the name of a file that it writes and renames (raw_ostream, createUniqueFile); cargo joins the
+// folder of a build's libraries into LD_LIBRARY_PATH.
 func usableCache(dir string) error {
-	if strings.ContainsAny(dir, "*?[\n") || strings.Contains(dir, "%{") {
-		return fmt.Errorf("the cache would be %q: cargo takes * ? [ in a path for a pattern, and %%{ stands for paths of ours; REDOX_CACHE=DIR puts it elsewhere", dir)
+	for _, bad := range []struct{ chars, why string }{
+		{"*?[\n", "cargo takes * ? [ in a path for a pattern"},
+		{"%", "the linker takes % in the name of its output for a digit to choose, and %{ stands for paths of ours"},
+		{":", "a list of folders, as PATH is one, cannot hold a : in a name"},
+	} {
+		if strings.ContainsAny(dir, bad.chars) {
+			return fmt.Errorf("the cache would be %q: %s; REDOX_CACHE=DIR puts it elsewhere", dir, bad.why)
+		}
+	}
+	if !utf8.ValidString(dir) {
+		return fmt.Errorf("the cache would be %q: cargo and rustc take only paths that are UTF-8; REDOX_CACHE=DIR puts it elsewhere", dir)
 	}
 	return nil
 }
@@ -360,6 +374,24 @@ func (c *Config) fromFlags(f Flags) []error {
 		errs = append(errs, fmt.Errorf("the memory bound is %d MiB", c.MemoryMiB))
 	}
 	return errs
+}
+
+// fromHome puts the home folder for a ~/ that no shell has expanded, as in a file of settings or behind a =.
+func (c *Config) fromHome(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok && c.Home != "" {
+		return filepath.Join(c.Home, rest)
+	}
+	return path
+}
+
+// accountHome is the home folder of the account where HOME does not say it: cron and containers leave it out. "" if
+// the account has none either.
+func accountHome() string {
+	account, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return account.HomeDir
 }
 
 func set[T any](to *T, from *T) {

@@ -80,9 +80,36 @@ func TestSettingsThatCannotWork(t *testing.T) {
 
 func TestCacheWithoutAHome(t *testing.T) {
 	root := checkout(t)
+	want := filepath.Join(root, "out/cache/redox-clif")
+	if home := accountHome(); home != "" {
+		want = filepath.Join(home, ".cache/redox-clif")
+	}
 	c, err := Load(nil, filepath.Join(root, "deep"), Flags{})
-	if err != nil || c.Cache != filepath.Join(root, "out/cache/redox-clif") {
-		t.Errorf("the cache is %s: %v", c.Cache, err)
+	if err != nil || c.Cache != want {
+		t.Errorf("the cache is %s, want %s: %v", c.Cache, want, err)
+	}
+}
+
+// A ~/ that no shell has expanded is the home folder, wherever a folder is named.
+func TestHomeInValues(t *testing.T) {
+	home := t.TempDir()
+	c, err := Load([]string{"HOME=" + home, "REDOX_CACHE=~/cache", "REDOX_TOOLCHAIN=~/rust", "REDOX_SOURCE_BASE=~/base"}, checkout(t), Flags{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for got, want := range map[string]string{c.Cache: "cache", c.Toolchain: "rust", c.SourceDirs["BASE"]: "base"} {
+		if got != filepath.Join(home, want) {
+			t.Errorf("%s, want %s in the home folder", got, want)
+		}
+	}
+}
+
+// Folders in which some tool cannot work are refused at once, with the tool's reason.
+func TestUnusableCaches(t *testing.T) {
+	for dir, want := range map[string]string{"/a%2Fb": "linker", "/a:b": "list of folders", "/a*b": "pattern", "/a\xffb": "UTF-8", "/a [b]": "pattern"} {
+		if _, err := Load([]string{"REDOX_CACHE=" + dir}, checkout(t), Flags{}); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "REDOX_CACHE=DIR") {
+			t.Errorf("%q: %v, want %q", dir, err, want)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/redoxfs"
+	"github.com/pannous/redox-clif/internal/unixmode"
 )
 
 // HostFile is one file, link or folder below a folder of the host.
@@ -79,7 +80,7 @@ func Changes(top string, before, after map[string]HostFile) []redoxfs.Op {
 
 // op makes the file in an image.
 func (f HostFile) op(top, p string) redoxfs.Op {
-	mode := permissions(f.info.Mode())
+	mode := unixmode.Bits(f.info.Mode())
 	switch {
 	case f.info.IsDir():
 		return redoxfs.Op{Op: redoxfs.OpDir, Path: "/" + p, Mode: &mode}
@@ -87,15 +88,4 @@ func (f HostFile) op(top, p string) redoxfs.Op {
 		return redoxfs.Op{Op: redoxfs.OpLink, Path: "/" + p, Target: f.link}
 	}
 	return redoxfs.Op{Op: redoxfs.OpFile, Path: "/" + p, From: filepath.Join(top, filepath.FromSlash(p)), Mode: &mode}
-}
-
-// permissions are the Unix permission bits of a mode, setuid and the like included.
-func permissions(m fs.FileMode) uint16 {
-	bits := uint16(m.Perm())
-	for flag, bit := range map[fs.FileMode]uint16{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
-		if m&flag != 0 {
-			bits |= bit
-		}
-	}
-	return bits
 }

@@ -183,7 +183,7 @@ func (c *checker) qemu(s Settings) {
 	} else {
 		c.lacksQEMU(what, forDemo+", run", err)
 	}
-	firmware, err := qemu.FindFirmware(c.m.Root(), s.Arch)
+	firmware, err := qemu.FindFirmware(c.m.Root(), s.Arch, path)
 	if err == nil {
 		c.ok("UEFI firmware", forImages, firmware.Code)
 	} else {

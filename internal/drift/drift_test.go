@@ -2,6 +2,7 @@ package drift
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -347,7 +348,77 @@ func TestLockCompare(t *testing.T) {
 	}
 }
 
+// What lies below an overridden submodule cannot be looked at; what was noted of it belongs to the commit it was
+// noted for.
+func TestRecordKeepsWhatIsOverriddenForTheSameCommitOnly(t *testing.T) {
+	for identity, want := range map[string]map[string]string{
+		"git:1": {"sub/Cargo.lock": "noted before"},
+		"git:2": {},
+	} {
+		lock := &Lock{Source: map[string]LockedSource{"a": {Identity: "git:1", Cargo: map[string]string{"sub/Cargo.lock": "noted before"}}}}
+		s := &Source{Name: "a", Identity: identity, Locks: []string{"sub/Cargo.lock"}, OverriddenBelow: []string{"sub"},
+			Tree: tree(t, map[string]string{"sub/Cargo.lock": "somebody's"}, nil)}
+		changed, err := lock.Record(s)
+		if err != nil || changed != (identity == "git:2") {
+			t.Errorf("%s: changed %t, %v", identity, changed, err)
+		}
+		if diff := cmp.Diff(LockedSource{identity, want}, lock.Source["a"]); diff != "" {
+			t.Errorf("%s: %s", identity, diff)
+		}
+	}
+}
+
+// What is recorded are files of the pinned source, and nothing else that has their names.
+func TestRecordTakesThePinnedFilesOnly(t *testing.T) {
+	lock := &Lock{Source: map[string]LockedSource{}}
+	s := &Source{Name: "a", Identity: "git:1", Locks: []string{"Cargo.lock", "link/Cargo.lock", "sub/Cargo.lock", "subway/Cargo.lock"}, OverriddenBelow: []string{"sub"},
+		Tree: tree(t, map[string]string{"Cargo.lock": "1", "sub/Cargo.lock": "2", "subway/Cargo.lock": "3"}, map[string]string{"link/Cargo.lock": "../Cargo.lock"})}
+	if _, err := lock.Record(s); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"Cargo.lock": cas.DigestBytes([]byte("1")).Hash, "subway/Cargo.lock": cas.DigestBytes([]byte("3")).Hash}
+	if diff := cmp.Diff(want, lock.Source["a"].Cargo); diff != "" {
+		t.Error(diff)
+	}
+	s.Overridden = true
+	if changed, err := lock.Record(s); err == nil || changed || !strings.Contains(err.Error(), "a is overridden") {
+		t.Errorf("an overridden source: %t, %v", changed, err)
+	}
+}
+
+// An exported sysroot is what its manifest says, file by file.
+func TestObjectsOfASysroot(t *testing.T) {
+	sum := func(text string) string { return cas.DigestBytes([]byte(text)).Hash }
+	manifest := fmt.Sprintf(`{"toolchain": "rustc 1", "spec_sha256": "s", "files": [
+ {"path": "lib/same", "sha256": %q}, {"path": "lib/changed", "sha256": %q}, {"path": "lib/gone", "sha256": %q}, {"path": "lib/link", "link": "same"}]}`, sum("same"), sum("old"), sum("gone"))
+	files := fstest.MapFS{"manifest.json": {Data: []byte(manifest)}}
+	for name, text := range map[string]string{"same": "same", "changed": "new", "foreign": "x"} {
+		files["root/lib/"+name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	for _, test := range []struct {
+		toolchain, spec string
+		want            []string
+	}{
+		{"rustc 1", "s", []string{"root/lib/changed: sha256 " + sum("old"), "root/lib/foreign: no such file: its origin is not known", "root/lib/gone: sha256 " + sum("gone")}},
+		{"rustc 2", "t", []string{"manifest.json: built by rustc 2", "manifest.json: built for target spec t",
+			"root/lib/changed: sha256 " + sum("old"), "root/lib/foreign: no such file: its origin is not known", "root/lib/gone: sha256 " + sum("gone")}},
+	} {
+		found, err := compareStage(stage{Recipe: "sysroot", Dir: "out/sysroot", Files: files, Toolchain: test.toolchain, Spec: test.spec})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range found {
+			got = append(got, strings.TrimPrefix(f.File, "out/sysroot/")+": "+f.Expected)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestTreeIsOnlyChangedInMemory(t *testing.T) {
+	all := func(string) bool { return true }
 	tr := tree(t, map[string]string{"a": "1", "b": "2"}, map[string]string{"l": "a"})
 	if err := tr.WriteFile("a", patch.File{Data: []byte("new")}); err != nil {
 		t.Fatal(err)
@@ -362,11 +433,20 @@ func TestTreeIsOnlyChangedInMemory(t *testing.T) {
 		t.Error("a path that leaves the tree is written")
 	}
 	names, err := tr.List()
-	if diff := cmp.Diff([]string{"a"}, names); diff != "" || err != nil {
+	if diff := cmp.Diff([]string{"a", "l"}, names); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	if _, err := tr.ReadFile("l"); err == nil {
-		t.Error("a link is read as a file")
+	if diff := cmp.Diff([]string{"a"}, tr.named(all)); diff != "" {
+		t.Error(diff)
+	}
+	if f, err := tr.ReadFile("l"); err != nil || !f.Link || string(f.Data) != "a" {
+		t.Errorf("%+v %v", f, err)
+	}
+	if err := tr.WriteFile("m", patch.File{Data: []byte("l"), Link: true}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"l": "a", "m": "a"}, tr.links(all)); diff != "" {
+		t.Error(diff)
 	}
 	if f, err := tr.ReadFile("a"); err != nil || string(f.Data) != "new" {
 		t.Error(string(f.Data), err)

@@ -13,13 +13,9 @@ import (
 // Tree is a tree of the content store with changes in memory: a patch series is applied to it
 // without anything being written anywhere.
 type Tree struct {
-	store   *cas.Store
-	files   *cas.Tree
-	changed map[string]patch.File
-	removed map[string]bool
+	*patch.Overlay
+	files *cas.Tree // without the changes
 }
-
-var _ patch.Tree = (*Tree)(nil)
 
 // OpenTree reads the shape of the tree whose root is d.
 func OpenTree(store *cas.Store, d cas.Digest) (*Tree, error) {
@@ -27,93 +23,73 @@ func OpenTree(store *cas.Store, d cas.Digest) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tree{store: store, files: files, changed: map[string]patch.File{}, removed: map[string]bool{}}, nil
+	return &Tree{patch.NewOverlay(&stored{store, files}), files}, nil
 }
 
-// ReadFile implements patch.Tree.
-func (t *Tree) ReadFile(name string) (patch.File, error) {
-	if f, ok := t.changed[name]; ok {
-		return f, nil
-	}
-	e, ok := t.files.Entries[name]
-	if !ok || t.removed[name] {
+// stored is the tree without changes.
+type stored struct {
+	store *cas.Store
+	files *cas.Tree
+}
+
+// ReadFile implements patch.Reader.
+func (s *stored) ReadFile(name string) (patch.File, error) {
+	e, ok := s.files.Entries[name]
+	switch {
+	case !ok:
 		return patch.File{}, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
-	}
-	if e.Dir || e.Link != "" {
+	case e.Dir:
 		return patch.File{}, &fs.PathError{Op: "read", Path: name, Err: patch.ErrNotRegular}
+	case e.Link != "":
+		return patch.File{Data: []byte(e.Link), Link: true}, nil
 	}
-	data, err := t.store.ReadAll(e.Digest)
+	data, err := s.store.ReadAll(e.Digest)
 	return patch.File{Data: data, Executable: e.Executable}, err
 }
 
-// WriteFile implements patch.Tree.
-func (t *Tree) WriteFile(name string, f patch.File) error {
-	if !fs.ValidPath(name) || name == "." {
-		return &fs.PathError{Op: "write", Path: name, Err: fs.ErrInvalid}
-	}
-	t.changed[name] = f
-	delete(t.removed, name)
-	return nil
-}
-
-// Remove implements patch.Tree.
-func (t *Tree) Remove(name string) error {
-	if _, err := t.ReadFile(name); err != nil {
-		return err
-	}
-	delete(t.changed, name)
-	t.removed[name] = true
-	return nil
-}
-
-// List implements patch.Tree.
-func (t *Tree) List() ([]string, error) {
-	return t.named(func(string) bool { return true }), nil
+// List implements patch.Reader.
+func (s *stored) List() ([]string, error) {
+	return slices.DeleteFunc(s.files.Paths(), func(p string) bool { return s.files.Entries[p].Dir }), nil
 }
 
 // named lists the regular files whose paths are wanted, sorted.
-func (t *Tree) named(want func(path string) bool) []string {
-	var names []string
-	for p, e := range t.files.Entries {
-		if _, ours := t.changed[p]; !ours && !t.removed[p] && !e.Dir && e.Link == "" && want(p) {
-			names = append(names, p)
-		}
-	}
-	for p := range t.changed {
-		if want(p) {
-			names = append(names, p)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
+func (t *Tree) named(want func(path string) bool) []string { return t.list(want, false) }
 
 // links lists the symbolic links whose paths are wanted, with the file each leads to; a link that
 // leads to no file of the tree has an empty end.
 func (t *Tree) links(want func(path string) bool) map[string]string {
 	found := map[string]string{}
-	for p, e := range t.files.Entries {
-		if e.Link == "" || !want(p) {
-			continue
-		}
+	for _, p := range t.list(want, true) {
 		found[p] = t.end(p)
 	}
 	return found
 }
 
+func (t *Tree) list(want func(path string) bool, links bool) []string {
+	names, _ := t.List() // of what is in memory: no error
+	return slices.DeleteFunc(names, func(p string) bool {
+		if !want(p) {
+			return true
+		}
+		f, err := t.ReadFile(p)
+		return (err == nil && f.Link) != links
+	})
+}
+
 // end follows links; the bound ends a circle.
 func (t *Tree) end(p string) string {
 	for range 8 {
-		e, ok := t.files.Entries[p]
-		switch {
-		case !ok || e.Dir:
+		f, err := t.ReadFile(p)
+		switch to := string(f.Data); {
+		case err != nil:
 			return ""
-		case e.Link == "":
+		case !f.Link:
 			return p
-		case path.IsAbs(e.Link):
+		case path.IsAbs(to):
 			return ""
+		default:
+			p = path.Join(path.Dir(p), to)
 		}
-		p = path.Join(path.Dir(p), e.Link)
 		if strings.HasPrefix(p, "../") {
 			return ""
 		}

@@ -210,6 +210,39 @@ func TestFailureCanBeRepeatedByHand(t *testing.T) {
 	}
 }
 
+// What fails may be one of the commands before: that one is repeated.
+func TestFailureOfACommandBeforeCanBeRepeatedByHand(t *testing.T) {
+	r := newRunner(t)
+	before := []string{"%{sh}", "-c", "cat %{root}/in; exit 3"}
+	_, err := r.Run(t.Context(), Spec{Action: shell("exit 4", inputs(t, r, map[string]string{"in": "the input\n"})), Before: [][]string{{"%{sh}", "-c", "exit 0"}, before},
+		Log: io.Discard, LogPath: filepath.Join(t.TempDir(), "a.log")}, collectOut(r))
+	var failed *CommandError
+	if !errors.As(err, &failed) {
+		t.Fatalf("got %v", err)
+	}
+	again, err := exec.Command("/bin/sh", failed.Script).CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 3 || string(again) != "the input\n" {
+		t.Errorf("by hand: %v\n%s", err, again)
+	}
+}
+
+// Old folders are collected by when something last ran in them.
+func TestLastingFolderThatIsUsedIsYoung(t *testing.T) {
+	r := newRunner(t)
+	for range 2 {
+		mustRun(t, r, Spec{Action: shell("echo >out/f", inputs(t, r, nil)), Key: "step/key", State: []string{"out"}})
+		all, err := r.Folders()
+		if err != nil || len(all) != 1 || time.Since(all[0].Used) > time.Minute {
+			t.Fatalf("%+v %v", all, err)
+		}
+		old := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(all[0].Path, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestFirstErrorLine(t *testing.T) {
 	for _, c := range []struct{ output, want string }{
 		{"   Compiling x\nerror: could not compile `x`\n", "error: could not compile `x`"},
@@ -218,6 +251,9 @@ func TestFirstErrorLine(t *testing.T) {
 		{"error: failed to get `x` as a dependency of package `y`\n\nCaused by:\n  failed to load source\n\nCaused by:\n  failed to read `/x/Cargo.toml`\n\nCaused by:\n  No such file or directory (os error 2)\n",
 			"error: failed to get `x` as a dependency of package `y`: failed to read `/x/Cargo.toml`: No such file or directory (os error 2)"},
 		{"error: linking failed\nnote: x\nerror: y\n\nCaused by:\n  something else\n", "error: linking failed"},
+		{"error[E1]: bad\n --> src/a.rs:1:1\n", "src/a.rs:1:1: error[E1]: bad"},
+		{"error[E1]: bad\nnote: why\n --> src/a.rs:1:1\n --> src/b.rs:2:2\n", "src/a.rs:1:1: error[E1]: bad"},
+		{"error[E1]: bad\nnote: why\nnote: too far\n --> src/a.rs:1:1\n", "error[E1]: bad"},
 		{"all is well\n", ""},
 	} {
 		w := &watcher{}

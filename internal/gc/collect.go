@@ -257,7 +257,11 @@ func (r *run) mayDrop(d cas.Digest, b blob) bool {
 	return r.users[d] == 0 && !r.pinned[d] && r.now.Sub(b.stored) > freshTime
 }
 
-func (r *run) dropBlobs(ctx context.Context) error {
+func (r *run) dropBlobs(ctx context.Context) (err error) {
+	if !r.done.DryRun {
+		// Also when it is cut short: what a checkout knows to be stored may be gone.
+		defer func() { err = errors.Join(err, r.cache.Store.Renew()) }()
+	}
 	for hash, b := range r.blobs {
 		d := cas.Digest{Hash: hash, Size: b.size}
 		if !r.mayDrop(d, b) {

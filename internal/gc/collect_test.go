@@ -2,6 +2,7 @@ package gc_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -114,6 +115,35 @@ func TestCollectByAge(t *testing.T) {
 			t.Errorf("dry %v: what is in use was taken", dry)
 		}
 	}
+}
+
+// No result has the files of a source folder: a collection takes them, and the next build stores them again.
+func TestAfterACollectionSourcesAreStoredAgain(t *testing.T) {
+	s, _ := sessiontest.New(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.rs"), []byte("fn main() {}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // so that the stat cache knows the file
+	build := func() {
+		t.Helper()
+		stats := s.Store.OpenStatCache(filepath.Join(s.Config.State(), "stats"))
+		tree, err := s.Store.PutFolder(t.Context(), dir, cas.CaptureOptions{Stats: stats, Store: true, Trusted: true})
+		if err == nil {
+			err = errors.Join(stats.Save(), s.Store.Complete(tree))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	build()
+	if _, err := cacheOf(s).Collect(t.Context(), gc.Bounds{}, later, false); err != nil {
+		t.Fatal(err)
+	}
+	if s.Store.Has(cas.DigestBytes([]byte("fn main() {}"))) {
+		t.Fatal("the collection left the source")
+	}
+	build()
 }
 
 func exists(path string) bool {

@@ -1,7 +1,9 @@
 // Package globdir finds files by a pattern below a folder whose own name is no pattern.
 //
 // filepath.Glob reads the whole path as a pattern: in a checkout or cache in a folder such as "work [old]" it finds
-// nothing and says nothing. This package must not know what is looked for.
+// nothing and says nothing.
+//
+// It owns the difference between the folder and the pattern. It must not know what is looked for.
 package globdir
 
 import (

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,6 +75,23 @@ func TestKeepGoingListsEveryFailure(t *testing.T) {
 	}
 	if sum.Outcomes[c] != Ran || sum.Outcomes[top] != Skipped {
 		t.Errorf("c %s, top %s", sum.Outcomes[c], sum.Outcomes[top])
+	}
+}
+
+// What was skipped has no output: a step behind it would run with an empty input and keep what came of it.
+func TestKeepGoingSkipsTheWholeChainBehindAFailure(t *testing.T) {
+	w := newWorld(t)
+	w.KeepGoing = true
+	a := w.step("a", ptr(""), nil, func(context.Context, []string) (string, error) { return "", errors.New("broken") })
+	b := w.concat("b", ptr("B"), a)
+	c := w.concat("c", ptr("C"), b)
+	sum, err := w.Build(t.Context(), []*Node{c})
+	var all *multierror.Error
+	if !errors.As(err, &all) || len(all.Errors) != 1 {
+		t.Errorf("got %v, want the failure of a alone", err)
+	}
+	if got := w.takeRan(); got != "a" || sum.Outcomes[b] != Skipped || sum.Outcomes[c] != Skipped {
+		t.Errorf("ran %q, b %s, c %s", got, sum.Outcomes[b], sum.Outcomes[c])
 	}
 }
 
@@ -239,6 +257,93 @@ func TestLostFileIsFoundBehindAStepThatPassesItOn(t *testing.T) {
 	}
 	if got := strings.Join(uniq(w.takeRan()), " "); got != "a c pass" {
 		t.Errorf("ran %q", got)
+	}
+}
+
+// What a node without an action puts together belongs to what it is put together from.
+func TestLostFileIsFoundBehindANodeThatOnlyResolves(t *testing.T) {
+	w := newWorld(t)
+	config := "B"
+	a := w.concat("a", ptr("A"))
+	whole := &Node{ID: "whole", Deps: []*Node{a}, Resolve: func(_ context.Context, in Outputs) (cas.Digest, error) { return in[a], nil }}
+	b := w.concat("b", &config, whole)
+	w.build(b)
+	w.takeRan()
+	damage(t, w, "A()", "deleted")
+	config = "C"
+	if got := w.build(b); got != "C(A())" {
+		t.Errorf("got %s", got)
+	}
+	if got := strings.Join(uniq(w.takeRan()), " "); got != "a b" {
+		t.Errorf("ran %q", got)
+	}
+}
+
+// Each run of a step may miss something else. One that goes on missing things is no step to wait for.
+func TestAStepIsBegunAgainAFewTimes(t *testing.T) {
+	for misses, fails := range map[int]bool{0: false, maxRepairs: false, maxRepairs + 1: true} {
+		w := newWorld(t)
+		runs := 0
+		a := w.step("a", ptr(""), nil, func(context.Context, []string) (string, error) {
+			if runs++; runs <= misses {
+				return "", &cas.MissingError{Digest: cas.DigestBytes(nil)}
+			}
+			return "A", nil
+		})
+		if _, err := w.Build(t.Context(), []*Node{a}); (err != nil) != fails {
+			t.Errorf("%d misses: %v", misses, err)
+		}
+		if want := min(misses, maxRepairs) + 1; runs != want {
+			t.Errorf("%d misses: %d runs, want %d", misses, runs, want)
+		}
+	}
+}
+
+// A log is written up to its close: on a full disk that may be where it fails, and more may be missing.
+func TestALogThatCannotBeClosedFailsItsStep(t *testing.T) {
+	w := newWorld(t)
+	a := w.concat("a", ptr("A"))
+	run := a.Run
+	a.Run = func(ctx context.Context, job *Job) (cas.Digest, error) {
+		if err := job.Log.(io.Closer).Close(); err != nil {
+			t.Error(err)
+		}
+		return run(ctx, job)
+	}
+	if _, err := w.Build(t.Context(), []*Node{a}); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// How long a step takes is known from its last run, and why it ran from the action before: neither is forgotten
+// when a build finds a result of another action, or makes a lost one again.
+func TestHistoryOutlivesWhatDidNotRun(t *testing.T) {
+	w := newWorld(t)
+	config := "one"
+	a := w.concat("a", &config)
+	w.build(a)
+	config = "two"
+	w.build(a)
+	two := w.History.Get("a")
+	if two.Previous == nil || two.Previous.Args[2] != "one" {
+		t.Fatalf("before two was %+v", two.Previous)
+	}
+	if err := w.Cache.Forget(two.Action.Digest()); err != nil {
+		t.Fatal(err)
+	}
+	w.build(a)
+	r := *w.History.Get("a")
+	if r.Previous == nil || r.Previous.Args[2] != "one" {
+		t.Errorf("made again, before two is %+v", r.Previous)
+	}
+	r.Duration = time.Minute
+	if err := w.History.Put("a", &r); err != nil {
+		t.Fatal(err)
+	}
+	config = "one"
+	w.build(a)
+	if got := w.History.Get("a"); got.Duration != time.Minute || got.Previous.Args[2] != "two" {
+		t.Errorf("from the cache: %s, before it %v", got.Duration, got.Previous.Args)
 	}
 }
 
@@ -449,7 +554,7 @@ func TestDryRunVerdicts(t *testing.T) {
 	if err := w.Cache.Forget(act.Digest()); err != nil {
 		t.Fatal(err)
 	}
-	want("a up to date", "b up to date", "c run its result is no longer in the cache")
+	want("a up to date", "b up to date", "c run its result is not in this cache")
 }
 
 func TestFailureOfAResolveStops(t *testing.T) {
@@ -459,6 +564,10 @@ func TestFailureOfAResolveStops(t *testing.T) {
 	var f *Failure
 	if !errors.As(err, &f) || f.Node != "bad" || f.Log != "" {
 		t.Errorf("got %#v", err)
+	}
+	f = nil
+	if _, err := w.DryRun(t.Context(), []*Node{bad}); !errors.As(err, &f) || f.Node != "bad" {
+		t.Errorf("a dry run: %#v", err)
 	}
 }
 

@@ -95,7 +95,8 @@ func reason(store *cas.Store, last *Record, now *action.Action) string {
 	}
 	diffs := action.Differences(store, last.Action, now)
 	if len(diffs) == 0 {
-		return "its result is no longer in the cache"
+		// Collected, or made for another cache: a checkout remembers one build of each step, wherever its result is.
+		return "its result is not in this cache"
 	}
 	text := clip(diffs[0].String(), reasonWidth)
 	if len(diffs) > 1 {

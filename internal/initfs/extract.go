@@ -7,16 +7,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 )
 
 // Extract writes the image's tree to a directory. The directory must not exist
 // or be empty; it appears whole or not at all. Nothing is written through a
-// link or outside the directory, and links that would lead out of the image are
-// refused. Permissions are kept, with two exceptions: the owner may always read
+// link or outside the directory; links that lead out of the image are made as they
+// are and not followed (OutsideLinks lists them). Permissions are kept, with two exceptions: the owner may always read
 // and write (V2 knows no writable files, and a tree nobody may change or delete
-// helps nobody), and set-id bits are dropped.
+// helps nobody), and set-id and sticky bits are dropped: SetID lists the files.
 func (img *Image) Extract(ctx context.Context, dir string) error {
 	dir = filepath.Clean(dir)
 	if err := checkEmptyTarget(dir); err != nil {
@@ -96,7 +95,7 @@ func extractNode(root *os.Root, at string, n *Node) error {
 		}
 		return root.Mkdir(name, 0o700)
 	case Link:
-		if err := checkTarget(path.Dir(at), n.Target); err != nil {
+		if err := checkTarget(n.Target); err != nil {
 			return err
 		}
 		return root.Symlink(n.Target, name)
@@ -123,6 +122,18 @@ func extractFile(root *os.Root, name string, n *Node) error {
 		err = out.Sync()
 	}
 	return errors.Join(err, out.Close())
+}
+
+// SetID are the files and folders of the image with set-user-ID, set-group-ID or sticky bits, in the order of the tree.
+func (img *Image) SetID() []string {
+	var all []string
+	_ = img.Walk(func(at string, n *Node) error {
+		if n.Kind != Link && n.Perm&0o7000 != 0 {
+			all = append(all, at)
+		}
+		return nil
+	})
+	return all
 }
 
 func hostPerm(n *Node) fs.FileMode { return fs.FileMode(n.Perm & 0o777) }

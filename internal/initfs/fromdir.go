@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 
 	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/unixmode"
 )
 
 // DirOptions says how FromDir turns a directory into a tree.
 type DirOptions struct {
-	// KeepPerm stores the files' own permission bits. Without it every
+	// KeepPerm stores the files' own permission bits, set-id and sticky ones included. Without it every
 	// directory and every file with an execute bit is 0755 and every other
 	// file 0644, so that the umask of whoever built does not reach the image.
 	KeepPerm bool
@@ -69,7 +71,7 @@ func fillDir(into *Node, dir string, opts DirOptions, problems **multierror.Erro
 
 func (o DirOptions) perm(info fs.FileInfo) uint16 {
 	if o.KeepPerm {
-		return uint16(info.Mode().Perm())
+		return unixmode.Bits(info.Mode())
 	}
 	if info.IsDir() || info.Mode().Perm()&0o111 != 0 {
 		return 0o755

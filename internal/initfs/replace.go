@@ -18,6 +18,8 @@ func (img *Image) Spec() Spec {
 		BuildTime: img.BuildTime,
 		MaxSize:   DefaultMaxSize,
 		Share:     img.shares(),
+
+		KeepOutside: true,
 	}
 	if img.Size > DefaultMaxSize {
 		s.MaxSize = DefaultMaxSizeDebug

@@ -207,8 +207,14 @@ func sorted(children []*Node) []*Node {
 
 // storedTarget converts a target as a Node holds it into the image's form. dir
 // is the link's directory from the root ("." for the root).
-func storedTarget(g geometry, dir, target string) (string, error) {
-	if err := checkTarget(dir, target); err != nil {
+func storedTarget(g geometry, dir, target string, keepOutside bool) (string, error) {
+	if err := checkTarget(target); err != nil {
+		return "", err
+	}
+	if err := leadsOut(dir, target); err != nil {
+		if keepOutside {
+			return target, nil // as nodeTarget has read it
+		}
 		return "", err
 	}
 	if g.targetsRoot {
@@ -217,12 +223,20 @@ func storedTarget(g geometry, dir, target string) (string, error) {
 	return target, nil
 }
 
-func checkTarget(dir, target string) error {
+// checkTarget refuses what can be no link's target anywhere.
+func checkTarget(target string) error {
 	switch {
 	case target == "":
 		return errors.New("empty link target")
 	case strings.Contains(target, "\x00"):
 		return fmt.Errorf("link target %q has a NUL", target)
+	}
+	return nil
+}
+
+// leadsOut tells whether, and how, a link in dir leads out of the image. Upstream's archiver makes such links of absolute ones.
+func leadsOut(dir, target string) error {
+	switch {
 	case path.IsAbs(target):
 		return fmt.Errorf("link target %q is absolute: readers take targets as relative and would mangle it", target)
 	case escapes(path.Join(dir, target)):

@@ -41,6 +41,27 @@ func (img *Image) Bootable() error {
 	return nil
 }
 
+// OutsideLink is a link that leads out of the image. It is no damage: Redox may have something there.
+type OutsideLink struct {
+	Path   string `json:"path"`
+	Target string `json:"target"`
+	Why    string `json:"why"`
+}
+
+// OutsideLinks are the links of the image that lead out of it, in the order of the tree.
+func (img *Image) OutsideLinks() []OutsideLink {
+	var all []OutsideLink
+	_ = img.Walk(func(at string, n *Node) error {
+		if n.Kind == Link {
+			if err := leadsOut(path.Dir(at), n.Target); err != nil {
+				all = append(all, OutsideLink{at, n.Target, err.Error()})
+			}
+		}
+		return nil
+	})
+	return all
+}
+
 func (img *Image) verifyBootstrap(report func(error)) {
 	if img.Entry == NoEntry || img.Bootstrap == nil {
 		report(bad(atEntry, "bootstrap_entry", "%#x: no bootstrap, the kernel would fault", img.Entry))
@@ -127,7 +148,7 @@ func (img *Image) verifyTree(report func(error)) {
 			report(bad(n.Offset, at, "the name is not UTF-8: listing the directory fails"))
 		}
 		if n.Kind == Link {
-			if err := checkTarget(path.Dir(at), n.Target); err != nil {
+			if err := checkTarget(n.Target); err != nil {
 				report(bad(n.Offset, at, "%v", err))
 			}
 		}

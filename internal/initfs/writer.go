@@ -37,6 +37,9 @@ type Spec struct {
 	BuildTime Time  // V1 only; zero for reproducible images
 	MaxSize   int64 // bytes; 0 means DefaultMaxSize
 	Share     bool  // files with equal bytes get one copy; see the package comment
+	// KeepOutside writes links that lead out of the image as they are. Without it they are refused: it is for images that have
+	// them already.
+	KeepOutside bool
 }
 
 // Summary tells what was written.
@@ -222,7 +225,7 @@ func (l *layout) check(p *placed, dir string, report func(error)) {
 		}
 	case Link:
 		var err error
-		if p.target, err = storedTarget(l.geo, dir, p.Target); err != nil {
+		if p.target, err = storedTarget(l.geo, dir, p.Target, l.spec.KeepOutside); err != nil {
 			report(fmt.Errorf("%s: %w", p.path, err))
 		}
 	case Dir:

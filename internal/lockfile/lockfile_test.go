@@ -37,6 +37,30 @@ func TestOnlyOneHolder(t *testing.T) {
 	}
 }
 
+func TestSharersShareAndKeepOthersOut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	one, err := TryShared(path)
+	if one == nil || err != nil {
+		t.Fatalf("%v %v", one, err)
+	}
+	two, err := TryShared(path)
+	if two == nil || err != nil {
+		t.Fatalf("it is not shared: %v %v", two, err)
+	}
+	one.Release()
+	if alone, err := Try(path); alone != nil || err != nil {
+		t.Errorf("somebody has it alone beside a sharer: %v %v", alone, err)
+	}
+	two.Release()
+	alone, err := Try(path)
+	if alone == nil || err != nil {
+		t.Fatalf("%v %v", alone, err)
+	}
+	if shared, err := TryShared(path); shared != nil || err != nil {
+		t.Errorf("shared with who has it alone: %v %v", shared, err)
+	}
+}
+
 // Files that come and go must never let two in.
 func TestRemovalLetsNobodyPast(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")

@@ -2,10 +2,12 @@ package patch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -32,7 +34,7 @@ func Apply(ctx context.Context, s *Series, tree Tree, opts Options) (*Report, er
 			opts.ObjectDir = d.objectDir()
 		}
 	}
-	over := newOverlay(tree)
+	over := NewOverlay(tree)
 	report, err := compute(ctx, s, over, opts)
 	if err != nil {
 		return nil, err
@@ -49,7 +51,7 @@ func Apply(ctx context.Context, s *Series, tree Tree, opts Options) (*Report, er
 	if opts.DryRun {
 		return report, nil
 	}
-	if err := over.flush(); err != nil {
+	if err := over.flush(tree); err != nil {
 		return report, err
 	}
 	return report, nil
@@ -76,8 +78,8 @@ func lines(errs []error) string {
 
 // verify computes the series once more on its own result. What is not
 // satisfied there would be applied twice by a second run.
-func verify(ctx context.Context, s *Series, over *overlay, opts Options, report *Report) error {
-	again, err := compute(ctx, s, newOverlay(over), opts)
+func verify(ctx context.Context, s *Series, over *Overlay, opts Options, report *Report) error {
+	again, err := compute(ctx, s, NewOverlay(over), opts)
 	if err != nil {
 		return err
 	}
@@ -90,15 +92,24 @@ func verify(ctx context.Context, s *Series, over *overlay, opts Options, report 
 			detail = "on the series' own result the edit is not recognised as satisfied (" + r.Detail + ")"
 		}
 		r.Status, r.Candidates = Conflict, nil
-		r.Detail = detail + "; give it a longer text or a `satisfied` pattern, or merge it with the edit of the series that overlaps it"
+		r.Detail = detail + "; " + s.wayOut(r.Patch)
 		report.Results[i] = r
 	}
 	return nil
 }
 
+// wayOut is what can be done about a patch that does not know its own result.
+func (s *Series) wayOut(name string) string {
+	i := slices.IndexFunc(s.Patches, func(p Patch) bool { return p.Name == name })
+	if s.Patches[i].Unified != nil {
+		return "merge it with the patch of the series that overlaps it, or write it as a TOML patch with a `satisfied` pattern"
+	}
+	return "give it a longer text or a `satisfied` pattern, or merge it with the edit of the series that overlaps it"
+}
+
 // compute applies every patch to the overlay and collects the results. The
 // number and order of results depends on the series only.
-func compute(ctx context.Context, s *Series, over *overlay, opts Options) (*Report, error) {
+func compute(ctx context.Context, s *Series, over *Overlay, opts Options) (*Report, error) {
 	report := &Report{}
 	for i := 0; i < len(s.Patches); i++ {
 		if err := ctx.Err(); err != nil {
@@ -121,7 +132,7 @@ func compute(ctx context.Context, s *Series, over *overlay, opts Options) (*Repo
 	return report, nil
 }
 
-func applyTOML(p *Patch, over *overlay) ([]Result, error) {
+func applyTOML(p *Patch, over *Overlay) ([]Result, error) {
 	status, detail, err := p.guard(over)
 	if err != nil {
 		return nil, err
@@ -150,7 +161,7 @@ func applyTOML(p *Patch, over *overlay) ([]Result, error) {
 
 // guard answers for the whole patch by its conditions; an empty status means
 // that its parts decide.
-func (p *Patch) guard(tree Tree) (Status, string, error) {
+func (p *Patch) guard(tree Reader) (Status, string, error) {
 	if p.Satisfied != nil {
 		found, err := p.Satisfied.holds(tree)
 		if err != nil {
@@ -172,8 +183,8 @@ func (p *Patch) guard(tree Tree) (Status, string, error) {
 	return "", "", nil
 }
 
-func (c *Condition) holds(tree Tree) (bool, error) {
-	f, err := tree.ReadFile(c.File)
+func (c *Condition) holds(tree Reader) (bool, error) {
+	f, err := readRegular(tree, c.File)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotRegular) {
 		return false, nil
 	}
@@ -187,8 +198,8 @@ func (c *Condition) holds(tree Tree) (bool, error) {
 	return c.Pattern.Match(data), nil
 }
 
-func applyEdit(e *Edit, over *overlay, r *Result) error {
-	f, err := over.ReadFile(e.File)
+func applyEdit(e *Edit, over *Overlay, r *Result) error {
+	f, err := readRegular(over, e.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return missing(over, r)
 	}
@@ -208,19 +219,22 @@ func applyEdit(e *Edit, over *overlay, r *Result) error {
 	return nil
 }
 
-func missing(over *overlay, r *Result) error {
+func missing(over *Overlay, r *Result) error {
 	names, err := over.List()
 	if err != nil {
 		return err
 	}
-	r.Status, r.Detail = Conflict, "no such file in the source"
+	r.Status, r.Detail = Conflict, cmp.Or(throughLink(over, r.File), "no such file in the source")
 	r.Candidates = nearestFiles(names, r.File)
 	return nil
 }
 
-func addFile(nf *NewFile, over *overlay, r *Result) error {
-	f, err := over.ReadFile(nf.Path)
+func addFile(nf *NewFile, over *Overlay, r *Result) error {
+	f, err := readRegular(over, nf.Path)
+	through := throughLink(over, nf.Path)
 	switch {
+	case through != "":
+		r.Status, r.Detail = Conflict, through
 	case errors.Is(err, fs.ErrNotExist):
 		r.Status = Applied
 		return over.WriteFile(nf.Path, File{Data: nf.Text})

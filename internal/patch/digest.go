@@ -37,7 +37,7 @@ func (e encoder) field(tag, value string) {
 
 func (e encoder) patch(p *Patch) {
 	if p.Unified != nil {
-		e.field("unified", string(p.Unified.Data))
+		e.field("unified 2", string(p.Unified.Data)) // 1 left modes out
 		return
 	}
 	e.field("patch", "")

@@ -1,8 +1,7 @@
 package patch
 
 import (
-	"bytes"
-	"errors"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
@@ -85,22 +84,24 @@ func Load(fsys fs.FS, name string) (*Series, error) {
 		return nil, err
 	}
 	if len(s.Patches) == 0 {
-		return nil, fmt.Errorf("%s: no *.toml or *.patch file", name)
+		return nil, fmt.Errorf("%s: no *.toml or *.patch file", shown(name))
 	}
 	return s, nil
 }
 
+// shown is the path of a file as messages have it, from the repository's top.
+func shown(names ...string) string { return path.Join("patches", path.Join(names...)) }
+
 func loadTOML(fsys fs.FS, dir, name string) (*Patch, error) {
-	full := path.Join(dir, name)
-	data, err := fs.ReadFile(fsys, full)
+	data, err := fs.ReadFile(fsys, path.Join(dir, name))
 	if err != nil {
 		return nil, err
 	}
 	var raw rawPatch
-	if err := tomlfile.Decode(full, data, &raw); err != nil {
+	if err := tomlfile.Decode(shown(dir, name), data, &raw); err != nil {
 		return nil, err
 	}
-	v := &validator{file: full}
+	v := &validator{file: shown(dir, name)}
 	p := v.patch(name, &raw, func(from string) ([]byte, error) {
 		return fs.ReadFile(fsys, path.Join(dir, from))
 	})
@@ -251,37 +252,18 @@ func (v *validator) regexp(where, key, text string) *regexp.Regexp {
 }
 
 func loadUnified(fsys fs.FS, dir, name string) (*Patch, error) {
-	full := path.Join(dir, name)
-	data, err := fs.ReadFile(fsys, full)
+	data, err := fs.ReadFile(fsys, path.Join(dir, name))
 	if err != nil {
 		return nil, err
 	}
 	u, err := parseUnified(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", full, err)
+		return nil, fmt.Errorf("%s: %w", shown(dir, name), err)
 	}
-	return &Patch{Name: name, Title: unifiedTitle(data, name), Unified: u}, nil
-}
-
-// unifiedTitle is the mail subject of `git format-patch`, else the file name.
-func unifiedTitle(data []byte, name string) string {
-	head, _, _ := bytes.Cut(data, []byte("\ndiff --git "))
-	for line := range strings.Lines(string(head)) {
-		if subject, ok := strings.CutPrefix(line, "Subject: "); ok {
-			subject = strings.TrimSpace(subject)
-			if strings.HasPrefix(subject, "[PATCH") {
-				_, subject, _ = strings.Cut(subject, "] ")
-			}
-			if subject != "" {
-				return subject
-			}
-		}
-	}
-	return strings.TrimSuffix(name, ".patch")
+	title := cmp.Or(u.commits[0].title, strings.TrimSuffix(name, ".patch"))
+	return &Patch{Name: name, Title: title, Unified: u}, nil
 }
 
 // unixLines makes a text from a TOML file that was checked out with CRLF the
 // same as everywhere else.
 func unixLines(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }
-
-var errNoPaths = errors.New("not a unified diff: it names no file")

@@ -81,7 +81,7 @@ func TestLoad(t *testing.T) {
 	if s.Name != "relibc" || len(s.Patches) != 2 || s.Patches[0].Title != "mend it" || string(s.Patches[1].Files[0].Text) != "fn n() {}\n" {
 		t.Errorf("%+v", s)
 	}
-	if got := strings.Join(s.Patches[0].Unified.Paths, " "); got != "x" {
+	if got := strings.Join(s.Patches[0].Unified.commits[0].paths(), " "); got != "x" {
 		t.Errorf("paths of the diff: %q; a removed line was taken for a header", got)
 	}
 	for _, bad := range []string{"p/empty", "p/absent", "../p", "."} {
@@ -112,22 +112,16 @@ func TestShippedSeries(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	f.Add([]byte("title=\"t\"\nreason=\"r\"\n[[edit]]\nfile=\"a\"\nanchor=\"b\"\nwhere=\"after\"\ntext=\"c\""), []byte("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"), "b\n")
-	f.Add([]byte("title=\"t\"\nreason=\"r\"\n[[edit]]\nfile=\"a\"\nanchor='\\b'\nregex=true\nwhere=\"replace\"\ntext=\"c\""), []byte("diff --git a/x b/x\nold mode 100644\nnew mode 100755\n"), "b\r\n")
-	f.Fuzz(func(t *testing.T, tomlPatch, diff []byte, content string) {
+	f.Add([]byte("title=\"t\"\nreason=\"r\"\n[[edit]]\nfile=\"a\"\nanchor=\"b\"\nwhere=\"after\"\ntext=\"c\""), "b\n")
+	f.Add([]byte("title=\"t\"\nreason=\"r\"\n[[edit]]\nfile=\"a\"\nanchor='\\b'\nregex=true\nwhere=\"replace\"\ntext=\"c\""), "b\r\n")
+	f.Fuzz(func(t *testing.T, tomlPatch []byte, content string) {
 		s, err := Load(fstest.MapFS{"s/1.toml": {Data: tomlPatch}, "s/2.toml": {Data: tomlPatch}}, "s")
-		if err == nil {
-			tr := tree("a", content)
-			if _, err := apply(s, tr); err == nil {
-				expectIdempotent(t, s, tr)
-			}
+		if err != nil {
+			return
 		}
-		if u, err := parseUnified(diff); err == nil {
-			for _, p := range u.Paths {
-				if checkPath(p) != nil {
-					t.Errorf("path %q was let through", p)
-				}
-			}
+		tr := tree("a", content)
+		if _, err := apply(s, tr); err == nil {
+			expectIdempotent(t, s, tr)
 		}
 	})
 }

@@ -9,8 +9,11 @@
 // # Format
 //
 // A series is a folder. Its *.toml and *.patch files are applied in the byte
-// order of their names (NNNN-name.toml). A .patch file is a unified diff for
-// `git apply`. A .toml file has these keys and no others:
+// order of their names (NNNN-name.toml). A .patch file is what git format-patch
+// or git diff writes, or a mail box of several such: its commits are given to
+// `git apply` one by one, with their modes, links, copies and binary files.
+// Submodules, names without a/ and b/, and paths out of the tree are refused.
+// A .toml file has these keys and no others:
 //
 //	title    = "one line"                 # required
 //	reason   = """why it is needed"""     # required
@@ -44,10 +47,11 @@
 // An edit is satisfied when its `satisfied` pattern is found, or when its text
 // stands where the edit would put it: beside every anchor for before and
 // after; for replace, `count` times with no anchor left outside of it. A new
-// file is satisfied by a file of the same bytes. A unified diff is satisfied
-// when it applies in reverse. Apply proves it for what it has just computed:
-// a series that would not be recognised on its own result is refused, so a
-// second application can never insert a text twice.
+// file is satisfied by a file of the same bytes. A commit of a .patch file is
+// satisfied when it can be undone and, made again, leads back to the same tree;
+// where only modes are then other ones, those are set. Apply proves it for what
+// it has just computed: a series that would not be recognised on its own result
+// is refused, so a second application can never insert a text twice.
 package patch
 
 import (
@@ -62,7 +66,7 @@ type Series struct {
 	Patches []Patch
 }
 
-// Patch is one file of a series: either TOML edits and files, or a unified diff.
+// Patch is one file of a series: either TOML edits and files, or unified diffs.
 type Patch struct {
 	Name      string // file name within the series
 	Title     string
@@ -111,12 +115,6 @@ type NewFile struct {
 	Text []byte
 }
 
-// Unified is the content of a .patch file.
-type Unified struct {
-	Data  []byte
-	Paths []string // every path it reads, writes, creates or deletes; sorted
-}
-
 // Status is what became of one edit.
 type Status string
 
@@ -128,12 +126,12 @@ const (
 	Conflict  Status = "conflict"
 )
 
-// Result is the outcome of one edit, one new file or one unified diff.
+// Result is the outcome of one edit, one new file or one commit of unified diffs.
 type Result struct {
 	Patch      string // file name within the series
 	Title      string
-	Part       string // "edit 2", "file 1"; empty for a whole patch
-	File       string // slash path in the source; empty for a unified diff of several files
+	Part       string // "edit 2", "file 1", "commit 3" of a mail box; empty for a whole patch
+	File       string // slash path in the source; empty for a commit of several files
 	Line       int    // first changed or matched line from 1; 0 when not known
 	Status     Status
 	Detail     string      // why, when Status alone does not say it

@@ -1,421 +1,303 @@
 package patch
 
 import (
-	"bufio"
-	"bytes"
-	"context"
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
-	"sort"
-	"strconv"
+	"slices"
 	"strings"
+
+	"github.com/bluekeyes/go-gitdiff/gitdiff"
 )
 
-// parseUnified finds the paths a diff touches. git itself parses the hunks;
-// this only has to know which files to lay out for it, and to refuse what a
-// patch of ours must not do (links, submodules, paths outside of the tree).
+// Unified is the content of a .patch file.
+type Unified struct {
+	Data    []byte
+	commits []*commit
+}
+
+// commit is one mail of the file, or all of a file that is no mail box. Its
+// changes are made together: each reads what was there before all of them.
+type commit struct {
+	title string // empty: the diff has no subject
+	diffs []fileDiff
+}
+
+// fileDiff is a diff of one file, or of several that plain diff wrote.
+type fileDiff struct {
+	text  string
+	files []*gitdiff.File
+}
+
+var (
+	mailStart = regexp.MustCompile(`(?m)^From [0-9a-f]{40,64} `)
+	// A header is one only with what follows it: people write such lines into
+	// commit messages.
+	gitHeader   = regexp.MustCompile(`(?m)^diff --git .*\n(?:old mode|new mode|deleted file|new file|copy from|rename |similarity |dissimilarity |index |--- )`)
+	plainHeader = regexp.MustCompile(`(?m)^--- .*\n\+\+\+ .*\n@@ -\d`)
+	prefixed    = regexp.MustCompile(`^(?:diff --git (?:"?a/.* "?b/|"?b/.* "?a/)|(?:---|\+\+\+) (?:"?[ab]/|/dev/null))`)
+	subject     = regexp.MustCompile(`(?m)^Subject: (?:\[PATCH[^\]]*\] )?(.+)$`)
+)
+
+// parseUnified reads the diffs of a .patch file and refuses what a patch of
+// ours must not do: change submodules, write outside of the tree.
 func parseUnified(data []byte) (*Unified, error) {
 	u := &Unified{Data: data}
-	seen := map[string]bool{}
-	add := func(name string) error {
-		name, err := diffPath(name)
-		if err != nil || name == "" || seen[name] {
-			return err
+	text := string(data)
+	if isCRLF(text) { // a mail program's or a checkout's; a file's own CR has another one behind it
+		text = unixLines(text)
+	}
+	for _, mail := range cutBefore(mailStart, text, 1) {
+		c, err := parseCommit(mail)
+		if err != nil {
+			return nil, err
+		}
+		if len(c.diffs) > 0 {
+			u.commits = append(u.commits, c)
+		}
+	}
+	if len(u.commits) == 0 {
+		return nil, errNoPaths
+	}
+	return u, nil
+}
+
+// piece is a part of a .patch file with the number of its first line.
+type piece struct {
+	text string
+	line int
+}
+
+// cutBefore cuts a text in front of every match.
+func cutBefore(re *regexp.Regexp, text string, line int) []piece {
+	var all []piece
+	from := 0
+	for _, m := range append(re.FindAllStringIndex(text, -1), []int{len(text), 0}) {
+		all = append(all, piece{text[from:m[0]], line})
+		line += strings.Count(text[from:m[0]], "\n")
+		from = m[0]
+	}
+	return all
+}
+
+func parseCommit(mail piece) (*commit, error) {
+	pieces := cutBefore(gitHeader, mail.text, mail.line)
+	c := &commit{title: titleOf(pieces[0].text)}
+	// In front of git's first header is the message, and where git has written
+	// no mail there can be plain diffs, too.
+	message, isMail := pieces[0], mailStart.MatchString(mail.text)
+	if at := plainHeader.FindStringIndex(message.text); at != nil && !(isMail && len(pieces) > 1) {
+		pieces[0] = piece{message.text[at[0]:], message.line + strings.Count(message.text[:at[0]], "\n")}
+	} else {
+		pieces = pieces[1:]
+	}
+	for _, p := range pieces {
+		changed, err := p.parse()
+		if err != nil {
+			return nil, err
+		}
+		c.diffs = append(c.diffs, changed)
+	}
+	return c, nil
+}
+
+// titleOf is the subject of a mail.
+func titleOf(message string) string {
+	if header, err := gitdiff.ParsePatchHeader(message); err == nil && header.Title != "" {
+		return header.Title
+	}
+	if m := subject.FindStringSubmatch(message); m != nil { // a mail without a sender
+		return strings.TrimSpace(m[1])
+	}
+	return ""
+}
+
+func (p piece) parse() (fileDiff, error) {
+	files, _, err := gitdiff.Parse(strings.NewReader(p.text))
+	if err != nil { // once more, so that its line numbers are those of the whole file
+		_, _, err = gitdiff.Parse(strings.NewReader(strings.Repeat("\n", p.line-1) + p.text))
+		return fileDiff{}, errors.New(strings.TrimPrefix(err.Error(), "gitdiff: "))
+	}
+	isGit := strings.HasPrefix(p.text, "diff --git ")
+	if isGit && len(files) > 1 {
+		return fileDiff{}, fmt.Errorf("line %d: behind the diff of %s is one without git's header: put it into a .patch file of its own", p.line, files[0].NewName)
+	}
+	for _, f := range files {
+		if isGit {
+			err = p.checkPrefixes()
+		} else {
+			err = takePrefixes(f)
+		}
+		if err == nil {
+			err = checkFile(f)
+		}
+		if err != nil {
+			return fileDiff{}, fmt.Errorf("line %d: %w", p.line, err)
+		}
+	}
+	return fileDiff{p.text, files}, nil
+}
+
+// checkPrefixes looks at a header of git's: the library takes one folder off
+// the names, whatever it is called.
+func (p piece) checkPrefixes() error {
+	for line := range strings.Lines(p.text) {
+		if strings.HasPrefix(line, "@@ -") || strings.HasPrefix(line, "GIT binary patch") {
+			break
+		}
+		names := strings.HasPrefix(line, "diff --git ") || strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "+++ ")
+		if names && !prefixed.MatchString(line) {
+			return fmt.Errorf("%q: %w", strings.TrimSpace(line), errPrefix)
+		}
+	}
+	return nil
+}
+
+// takePrefixes is for plain diff, where the library leaves them on the names.
+func takePrefixes(f *gitdiff.File) error {
+	for _, name := range []*string{&f.OldName, &f.NewName} {
+		if *name == "" {
+			continue
+		}
+		if !strings.HasPrefix(*name, "a/") && !strings.HasPrefix(*name, "b/") {
+			return fmt.Errorf("path %q: %w", *name, errPrefix)
+		}
+		*name = (*name)[len("a/"):]
+	}
+	return nil
+}
+
+// The types of git's modes; the rest of a mode is permissions.
+const (
+	typeOfMode = 0o170000
+	modeLink   = 0o120000
+	modeModule = 0o160000
+)
+
+func checkFile(f *gitdiff.File) error {
+	names := namesOf(f)
+	if len(names) == 0 {
+		return errors.New("it names no file")
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "\r") {
+			return errors.New("some lines of the patch end in CRLF and others in LF: save it with LF, which git's own lines have")
 		}
 		if err := checkPath(name); err != nil {
 			return err
 		}
-		seen[name] = true
-		u.Paths = append(u.Paths, name)
-		return nil
 	}
-	hunk := hunkCounter{}
-	scan := bufio.NewScanner(bytes.NewReader(data))
-	scan.Buffer(nil, len(data)+1)
-	for n := 1; scan.Scan(); n++ {
-		line := strings.TrimSuffix(scan.Text(), "\r")
-		if hunk.inside(line) {
-			continue
-		}
-		for _, name := range headerPaths(line) {
-			if err := add(name); err != nil {
-				return nil, fmt.Errorf("line %d: %w", n, err)
-			}
-		}
-		if linkMode.MatchString(line) {
-			return nil, fmt.Errorf("line %d: symbolic links and submodules in a patch are not supported", n)
-		}
-	}
-	if err := scan.Err(); err != nil {
-		return nil, err
-	}
-	if len(u.Paths) == 0 {
-		return nil, errNoPaths
-	}
-	sort.Strings(u.Paths)
-	return u, nil
-}
-
-var (
-	linkMode   = regexp.MustCompile(`^(?:(?:new|deleted) file mode|new mode|old mode|index [0-9a-f]+\.\.[0-9a-f]+) 1[26]0000$`)
-	hunkHeader = regexp.MustCompile(`^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@`)
-)
-
-// hunkCounter tells hunk lines from headers: a removed line "-- x" looks like
-// the header "--- x".
-type hunkCounter struct{ before, after int }
-
-func (h *hunkCounter) inside(line string) bool {
-	if h.before > 0 || h.after > 0 {
-		switch {
-		case strings.HasPrefix(line, "-"):
-			h.before--
-		case strings.HasPrefix(line, "+"):
-			h.after--
-		case strings.HasPrefix(line, `\`):
-		default:
-			h.before--
-			h.after--
-		}
-		return true
-	}
-	m := hunkHeader.FindStringSubmatch(line)
-	if m == nil {
-		return false
-	}
-	h.before, h.after = count(m[1]), count(m[2])
-	return true
-}
-
-func count(s string) int {
-	if s == "" {
-		return 1
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		return 0 // git will refuse it
-	}
-	return n
-}
-
-// headerPaths are the paths a header line names, still with a/ or b/.
-func headerPaths(line string) []string {
-	for _, p := range []string{"--- ", "+++ "} {
-		if name, ok := strings.CutPrefix(line, p); ok {
-			name, _, _ = strings.Cut(name, "\t") // time stamp of plain diff
-			return []string{name}
-		}
-	}
-	for _, p := range []string{"rename from ", "rename to ", "copy from ", "copy to "} {
-		if name, ok := strings.CutPrefix(line, p); ok {
-			if strings.HasPrefix(name, `"`) {
-				return []string{`"a/` + name[1:]}
-			}
-			return []string{"a/" + name}
-		}
-	}
-	// Only a change of mode, an empty or a binary file has no --- and +++;
-	// both names are then the same.
-	if rest, ok := strings.CutPrefix(line, "diff --git "); ok && len(rest)%2 == 1 {
-		a, b := rest[:len(rest)/2], rest[len(rest)/2+1:]
-		strip := func(s string) string { return strings.TrimPrefix(strings.TrimPrefix(s, `"`), "a/") }
-		if strip(a) == strings.TrimPrefix(strings.TrimPrefix(b, `"`), "b/") {
-			return []string{a}
-		}
-	}
-	return nil
-}
-
-// diffPath unquotes a name and removes its a/ or b/; /dev/null gives "".
-func diffPath(name string) (string, error) {
-	if strings.HasPrefix(name, `"`) {
-		unquoted, err := strconv.Unquote(name)
-		if err != nil {
-			return "", fmt.Errorf("bad quoted path %s", name)
-		}
-		name = unquoted
-	}
-	if name == "/dev/null" {
-		return "", nil
-	}
-	if rest, ok := strings.CutPrefix(name, "a/"); ok {
-		return rest, nil
-	}
-	if rest, ok := strings.CutPrefix(name, "b/"); ok {
-		return rest, nil
-	}
-	return "", fmt.Errorf("path %q has no a/ or b/ prefix, as git writes it", name)
-}
-
-// unifiedRun is the longest prefix of patches that are unified diffs. A run is
-// handled as a whole, because a later diff may change what an earlier one
-// wrote: satisfied is then seen only when they are undone from the last back.
-func unifiedRun(patches []Patch) []*Patch {
-	var run []*Patch
-	for i := range patches {
-		if patches[i].Unified == nil {
-			break
-		}
-		run = append(run, &patches[i])
-	}
-	return run
-}
-
-func applyUnified(ctx context.Context, run []*Patch, over *overlay, opts Options) ([]Result, error) {
-	scratch, err := os.MkdirTemp(opts.TempDir, "patch-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(scratch)
-	if scratch, err = filepath.Abs(scratch); err != nil {
-		return nil, err
-	}
-	g := &gitApply{program: opts.Git, scratch: scratch, objects: opts.ObjectDir}
-	if g.program == "" {
-		g.program = "git"
-	}
-	prefix, err := g.satisfiedPrefix(ctx, run, over)
-	if err != nil {
-		return nil, err
-	}
-	var results []Result
-	for i, p := range run {
-		r := Result{Patch: p.Name, Title: p.Title, Status: Satisfied}
-		if len(p.Unified.Paths) == 1 {
-			r.File = p.Unified.Paths[0]
-		}
-		if i >= prefix {
-			if err := g.one(ctx, p, over, &r); err != nil {
-				return nil, err
-			}
-		}
-		results = append(results, r)
-	}
-	return results, nil
-}
-
-// gitApply runs `git apply` in scratch directories that hold only the files a
-// diff names.
-type gitApply struct {
-	program, scratch, objects string
-	n                         int
-}
-
-// satisfiedPrefix is the largest n for which the first n diffs, undone from the
-// n-th back, all apply in reverse.
-func (g *gitApply) satisfiedPrefix(ctx context.Context, run []*Patch, tree Tree) (int, error) {
-	for n := len(run); n > 0; n-- {
-		dir, err := g.layout(tree, run[:n])
-		if err != nil {
-			return 0, err
-		}
-		all := true
-		for i := n - 1; i >= 0 && all; i-- {
-			_, all, err = g.run(ctx, dir, run[i].Unified.Data, "apply", "-R", "--whitespace=nowarn", "-")
-			if err != nil {
-				return 0, err
-			}
-		}
-		if all {
-			return n, nil
-		}
-	}
-	return 0, nil
-}
-
-// one applies a single diff: already there, plainly, or by a 3-way merge.
-func (g *gitApply) one(ctx context.Context, p *Patch, over *overlay, r *Result) error {
-	if n, err := g.satisfiedPrefix(ctx, []*Patch{p}, over); err != nil || n == 1 {
-		r.Status = Satisfied
-		return err
-	}
-	dir, err := g.layout(over, []*Patch{p})
-	if err != nil {
-		return err
-	}
-	message, ok, err := g.run(ctx, dir, p.Unified.Data, "apply", "--whitespace=nowarn", "-")
-	if err != nil {
-		return err
-	}
-	if !ok && g.objects != "" {
-		if dir, ok, err = g.threeWay(ctx, p, over); err != nil {
-			return err
-		}
-		r.Detail = "by a 3-way merge"
-	}
-	if !ok {
-		return p.unifiedConflict(over, r, message)
-	}
-	// A merge that changes nothing has found the change already there, although
-	// the lines around it are not the diff's.
-	changed, err := collect(dir, p.Unified.Paths, over)
-	r.Status = Satisfied
-	if changed {
-		r.Status = Applied
-	}
-	return err
-}
-
-// threeWay merges in a throw-away repository that borrows the source's objects.
-func (g *gitApply) threeWay(ctx context.Context, p *Patch, tree Tree) (string, bool, error) {
-	dir, err := g.layout(tree, []*Patch{p})
-	if err != nil {
-		return "", false, err
-	}
-	for _, args := range [][]string{{"init", "-q"}, {"add", "-A", "-f", "."}} {
-		if message, ok, err := g.run(ctx, dir, nil, args...); err != nil || !ok {
-			return "", false, errors.Join(err, fmt.Errorf("git %s: %s", args[0], message))
-		}
-		alternates := filepath.Join(dir, ".git", "objects", "info", "alternates")
-		if err := os.WriteFile(alternates, []byte(g.objects+"\n"), 0o644); err != nil {
-			return "", false, err
-		}
-	}
-	_, ok, err := g.run(ctx, dir, p.Unified.Data, "apply", "--3way", "--index", "--whitespace=nowarn", "-")
-	return dir, ok, err
-}
-
-// layout writes the files the diffs name into a new scratch directory.
-func (g *gitApply) layout(tree Tree, run []*Patch) (string, error) {
-	g.n++
-	dir := filepath.Join(g.scratch, strconv.Itoa(g.n))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", err
-	}
-	for _, p := range run {
-		for _, name := range p.Unified.Paths {
-			if err := layoutFile(tree, dir, name); err != nil {
-				return "", err
-			}
-		}
-	}
-	return dir, nil
-}
-
-func layoutFile(tree Tree, dir, name string) error {
-	f, err := tree.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	to := filepath.Join(dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	perm := fs.FileMode(0o644)
-	if f.Executable {
-		perm = 0o755
-	}
-	return os.WriteFile(to, f.Data, perm)
-}
-
-// collect takes what git made of the files into the overlay and says whether
-// anything changed.
-func collect(dir string, names []string, over *overlay) (bool, error) {
-	scratch, err := OpenDir(dir)
-	if err != nil {
-		return false, err
-	}
-	defer scratch.Close()
-	changed := false
-	for _, name := range names {
-		was, wasErr := over.ReadFile(name)
-		f, err := scratch.ReadFile(name)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			if err = nil; wasErr == nil {
-				changed, err = true, over.Remove(name)
-			}
-		case err == nil && (wasErr != nil || was.Executable != f.Executable || !bytes.Equal(was.Data, f.Data)):
-			changed, err = true, over.WriteFile(name, f)
-		}
-		if err != nil {
-			return changed, err
-		}
-	}
-	return changed, nil
-}
-
-// run returns git's message and whether it succeeded; err is only for a git
-// that could not be run.
-func (g *gitApply) run(ctx context.Context, dir string, stdin []byte, args ...string) (string, bool, error) {
-	cmd := exec.CommandContext(ctx, g.program, args...)
-	cmd.Dir = dir
-	cmd.Stdin = bytes.NewReader(stdin)
-	// Nothing of the user's git configuration may change a result, and a
-	// repository around the scratch directory must not be found.
-	cmd.Env = []string{
-		"LC_ALL=C", "HOME=" + g.scratch, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
-		"GIT_CEILING_DIRECTORIES=" + g.scratch, "PATH=" + filepath.Dir(cmd.Path),
-	}
-	out, err := cmd.CombinedOutput()
-	if ctx.Err() != nil {
-		return "", false, ctx.Err()
-	}
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return "", false, err
-	}
-	return strings.TrimSpace(string(out)), err == nil, nil
-}
-
-var patchFailed = regexp.MustCompile(`(?m)^error: patch failed: (.+):(\d+)$`)
-
-// unifiedConflict turns git's message into a result; the nearest lines are
-// those that resemble the first line the failed hunk removes.
-func (p *Patch) unifiedConflict(over *overlay, r *Result, message string) error {
-	r.Status = Conflict
-	r.Detail = strings.ReplaceAll(strings.ReplaceAll(message, "error: ", ""), "\n", "; ")
-	m := patchFailed.FindStringSubmatch(message)
-	if m == nil {
-		for _, name := range p.Unified.Paths {
-			if _, err := over.ReadFile(name); errors.Is(err, fs.ErrNotExist) {
-				names, err := over.List()
-				r.Candidates = nearestFiles(names, name)
+	for _, mode := range []fs.FileMode{f.OldMode, f.NewMode} {
+		switch mode & typeOfMode {
+		case modeModule:
+			return fmt.Errorf("%s is a submodule: a patch cannot change it, [source.submodules] of the recipe names its commit", names[0])
+		case modeLink:
+			if err := checkTarget(f); err != nil {
 				return err
 			}
 		}
-		return nil
 	}
-	f, err := over.ReadFile(m[1])
-	if err != nil {
-		return err
-	}
-	r.File = m[1]
-	r.Line, _ = strconv.Atoi(m[2])
-	for _, c := range nearestLines(string(f.Data), p.Unified.removedAt(m[1], m[2])) {
-		c.File = m[1]
-		r.Candidates = append(r.Candidates, c)
+	if f.IsBinary && f.BinaryFragment == nil {
+		return fmt.Errorf("%s is binary and its content is not in the patch: make it with git format-patch or git diff --binary", names[0])
 	}
 	return nil
 }
 
-// removedAt is the removed (else the context) text of the hunk of file that
-// starts at the line.
-func (u *Unified) removedAt(file, line string) string {
-	var removed, context strings.Builder
-	inFile, inHunk := false, false
-	for l := range strings.Lines(string(u.Data)) {
-		switch {
-		case strings.HasPrefix(l, "--- "):
-			inFile, inHunk = strings.TrimSpace(l) == "--- a/"+file, false
-		case strings.HasPrefix(l, "@@ "):
-			inHunk = inFile && (strings.HasPrefix(l, "@@ -"+line+",") || strings.HasPrefix(l, "@@ -"+line+" "))
-		case inHunk && strings.HasPrefix(l, "-"):
-			removed.WriteString(l[1:])
-		case inHunk && strings.HasPrefix(l, " "):
-			context.WriteString(l[1:])
+// checkTarget refuses a link that a patch leads out of the tree.
+func checkTarget(f *gitdiff.File) error {
+	for _, h := range f.TextFragments {
+		target := strings.TrimSuffix(side(h, gitdiff.Line.New), "\n")
+		if path.IsAbs(target) || !filepath.IsLocal(path.Join(path.Dir(f.NewName), target)) {
+			return fmt.Errorf("the link %s leads to %s, out of the source tree", f.NewName, target)
 		}
 	}
-	if removed.Len() > 0 {
-		return removed.String()
+	return nil
+}
+
+// namesOf are the paths that a diff reads, writes or removes: one or two.
+func namesOf(f *gitdiff.File) []string {
+	names := slices.DeleteFunc([]string{f.OldName, f.NewName}, func(n string) bool { return n == "" })
+	return slices.Compact(names)
+}
+
+// side is the text of a hunk's lines of some kind.
+func side(h *gitdiff.TextFragment, has func(gitdiff.Line) bool) string {
+	var b strings.Builder
+	for _, l := range h.Lines {
+		if has(l) {
+			b.WriteString(l.Line)
+		}
 	}
-	return context.String()
+	return b.String()
+}
+
+var (
+	errNoPaths = errors.New("not a unified diff: it names no file")
+	errPrefix  = errors.New(`no a/ and b/ in front of the names: make the patch with git -c diff.noprefix=false -c diff.mnemonicPrefix=false format-patch, or write a/ and b/ there`)
+)
+
+// paths are all that the commit reads, writes or removes, sorted.
+func (c *commit) paths() []string {
+	var names []string
+	for _, d := range c.diffs {
+		for _, f := range d.files {
+			names = append(names, namesOf(f)...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// has says whether something holds for a file of the commit.
+func (c *commit) has(holds func(*gitdiff.File) bool) bool {
+	return slices.ContainsFunc(c.diffs, func(d fileDiff) bool { return slices.ContainsFunc(d.files, holds) })
+}
+
+// hasContent is false where a file is only renamed or copied or gets a mode.
+func hasContent(f *gitdiff.File) bool { return len(f.TextFragments) > 0 || f.BinaryFragment != nil }
+
+func setsMode(f *gitdiff.File) bool { return f.NewMode != 0 && f.NewMode != f.OldMode }
+
+// hunk is the one of a file's that starts at a line, nil if there is none.
+func (c *commit) hunk(name string, line int64) (found *gitdiff.TextFragment) {
+	c.has(func(f *gitdiff.File) bool {
+		at := slices.IndexFunc(f.TextFragments, func(h *gitdiff.TextFragment) bool { return h.OldPosition == line })
+		if at < 0 || !slices.Contains(namesOf(f), name) {
+			return false
+		}
+		found = f.TextFragments[at]
+		return true
+	})
+	return found
+}
+
+func oldBlob(f *gitdiff.File) (name, id string) { return f.OldName, f.OldOIDPrefix }
+func newBlob(f *gitdiff.File) (name, id string) { return f.NewName, f.NewOIDPrefix }
+
+// identified says whether the tree's files are, by git's ids of them, those
+// before or after the commit.
+func (c *commit) identified(tree Reader, blob func(*gitdiff.File) (name, id string)) bool {
+	known := false
+	other := c.has(func(f *gitdiff.File) bool {
+		name, id := blob(f)
+		if name == "" || !hasContent(f) {
+			return false
+		}
+		is, err := tree.ReadFile(name)
+		known = err == nil && isBlob(is.Data, id)
+		return !known
+	})
+	return known && !other
+}
+
+// isBlob compares a file with git's id of it, which may be shortened or, in
+// what no git has written, all zeros.
+func isBlob(data []byte, id string) bool {
+	sum := sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(data), data))
+	return id != "" && strings.HasPrefix(hex.EncodeToString(sum[:]), id)
 }

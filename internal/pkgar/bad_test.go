@@ -92,6 +92,7 @@ func TestMutated(t *testing.T) {
 		"entry size 4 GiB":  {change: put64(entry(2, entrySizeAt), 4<<30), unsigned: table, signed: "entry 2 size at byte 0x318"},
 		"entry size wraps":  {change: put64(entry(0, entrySizeAt), 1<<64-1), unsigned: table, signed: "entry 0 size at byte 0xb0"},
 		"entry size adds":   {change: func(b []byte) { put64(entry(0, entrySizeAt), 1<<62)(b); put64(entry(1, entryOffsetAt), 1<<62)(b) }, unsigned: table, signed: "entry 1 size"},
+		"link size zero":    {change: put64(entry(1, entrySizeAt), 0), unsigned: table, signed: "entry 1 size at byte 0x1e4: 0"},
 		"link size":         {change: put64(entry(1, entrySizeAt), 4097), unsigned: table, signed: "entry 1"},
 		"mode kind":         {change: put32(entry(2, entryModeAt), 0o040755), unsigned: table, signed: "entry 2 mode at byte 0x320: 040755 of \"two\""},
 		"mode zero":         {change: put32(entry(2, entryModeAt), 0), unsigned: table, signed: "entry 2 mode"},
@@ -222,6 +223,54 @@ func TestTruncated(t *testing.T) {
 		}
 		if _, err := Open(bytes.NewReader(append(good, 0)), int64(len(good)+1), Options{Key: &key}); err == nil {
 			t.Errorf("%v: a byte too many is accepted", p)
+		}
+	}
+}
+
+// TestBehindLZMA2 adds to an entry what its LZMA2 data does not need: no hash covers it.
+func TestBehindLZMA2(t *testing.T) {
+	at := HeaderSize + 2*EntrySize + entrySizeAt
+	for n := range 3 {
+		data := append(badSample(t, LZMA2), make([]byte, n)...)
+		binary.LittleEndian.PutUint64(data[at:], binary.LittleEndian.Uint64(data[at:])+uint64(n))
+		resign(t, data)
+		key := testKey(t, 1).Public()
+		err := useAll(t, data, Options{Key: &key})
+		if want := fmt.Sprintf("%d stored bytes behind the end", n); (err == nil) != (n == 0) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
+// TestLinkTargets has a signer who wants a link that C programs read differently, or one that costs memory.
+func TestLinkTargets(t *testing.T) {
+	for _, target := range []string{"\x00in/one", "bin\x00one", "bin/on\x00"} {
+		data := badSample(t, Raw)
+		a := open(t, data)
+		copy(data[a.HeadSize()+int64(a.Entries[1].Offset):], target)
+		hash := blake3.Sum256([]byte(target))
+		copy(data[HeaderSize+EntrySize:], hash[:])
+		checkBad(t, resign(t, data), "zero byte")
+	}
+	for length, over := range map[int]bool{maxLink: false, maxLink + 1: true} {
+		var b limitedBuffer
+		for _, part := range []int{1, length - 1} {
+			if n, err := b.Write(make([]byte, part)); n != part || err != nil {
+				t.Error(n, err)
+			}
+		}
+		if b.over != over {
+			t.Errorf("%d bytes: over %t", length, b.over)
+		}
+	}
+}
+
+// TestMaxEntries opens three entries.
+func TestMaxEntries(t *testing.T) {
+	data := badSample(t, Raw)
+	for most, ok := range map[uint32]bool{2: false, 3: true} {
+		if _, err := Open(bytes.NewReader(data), int64(len(data)), Options{Insecure: true, MaxEntries: most}); (err == nil) != ok {
+			t.Errorf("at most %d: %v", most, err)
 		}
 	}
 }

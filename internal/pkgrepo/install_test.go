@@ -127,9 +127,54 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// Two packages may have the same file. It goes with the second of them.
+func TestFileOfTwoPackages(t *testing.T) {
+	dir, root := t.TempDir(), filepath.Join(t.TempDir(), "root")
+	publish(t, dir, 1, textPkg(t, "one", "1", "f", "same"), textPkg(t, "two", "1", "f", "same"))
+	fetched, err := fetchAll(testClient(t, nil, dir), "one", "two")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Apply(bg, root, Change{Install: fetched}, noSync); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		remove Name
+		want   []string
+	}{{"one", []string{"f=same"}}, {"two", nil}} {
+		if _, err := Apply(bg, root, Change{Remove: []Name{c.remove}}, noSync); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, files(t, root)); diff != "" {
+			t.Errorf("without %s (-want +got):\n%s", c.remove, diff)
+		}
+	}
+}
+
+// Who has made the change that an upgrade brings has kept nothing back.
+func TestUpgradeToWhatIsThereAlready(t *testing.T) {
+	dir, root := t.TempDir(), filepath.Join(t.TempDir(), "root")
+	for _, version := range []string{"1", "2"} {
+		publish(t, dir, 1, textPkg(t, "ed", version, "etc/ed.conf", "conf"+version))
+		fetched, err := fetchAll(testClient(t, nil, dir), "ed")
+		if err != nil {
+			t.Fatal(err)
+		}
+		applied, err := Apply(bg, root, Change{Install: fetched}, noSync)
+		if err != nil || len(applied.Kept) > 0 {
+			t.Fatalf("%+v, %v", applied, err)
+		}
+		write(t, filepath.Join(root, "etc/ed.conf"), "conf2")
+	}
+}
+
 func TestApplyRefuses(t *testing.T) {
 	dir := t.TempDir()
-	publish(t, dir, 1, textPkg(t, "evil", "1", StateFile, "x"), textPkg(t, "head", "1", HeadFile("x"), "x"), textPkg(t, "through", "1", "out/file", "x"),
+	program := textPkg(t, "program", "1", "f", "1")
+	if err := os.Chmod(filepath.Join(program.Tree, "f"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, dir, 1, program, textPkg(t, "evil", "1", StateFile, "x"), textPkg(t, "head", "1", HeadFile("x"), "x"), textPkg(t, "through", "1", "out/file", "x"),
 		textPkg(t, "one", "1", "f", "1"), textPkg(t, "two", "1", "f", "2"))
 	outside := t.TempDir()
 	for name, c := range map[string]struct {
@@ -140,6 +185,7 @@ func TestApplyRefuses(t *testing.T) {
 		"state file":     {[]Name{"evil"}, true, "package manager's state"},
 		"head file":      {[]Name{"head"}, true, "package manager's state"},
 		"through a link": {[]Name{"through"}, true, `"out" is not a folder`},
+		"another mode":   {[]Name{"one", "program"}, true, "packages one and program have different files"},
 		"two claim it":   {[]Name{"one", "two"}, true, "packages one and two have different files"},
 	} {
 		root := t.TempDir()

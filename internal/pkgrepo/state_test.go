@@ -69,6 +69,42 @@ func TestStateRemove(t *testing.T) {
 	}
 }
 
+// Packages that nobody asked for go with the last one that needs them, and only then.
+func TestOrphans(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(s *State)
+		gone   []Name
+	}{
+		"needed by nobody else": {func(*State) {}, []Name{"libc", "ncurses", "terminfo", "vim"}},
+		"protected":             {func(s *State) { s.Protected = append(s.Protected, "libc") }, []Name{"ncurses", "terminfo", "vim"}},
+		// Somebody else's package manager has installed it, or what needed it was taken away by force.
+		"of nobody before": {func(s *State) { s.Installed["stray"] = Installed{Remote: "repo0"} }, []Name{"libc", "ncurses", "terminfo", "vim"}},
+	} {
+		s := installed(t, "vim")
+		c.change(s)
+		gone, err := s.Remove([]Name{"vim"})
+		if diff := cmp.Diff(c.gone, gone); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+}
+
+// What was asked for once stays asked for, also when it comes again because another package needs it.
+func TestWhatWasAskedForStaysAskedFor(t *testing.T) {
+	s := installed(t, "libc")
+	fetched, err := fetchAll(testClient(t, nil, sample(t, 1)), "vim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Add(fetched)
+	if !s.Installed["libc"].Manual || s.Installed["ncurses"].Manual {
+		t.Errorf("libc %t, ncurses %t", s.Installed["libc"].Manual, s.Installed["ncurses"].Manual)
+	}
+	if gone, err := s.Remove([]Name{"vim"}); err != nil || !s.Has("libc") {
+		t.Errorf("removed %v, %v", gone, err)
+	}
+}
+
 func TestUpgrades(t *testing.T) {
 	s := installed(t, "vim")
 	hash := s.Installed["ncurses"].Blake3

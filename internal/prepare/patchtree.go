@@ -1,6 +1,7 @@
 package prepare
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -22,15 +23,14 @@ var _ patch.Tree = (*storedTree)(nil)
 
 // ReadFile implements patch.Tree.
 func (t *storedTree) ReadFile(name string) (patch.File, error) {
-	if err := checkInside(name); err != nil {
-		return patch.File{}, err
-	}
 	e, ok := t.tree.Entries[name]
 	switch {
 	case !ok:
 		return patch.File{}, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
-	case e.Dir || e.Link != "":
+	case e.Dir:
 		return patch.File{}, &fs.PathError{Op: "read", Path: name, Err: patch.ErrNotRegular}
+	case e.Link != "":
+		return patch.File{Data: []byte(e.Link), Link: true}, nil
 	}
 	data, err := t.store.ReadAll(e.Digest)
 	return patch.File{Data: data, Executable: e.Executable}, err
@@ -38,14 +38,20 @@ func (t *storedTree) ReadFile(name string) (patch.File, error) {
 
 // WriteFile implements patch.Tree.
 func (t *storedTree) WriteFile(name string, f patch.File) error {
-	if err := checkInside(name); err != nil {
-		return err
-	}
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 		if e, ok := t.tree.Entries[dir]; ok && !e.Dir {
 			return &fs.PathError{Op: "write", Path: name, Err: fmt.Errorf("%s is no folder", dir)}
 		}
 		delete(t.tree.Entries, dir) // an empty folder until now
+	}
+	for p := range t.tree.Entries {
+		if strings.HasPrefix(p, name+"/") {
+			return &fs.PathError{Op: "write", Path: name, Err: errors.New("it is a folder")}
+		}
+	}
+	if f.Link {
+		t.tree.Entries[name] = cas.Entry{Link: string(f.Data)}
+		return nil
 	}
 	d, err := t.store.PutBytes(f.Data)
 	if err != nil {
@@ -66,16 +72,5 @@ func (t *storedTree) Remove(name string) error {
 
 // List implements patch.Tree.
 func (t *storedTree) List() ([]string, error) {
-	return slices.DeleteFunc(t.tree.Paths(), func(p string) bool {
-		e := t.tree.Entries[p]
-		return e.Dir || e.Link != ""
-	}), nil
-}
-
-// checkInside refuses what is no clean path of a tree, and what is git's own.
-func checkInside(name string) error {
-	if !fs.ValidPath(name) || name == "." || name == ".git" || strings.HasPrefix(name, ".git/") {
-		return fmt.Errorf("%q is no path inside the source", name)
-	}
-	return nil
+	return slices.DeleteFunc(t.tree.Paths(), func(p string) bool { return t.tree.Entries[p].Dir }), nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -69,15 +70,30 @@ var firmwarePlaces = map[string][]Firmware{
 	},
 }
 
+// besideQEMU is QEMU's own pair below the prefix that it was installed to.
+var besideQEMU = map[string]Firmware{
+	"aarch64": {"share/qemu/edk2-aarch64-code.fd", "share/qemu/edk2-arm-vars.fd"},
+	"x86_64":  {"share/qemu/edk2-x86_64-code.fd", "share/qemu/edk2-i386-vars.fd"},
+}
+
 // FindFirmware returns the first pair of UEFI images for arch that is there. root
 // is the file system from "/" (os.DirFS("/")); the paths returned are absolute.
+// programs are where QEMU itself lies, absolute, with links and without ("" is passed over): one that is not the system's
+// brings firmware of its own (Nix, Guix, MacPorts, conda, built by hand), which comes first.
 // When there is none, the error is a *NotInstalledError.
-func FindFirmware(root fs.FS, arch string) (Firmware, error) {
+func FindFirmware(root fs.FS, arch string, programs ...string) (Firmware, error) {
 	places, ok := firmwarePlaces[arch]
 	if !ok {
 		return Firmware{}, fmt.Errorf("no UEFI firmware is known for %q", arch)
 	}
-	for _, p := range places {
+	var own []Firmware
+	for _, program := range programs {
+		prefix := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(filepath.Dir(program))), "/")
+		if program != "" && prefix != "usr" { // what the system's packages bring is in the list, the best first
+			own = append(own, Firmware{path.Join(prefix, besideQEMU[arch].Code), path.Join(prefix, besideQEMU[arch].Vars)})
+		}
+	}
+	for _, p := range append(own, places...) {
 		if isFile(root, p.Code) && isFile(root, p.Vars) {
 			return Firmware{"/" + p.Code, "/" + p.Vars}, nil
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -67,7 +68,11 @@ func NewGuest(o GuestOptions, look func(string) (string, error)) (*Machine, erro
 	if err != nil {
 		return nil, err
 	}
-	firmware, err := FindFirmware(os.DirFS("/"), o.Arch)
+	real, err := filepath.EvalSymlinks(binary)
+	if err != nil {
+		return nil, err
+	}
+	firmware, err := FindFirmware(os.DirFS("/"), o.Arch, binary, real)
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,17 @@ func TestFindFirmware(t *testing.T) {
 	if want := (Firmware{"/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw", "/usr/share/edk2/aarch64/vars-template-pflash.raw"}); got != want || err != nil {
 		t.Errorf("%v %v", got, err)
 	}
+	// A QEMU with a prefix of its own brings what fits it; the system's is found by the list, where the packages' comes first.
+	for program, want := range map[string]string{
+		"/usr/bin/qemu-system-aarch64":          "/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw",
+		"/opt/homebrew/bin/qemu-system-aarch64": "/opt/homebrew/share/qemu/edk2-aarch64-code.fd",
+		"/gone/bin/qemu-system-aarch64":         "/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw",
+		"":                                      "/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw",
+	} {
+		if got, err := FindFirmware(root, "aarch64", program); err != nil || got.Code != want {
+			t.Errorf("%q: %s, %v, want %s", program, got.Code, err, want)
+		}
+	}
 	_, err = FindFirmware(root, "x86_64")
 	var absent *NotInstalledError
 	if !errors.As(err, &absent) || absent.Debian != "ovmf" {

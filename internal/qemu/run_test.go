@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -137,6 +138,8 @@ func TestRun(t *testing.T) {
 		{mode: "unfinished panic", limits: short, want: Forbidden, err: []string{"KERNEL PANIC"}},
 		{mode: "silence", limits: short, want: Silence, err: []string{"silence after", "not seen: canary f128", "last lines:\n  boot\n  bootstrap: hello", "log: "}},
 		{mode: "chatter", limits: Limits{Silence: 5 * time.Second, Total: 500 * time.Millisecond}, want: TimeLimit, err: []string{"time limit after", "not seen"}},
+		// A guest that goes on printing is not silent, however long that takes.
+		{mode: "chatter", limits: Limits{Silence: 1500 * time.Millisecond, Total: 2500 * time.Millisecond}, want: TimeLimit},
 		{mode: "one endless line", limits: Limits{Silence: 5 * time.Second, Total: 700 * time.Millisecond}, want: TimeLimit},
 		{mode: "wrong canary", want: WrongAnswer, err: []string{`line 3 is not what "canary f128" wants: canary f128 = 7`}},
 		{mode: "short", want: Ended, err: []string{"ended too early", "not seen: the end"}},
@@ -316,3 +319,17 @@ func TestRunRefuses(t *testing.T) {
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+// What QEMU says in an endless loop does not fill our memory.
+func TestOnlyTheBeginningOfStderrIsKept(t *testing.T) {
+	const most = 64 << 10
+	l := &limited{}
+	for _, part := range []int{1, most - 2, 5, most} {
+		if n, err := l.Write(bytes.Repeat([]byte("x"), part)); n != part || err != nil {
+			t.Error(n, err)
+		}
+	}
+	if got := len(l.String()); got != most {
+		t.Errorf("%d bytes", got)
+	}
+}

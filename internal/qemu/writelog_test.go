@@ -100,6 +100,23 @@ func TestReplayWithoutFlush(t *testing.T) {
 	}
 }
 
+// The last sector of a log that was cut short would be half a write.
+func TestReplayRefusesAByteTooFew(t *testing.T) {
+	log, disk := logOf(t, logged{0, 1, logFlush, text('a', 1)}), filepath.Join(t.TempDir(), "disk")
+	if err := os.WriteFile(disk, []byte(text('.', 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReplayFlushed(log, disk); err != nil {
+		t.Errorf("the whole log: %v", err)
+	}
+	if err := os.Truncate(log, 3*512-1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReplayFlushed(log, disk); err == nil || !strings.Contains(err.Error(), "beyond the end") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestReplayRefuses(t *testing.T) {
 	good := logOf(t, logged{0, 2, 0, text('a', 2)}, logged{0, 0, logFlush, ""})
 	tests := map[string]struct {

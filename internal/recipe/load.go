@@ -35,6 +35,9 @@ func (s Set) Names() []string {
 	return names
 }
 
+// Broken is what is wrong with the recipes that cannot be used, by name. The errors name file, line and column.
+type Broken map[string]error
+
 // UnknownError names a recipe that is not there.
 type UnknownError struct {
 	Name  string
@@ -76,30 +79,56 @@ func (r *Recipe) Place(err error) error {
 // LoadAll reads every recipe below dir and checks each one and the references among them. All
 // mistakes of all files come back at once.
 func LoadAll(dir string) (Set, error) {
+	set, broken, err := LoadEach(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all *multierror.Error
+	for _, name := range slices.Sorted(maps.Keys(broken)) {
+		all = multierror.Append(all, broken[name])
+	}
+	return set, listed(all)
+}
+
+// LoadEach reads every recipe below dir: those that can be used, and what is wrong with the others. One that needs a broken
+// one is broken too.
+func LoadEach(dir string) (Set, Broken, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("reading the recipes: %w", err)
+		return nil, nil, fmt.Errorf("reading the recipes: %w", err)
 	}
-	set := Set{}
-	var all *multierror.Error
+	set, broken := Set{}, Broken{}
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
 		}
 		r, err := Load(filepath.Join(dir, e.Name()))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			broken[e.Name()] = err
+		default:
+			set[r.Name] = r
 		}
-		if err != nil {
-			all = multierror.Append(all, err)
-			continue
-		}
-		set[r.Name] = r
 	}
-	if all == nil {
-		all = multierror.Append(all, set.checkReferences()...)
+	for set.breakWrong(broken) {
 	}
-	return set, listed(all)
+	return set, broken, nil
+}
+
+// breakWrong takes the recipes out of the set whose references are wrong, and tells whether there were any: others may need
+// them.
+func (s Set) breakWrong(broken Broken) bool {
+	problems := s.checkReferences(broken)
+	by := map[string]*multierror.Error{}
+	for _, p := range problems {
+		by[p.recipe] = multierror.Append(by[p.recipe], p.err)
+	}
+	for name, all := range by {
+		broken[name] = listed(all)
+		delete(s, name)
+	}
+	return len(problems) > 0
 }
 
 // listed is the mistakes, each from a line of its own: they bring their place and their source line.
@@ -107,7 +136,7 @@ func listed(all *multierror.Error) error {
 	if all != nil {
 		all.ErrorFormat = errs.Lines
 	}
-	return all.ErrorOrNil()
+	return errs.One(all)
 }
 
 // Profiles are the names of the profiles that recipes of the set have, in order.

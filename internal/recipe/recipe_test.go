@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-multierror"
 )
 
@@ -48,6 +49,20 @@ func TestReasonForLLVM(t *testing.T) {
 			if s.Backend == LLVM && len(s.Reason) < 20 {
 				t.Errorf("%s/%s: the reason for LLVM says nothing: %q", name, s.Name, s.Reason)
 			}
+		}
+	}
+}
+
+// LLVM is the exception on the target and the only compiler there is for the host.
+func TestOnlyTheHostHasLLVMWithoutAReason(t *testing.T) {
+	for target, free := range map[TargetKind]bool{"": false, "user": false, "kernel": false, "uefi": false, "host": true} {
+		step := Step{Name: "p", Kind: "cargo", Packages: []string{"p"}, Backend: LLVM, Target: target}
+		if faults := step.check(); (len(faults) == 0) != free {
+			t.Errorf("target %q: %v", target, faults)
+		}
+		step.Reason = "Cranelift cannot build it"
+		if faults := step.check(); len(faults) > 0 {
+			t.Errorf("target %q with a reason: %v", target, faults)
 		}
 	}
 }
@@ -202,6 +217,14 @@ func TestWhatIsRefused(t *testing.T) {
 		{head + "[source]\npath = \".\"\n[[step]]\nname = \"l\"\nkind = \"link\"\noutput = \"../../x\"\n", "output ="},
 		{head + "[source]\npath = \".\"\n[[step]]\nname = \"l\"\nkind = \"cargo\"\npackages = [\"l\"]\ndir = \"../x\"\n", "dir ="},
 		{"patches = [\"p\"]\n" + head + "[source]\nsame-as = \"b\"\n", "none of its own"},
+		{good + "[initfs]\nversion = 0\nbootstrap = \"p/p\"\n", ":13:1: the layout is 0"},
+		{good + "[initfs]\nversion = 3\nbootstrap = \"p/p\"\n", ":13:1: the layout is 3"},
+		{good + "[[step]]\nname = \"p\"\nkind = \"cargo\"\npackages = [\"q\"]\n", `:13:1: two steps cannot both be named "p"`},
+		{good + "[[step]]\nname = \"source\"\nkind = \"cargo\"\npackages = [\"q\"]\n", `two steps cannot both be named "source"`},
+		{good + "[source.submodules.\"\"]\ngit = \"u\"\ncommit = \"0123456789012345678901234567890123456789\"\n", `"" is no path inside the source`},
+		{good + "[profile.seed.packages]\nq = [\"x\"]\n", `there is no cargo step "q" to add packages to`},
+		{good + "[profile.seed]\nbuild-std = [\"q\"]\n", `there is no cargo step "q" to build std for`},
+		{strings.Replace(good, "to = \"bin/p\"", "to = \"bin/p\"\nmode = \"10000\"", 1), `mode "10000" is not an octal mode`},
 		{head + "[source]\npath = \".\"\n[[file]]\nfrom = \"recipe/a\"\nto = \"a\"\n[[file]]\nfrom = \"recipe/b\"\nto = \"a\"\n", ":9:1: two files are placed at a"},
 	} {
 		if _, err := Parse("recipes/x/recipe.toml", []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "recipes/x/recipe.toml:") {
@@ -225,6 +248,8 @@ func TestProfileReplacesTheSource(t *testing.T) {
 
 func TestWhatAStepMayNotSay(t *testing.T) {
 	for _, c := range []struct{ key, want string }{
+		{"build-std = true\ntarget = \"host\"", "build-std is for cargo steps"},
+		{"build-std = true\nstd = \"none\"", "build-std is for cargo steps"},
 		{"needs = [\"luck\"]", "nothing that a backend is probed for"},
 		{"cc = true", "takes its headers from the sysroot"},
 	} {
@@ -264,13 +289,64 @@ func TestWhatAKindOfStepHasToSay(t *testing.T) {
 	}
 }
 
+// What cargo links for the user space is held to the rules of programs, unless the recipe says otherwise.
+func TestRulesOfAStep(t *testing.T) {
+	for _, c := range []struct {
+		step Step
+		want Rules
+	}{
+		{Step{Kind: "cargo"}, "program"},
+		{Step{Kind: "cargo", Target: "user", Artifact: "bin"}, "program"},
+		{Step{Kind: "cargo", Rules: "none"}, "none"},
+		{Step{Kind: "cargo", Artifact: "staticlib"}, "none"},
+		{Step{Kind: "cargo", Target: "kernel"}, "none"},
+		{Step{Kind: "cargo", Target: "host"}, "none"},
+		{Step{Kind: "link"}, "none"},
+		{Step{Kind: "link", Rules: "kernel"}, "kernel"},
+	} {
+		if got := c.step.RulesOrDefault(); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.step, got, c.want)
+		}
+	}
+}
+
 func TestThePatchedCrateIsARecipe(t *testing.T) {
 	r, err := Parse("recipes/x/recipe.toml", []byte(good+"[cargo.patch]\nlibc = \"nowhere\"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	errs := Set{"x": r}.checkReferences()
-	if len(errs) != 1 || !strings.Contains(errs[0].Error(), `no recipe "nowhere"`) {
+	errs := Set{"x": r}.checkReferences(nil)
+	if len(errs) != 1 || !strings.Contains(errs[0].err.Error(), `no recipe "nowhere"`) {
 		t.Errorf("%v", errs)
+	}
+}
+
+// A recipe that cannot be used stops those that need it, and no other.
+func TestBrokenRecipesStopNoOther(t *testing.T) {
+	path := "description = \"x\"\n[source]\npath = \".\"\n"
+	set, broken, err := LoadEach(writeRecipes(t, map[string]string{
+		"good":    path,
+		"typo":    "descriptio = \"x\"\n",
+		"user":    path + "[[file]]\nfrom = \"typo:x\"\nto = \"x\"\n",
+		"further": path + "[[file]]\nfrom = \"user:x\"\nto = \"x\"\n",
+		"round":   path + "[[file]]\nfrom = \"robin:x\"\nto = \"x\"\n",
+		"robin":   path + "[[file]]\nfrom = \"round:x\"\nto = \"x\"\n",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"good"}, set.Names()); diff != "" {
+		t.Error(diff)
+	}
+	for name, want := range map[string]string{
+		"typo":    `typo/recipe.toml:1:1: unknown key "descriptio"`,
+		"user":    `user/recipe.toml:5:1: recipe "typo" cannot be used: `,
+		"further": `further/recipe.toml:5:1: recipe "user" cannot be used: `,
+		"round":   "recipes wait for each other: ",
+		"robin":   "recipes wait for each other: ",
+	} {
+		if broken[name] == nil || !strings.Contains(broken[name].Error(), want) {
+			t.Errorf("%s: %v, want %q", name, broken[name], want)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -82,83 +83,103 @@ func (r *Recipe) named(source bool) []string {
 func (s Set) Fits(r *Recipe) error {
 	with := maps.Clone(s)
 	with[r.Name] = r
-	return listed(multierror.Append(nil, with.checkReferences()...))
+	var all *multierror.Error
+	for _, p := range with.checkReferences(nil) {
+		all = multierror.Append(all, p.err)
+	}
+	return listed(all)
+}
+
+// problem is what is wrong with the references of a recipe.
+type problem struct {
+	recipe string
+	err    error
 }
 
 // checkReferences finds, in the recipes and in every profile of them, references to what is not there and
 // recipes that wait for each other.
-func (s Set) checkReferences() []error {
-	errs := s.checkProfile((*Recipe).problem)
+func (s Set) checkReferences(broken Broken) []problem {
+	problems := s.checkProfile((*Recipe).problemAt, broken)
 	// Said with its line, and not again for a profile that has it too.
-	said := map[string]bool{}
-	for _, err := range s.checkProfile((*Recipe).plainProblem) {
-		said[err.Error()] = true
+	seen := map[string]bool{}
+	for _, p := range s.checkProfile((*Recipe).problemIn, broken) {
+		seen[p.err.Error()] = true
 	}
 	for _, profile := range s.Profiles() {
 		with := Set{}
 		for name, r := range s {
 			with[name] = r.WithProfile(profile)
 		}
-		for _, err := range with.checkProfile((*Recipe).plainProblem) {
-			if !said[err.Error()] {
-				said[err.Error()] = true
-				errs = append(errs, fmt.Errorf("profile %s: %w", profile, err))
+		for _, p := range with.checkProfile((*Recipe).problemIn, broken) {
+			if !seen[p.err.Error()] {
+				seen[p.err.Error()] = true
+				problems = append(problems, problem{p.recipe, fmt.Errorf("profile %s: %w", profile, p.err)})
 			}
 		}
 	}
-	return errs
+	return problems
 }
 
-// problem is a mistake with its line in the file.
-func (r *Recipe) problem(key []string, text string) error {
+// problemAt is a mistake with its line in the file.
+func (r *Recipe) problemAt(key []string, text string) error {
 	b, err := os.ReadFile(r.Path)
 	if err != nil {
-		return r.plainProblem(key, text)
+		return r.problemIn(key, text)
 	}
 	return tomlfile.At(r.Path, b, key, "%s", text)
 }
 
-// plainProblem is one in what a profile has made of the file: the parts are not where the keys say.
-func (r *Recipe) plainProblem(key []string, text string) error {
+// problemIn is one in what a profile has made of the file: the parts are not where the keys say.
+func (r *Recipe) problemIn(key []string, text string) error {
 	return fmt.Errorf("%s: %s: %s", r.Path, strings.Join(key, "."), text)
 }
 
 type placing func(r *Recipe, key []string, text string) error
 
 // checkProfile checks the references as one profile has them.
-func (s Set) checkProfile(problem placing) []error {
-	var errs []error
+func (s Set) checkProfile(place placing, broken Broken) []problem {
+	var problems []problem
 	for _, name := range s.Names() {
 		r := s[name]
 		for _, ref := range r.references() {
-			if s[ref.recipe] == nil {
-				errs = append(errs, problem(r, ref.key, fmt.Sprintf("there is no recipe %q; `mage recipe:list` shows all", ref.recipe)))
+			switch {
+			case s[ref.recipe] != nil:
+			case broken[ref.recipe] != nil:
+				problems = append(problems, problem{name, place(r, ref.key, fmt.Sprintf("recipe %q cannot be used: %s", ref.recipe, errs.FirstLine(broken[ref.recipe].Error())))})
+			default:
+				problems = append(problems, problem{name, place(r, ref.key, fmt.Sprintf("there is no recipe %q; `mage recipe:list` shows all", ref.recipe))})
 			}
 		}
-		errs = append(errs, r.checkSteps(problem)...)
+		for _, err := range r.checkSteps(place) {
+			problems = append(problems, problem{name, err})
+		}
 	}
-	if len(errs) > 0 {
-		return errs
+	if len(problems) > 0 {
+		return problems
 	}
-	if cycle := s.cycle((*Recipe).Requires); cycle != nil {
-		errs = append(errs, cycleError("recipes wait for each other", cycle))
+	return append(s.cycleProblems("recipes wait for each other", (*Recipe).Requires), s.cycleProblems("sources wait for each other", (*Recipe).sourceOf)...)
+}
+
+// cycleProblems are those of the recipes that wait for each other.
+func (s Set) cycleProblems(what string, deps func(*Recipe) []string) []problem {
+	cycle := s.cycle(deps)
+	var problems []problem
+	for _, name := range cycle[:max(len(cycle)-1, 0)] { // the last is the first again
+		problems = append(problems, problem{name, cycleError(what, cycle)})
 	}
-	if cycle := s.cycle((*Recipe).sourceOf); cycle != nil {
-		errs = append(errs, cycleError("sources wait for each other", cycle))
-	}
-	return errs
+	return problems
 }
 
 // checkSteps finds references to steps that are not there or wait for each other.
-func (r *Recipe) checkSteps(problem placing) []error {
-	var errs []error
+func (r *Recipe) checkSteps(place placing) []error {
+	var faults []error
 	check := func(s string, key ...string) {
 		p, err := ParseRef(s)
 		if err != nil || p.Recipe != "" || p.Step == "source" || p.Step == "recipe" {
 			return
 		}
 		if _, ok := r.Step(p.Step); !ok {
-			errs = append(errs, problem(r, key, fmt.Sprintf("%q: there is no step %q; there are %s", s, p.Step, strings.Join(append(stepNames(r), "source", "recipe"), ", "))))
+			faults = append(faults, place(r, key, fmt.Sprintf("%q: there is no step %q; there are %s", s, p.Step, strings.Join(append(stepNames(r), "source", "recipe"), ", "))))
 		}
 	}
 	deps := map[string][]string{}
@@ -182,12 +203,12 @@ func (r *Recipe) checkSteps(problem placing) []error {
 	if r.Boot != nil {
 		check(r.Boot.Kernel, "boot", "kernel")
 	}
-	if len(errs) == 0 {
+	if len(faults) == 0 {
 		if cycle := findCycle(stepNames(r), func(n string) []string { return deps[n] }); cycle != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", r.Path, cycleError("steps wait for each other", cycle)))
+			faults = append(faults, fmt.Errorf("%s: %w", r.Path, cycleError("steps wait for each other", cycle)))
 		}
 	}
-	return errs
+	return faults
 }
 
 func stepNames(r *Recipe) []string {

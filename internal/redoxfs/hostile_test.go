@@ -103,6 +103,7 @@ func TestNotUTF8(t *testing.T) {
 		{Op: redoxfs.OpDir, Path: "/d\xff"},
 		{Op: redoxfs.OpLink, Path: "/l", Target: "\xff"},
 		{Op: redoxfs.OpFile, Path: "/f", From: "/\xff"},
+		{Op: redoxfs.OpFile, Path: "/f", Text: ptr("\xff")},
 	} {
 		_, err := v.Apply(t.Context(), []redoxfs.Op{op}, redoxfs.ApplyOptions{})
 		if redoxfs.KindOf(err) != redoxfs.Name || !strings.Contains(err.Error(), "UTF-8") {

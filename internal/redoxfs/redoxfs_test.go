@@ -345,6 +345,54 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// script is a volume whose tool is a shell script.
+func script(t *testing.T, text string) redoxfs.Volume {
+	t.Helper()
+	tool := filepath.Join(t.TempDir(), "tool")
+	if err := os.WriteFile(tool, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return redoxfs.Volume{Tool: tool, Image: "x"}
+}
+
+// A tool that is ended while it works has failed for the reason that it was ended for.
+func TestCancelInTheMiddle(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := script(t, "exec /bin/sleep 60").Df(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+// A tool that breaks down says so in words that are no message of ours.
+func TestToolBreaksDown(t *testing.T) {
+	for text, want := range map[string]string{
+		"echo thread main panicked >&2; echo at x >&2; exit 101": "exit status 101: thread main panicked at x",
+		"exit 3":         "df: exit status 3",
+		"echo no answer": `answer "no answer\n"`,
+	} {
+		_, err := script(t, text).Df(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) || redoxfs.KindOf(err) != "" {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// What lies behind the volume is another partition.
+func TestStaysInItsPlace(t *testing.T) {
+	v := newVolume(t, 4)
+	image, err := os.ReadFile(v.Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(image[:v.Offset], make([]byte, v.Offset)) || !bytes.Equal(image[v.Offset+v.Length:], make([]byte, 1<<20)) {
+		t.Error("written outside")
+	}
+	if s, err := v.Df(t.Context()); err != nil || s.Size > v.Length {
+		t.Errorf("%d of %d bytes, %v", s.Size, v.Length, err)
+	}
+}
+
 func TestToolIsMissing(t *testing.T) {
 	v := redoxfs.Volume{Tool: filepath.Join(t.TempDir(), "no-tool"), Image: "x"}
 	if _, err := v.Df(t.Context()); err == nil || redoxfs.KindOf(err) != "" {

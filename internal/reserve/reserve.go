@@ -1,7 +1,8 @@
 // Package reserve tells a file system how long a file will be.
 //
 // A large file is written in two thirds of the time when its blocks are there: 40 MB into ext4's page cache take 6.5 ms in
-// place of 9.5. That is all it is for. It must not matter to what is written whether it worked.
+// place of 9.5. That is all it is for: it owns
+// the system calls. It must not matter to what is written whether it worked.
 package reserve
 
 import "os"

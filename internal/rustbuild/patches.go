@@ -56,15 +56,18 @@ func (o *originals) ReadFile(name string) (patch.File, error) {
 	if o.absent[name] {
 		return patch.File{}, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
 	}
-	data, err := os.ReadFile(o.path(name))
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Lstat(o.path(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return o.source.ReadFile(name)
-	}
-	if err != nil {
+	case err != nil:
 		return patch.File{}, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		target, err := os.Readlink(o.path(name))
+		return patch.File{Data: []byte(target), Link: true}, err
 	}
-	info, err := os.Stat(o.path(name))
-	return patch.File{Data: data, Executable: err == nil && info.Mode()&0o111 != 0}, err
+	data, err := os.ReadFile(o.path(name))
+	return patch.File{Data: data, Executable: info.Mode()&0o111 != 0}, err
 }
 
 // List implements patch.Tree: patches ask for it only to name what resembles a file that is not there.
@@ -117,40 +120,17 @@ func (o *originals) keep(name string) error {
 	if err := os.MkdirAll(filepath.Dir(o.path(name)), 0o755); err != nil {
 		return err
 	}
+	if f.Link {
+		return renameio.Symlink(string(f.Data), o.path(name))
+	}
 	return renameio.WriteFile(o.path(name), f.Data, mode)
 }
 
 // patched is the archive with the series applied, in memory over the originals.
 type patched struct {
-	*originals
-	changed map[string]*patch.File  // nil: removed
-	forget  func(name string) error // called before a file is written or removed
-}
-
-var _ patch.Tree = (*patched)(nil)
-
-// ReadFile implements patch.Tree.
-func (p *patched) ReadFile(name string) (patch.File, error) {
-	f, ok := p.changed[name]
-	switch {
-	case !ok:
-		return p.originals.ReadFile(name)
-	case f == nil:
-		return patch.File{}, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
-	}
-	return *f, nil
-}
-
-// WriteFile implements patch.Tree.
-func (p *patched) WriteFile(name string, f patch.File) error {
-	p.changed[name] = &f
-	return nil
-}
-
-// Remove implements patch.Tree.
-func (p *patched) Remove(name string) error {
-	p.changed[name] = nil
-	return nil
+	*patch.Overlay
+	base   *originals
+	forget func(name string) error // called before a file is written or removed
 }
 
 // Patched is what applying patches did.
@@ -170,7 +150,7 @@ func ApplyPatches(ctx context.Context, source, kept string, series []*patch.Seri
 	if err != nil {
 		return nil, err
 	}
-	want := &patched{originals: base, changed: map[string]*patch.File{}, forget: newForgetting(filepath.Join(source, "build")).file}
+	want := &patched{Overlay: patch.NewOverlay(base), base: base, forget: newForgetting(filepath.Join(source, "build")).file}
 	for _, s := range series {
 		if _, err := patch.Apply(ctx, s, want, opts); err != nil {
 			return nil, fmt.Errorf("patches/%s: %w", s.Name, err)
@@ -183,7 +163,7 @@ func ApplyPatches(ctx context.Context, source, kept string, series []*patch.Seri
 	if err != nil {
 		return nil, err
 	}
-	for name := range want.changed {
+	for name := range want.Changed {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -207,24 +187,24 @@ func (p *patched) bring(name string) (wrote bool, err error) {
 	if err != nil && !gone {
 		return false, err
 	}
-	is, err := p.source.ReadFile(name)
+	is, err := p.base.source.ReadFile(name)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return false, err
 	}
-	if gone && missing || !gone && !missing && bytes.Equal(want.Data, is.Data) && want.Executable == is.Executable {
+	if gone && missing || !gone && !missing && bytes.Equal(want.Data, is.Data) && want.Executable == is.Executable && want.Link == is.Link {
 		return false, nil
 	}
-	if err := p.keep(name); err != nil {
+	if err := p.base.keep(name); err != nil {
 		return false, err
 	}
 	if err := p.forget(name); err != nil {
 		return false, err
 	}
 	if gone {
-		return true, p.source.Remove(name)
+		return true, p.base.source.Remove(name)
 	}
-	return true, p.source.WriteFile(name, want)
+	return true, p.base.source.WriteFile(name, want)
 }
 
 const (
@@ -236,7 +216,7 @@ const (
 // the crate's manifest.
 func (p *patched) fixChecksums() error {
 	changed := map[string]map[string]*patch.File{} // by the list's path, then by path in the crate
-	for name, f := range p.changed {
+	for name, f := range p.Changed {
 		rest, ok := strings.CutPrefix(name, vendorFolder)
 		crate, file, inside := strings.Cut(rest, "/")
 		if !ok || !inside || file == checksumsFile {

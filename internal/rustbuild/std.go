@@ -79,8 +79,8 @@ func (s *Std) Done() error {
 // compilerDigest is the SHA-256 of all that is changed outside of the backend.
 func (p *patched) compilerDigest() string {
 	sum := sha256.New()
-	names := make([]string, 0, len(p.changed))
-	for name := range p.changed {
+	names := make([]string, 0, len(p.Changed))
+	for name := range p.Changed {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -88,7 +88,7 @@ func (p *patched) compilerDigest() string {
 		if backendOnly.MatchString(name) {
 			continue
 		}
-		if f := p.changed[name]; f == nil {
+		if f := p.Changed[name]; f == nil {
 			fmt.Fprintf(sum, "%q removed\n", name)
 		} else {
 			fmt.Fprintf(sum, "%q %t %x\n", name, f.Executable, sha256.Sum256(f.Data))

@@ -22,14 +22,14 @@ func TestHints(t *testing.T) {
 		"open /x/out/target/.lock: permission denied":                                               "out/ may be a link",
 		"opening the cache /c/cas: mkdir /c: permission denied":                                     "REDOX_CACHE=DIR",
 		"locking the step: open /c/locks/12: permission denied":                                     "REDOX_CACHE=DIR",
-		"patches/relibc: \n  0001-valist.toml: edit 4: src/a.rs: conflict: anchor \"as_va_list()\"": "fit its anchors",
+		"patches/relibc: \n  0001-valist.toml: edit 4: src/a.rs: conflict: anchor \"as_va_list()\"": "in TOML its anchors",
 		"error: Defining variadic functions is not yet supported by Cranelift":                      "build the component with LLVM",
 		"error: failed to get `libc` as a dependency of package `std v0.0.0`":                       "a download failed",
 		"error: failed to get `inner` as a dependency of package `sm v0.1.0 (/x)`: failed to read `/x/inner/Cargo.toml`: No such file or directory (os error 2): exit status 101": "git submodule",
-		"error: package ID specification `randd` did not match any packages":                        "see packages and bins",
-		"error: no bin target named `mount` in `redoxfs` package":                                   "see packages and bins",
-		"error[E0617]: can't pass `f32` to variadic function":                                       "",
-		"error[E0308]: mismatched types":                                                            "",
+		"error: package ID specification `randd` did not match any packages":                                                                                                      "see packages and bins",
+		"error: no bin target named `mount` in `redoxfs` package":                                                                                                                 "see packages and bins",
+		"error[E0617]: can't pass `f32` to variadic function":                                                                                                                     "",
+		"error[E0308]: mismatched types":                                                                                                                                          "",
 	} {
 		if got := Hint(message); (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", message, got, want)
@@ -65,7 +65,7 @@ func TestChoicesThatDoNothingAreRefused(t *testing.T) {
 		{config.Config{Backends: "llvm:initt"}, "initt"},
 		{config.Config{Backends: "gcc"}, "neither cranelift nor llvm"},
 	} {
-		err := checkChoices(&c.cfg, recipes)
+		err := checkChoices(&c.cfg, recipes, nil)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.cfg, err)
 		}

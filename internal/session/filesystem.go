@@ -12,6 +12,9 @@ import (
 // is a program, and symbolic links. vfat and exFAT have neither. Hard links are not needed. A cache that cannot be written
 // to can still be used, so that is not looked at here.
 func checkFileSystem(cache string) error {
+	if mountedNoExec(cache) {
+		return fmt.Errorf("the cache %s is on a file system mounted noexec, and build scripts run there; REDOX_CACHE=DIR moves it to another file system", cache)
+	}
 	// What a killed run leaves here is removed with the locks.
 	dir := filepath.Join(cache, "locks")
 	if os.MkdirAll(dir, 0o755) != nil {
@@ -35,13 +38,13 @@ func checkFileSystem(cache string) error {
 
 // keepsFiles judges a file that was made without the right to be run, and whether a link can be made.
 func keepsFiles(cache string, made os.FileMode, link func() error) error {
-	const wayOut = "REDOX_CACHE=DIR moves it to another file system"
+	const remedy = "REDOX_CACHE=DIR moves it to another file system"
 	if made&0o111 != 0 {
-		return fmt.Errorf("the cache %s is on a file system that makes every file a program; %s", cache, wayOut)
+		return fmt.Errorf("the cache %s is on a file system that makes every file a program; %s", cache, remedy)
 	}
 	err := link()
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
-		return fmt.Errorf("the cache %s is on a file system without symbolic links; %s: %w", cache, wayOut, err)
+		return fmt.Errorf("the cache %s is on a file system without symbolic links; %s: %w", cache, remedy, err)
 	}
 	return err
 }

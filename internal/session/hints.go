@@ -21,7 +21,7 @@ var hints = []struct {
 	text    string
 }{
 	// Before the others: it quotes lines of the source, which may say anything.
-	{regexp.MustCompile(`patches/[^\n]*\n.*: conflict: `), "the source is not the one that the patch was written for: fit its anchors to the lines above, or let the patch say when it is not wanted ([needed], satisfied)"},
+	{regexp.MustCompile(`patches/[^\n]*\n.*: conflict: `), "the source is not the one that the patch was written for: fit the patch to the lines above (in TOML its anchors), or let it say when it is not wanted ([needed], satisfied)"},
 	{regexp.MustCompile(`(?i)no space left on device`), "the disk is full; `mage cache:gc` makes room where it is the cache's, REDOX_CACHE=DIR moves that, and out/ may be a link to another disk"},
 	{regexp.MustCompile("linker `cc` not found"), "build scripts run on this machine and are linked by its C compiler: `apt install gcc libc6-dev` (or your system's like)"},
 	{regexp.MustCompile(`(?i)read-only file system`), "the cache or out/ is on a read-only file system; REDOX_CACHE=DIR moves the cache, and out/ may be a link to where you may write"},

@@ -13,8 +13,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
@@ -27,19 +25,9 @@ import (
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/process"
-	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/source"
 	"github.com/pannous/redox-clif/internal/ui"
 )
-
-// Recipe finds a recipe or says which there are.
-func (s *Session) Recipe(name string) (*recipe.Recipe, error) {
-	r := s.Recipes[name]
-	if r == nil {
-		return nil, &recipe.UnknownError{Name: name, Known: s.Recipes.Names()}
-	}
-	return r, nil
-}
 
 // Streams are where a session writes. Out is for results, Err for progress.
 type Streams struct {
@@ -50,106 +38,34 @@ type Streams struct {
 // Session is what an invocation works with.
 type Session struct {
 	Config  *config.Config
-	Recipes recipe.Set
 	Store   *cas.Store
 	Actions *action.Cache
 	Stats   *cas.StatCache
 	History *graph.History
 	Streams Streams
 
-	Overrides *source.Overrides
+	description *description // read by described
 	// usedToolchain keeps a toolchain of the cache from being collected, see toolchainSources.
 	UsedToolchain *os.File
 }
 
-// Open reads the settings and the recipes and opens the cache. It needs no toolchain and no network.
+// Open reads the settings and opens the cache. It needs no recipe, no toolchain and no network.
 func Open(flags config.Flags, environ []string, dir string, verbose bool, streams Streams) (*Session, error) {
 	cfg, err := config.Load(environ, dir, flags)
 	if err != nil {
 		return nil, err
 	}
 	cfg.Verbose = verbose
-	recipes, err := recipe.LoadAll(cfg.Recipes())
-	if err != nil {
-		return nil, err
-	}
-	if err := checkChoices(cfg, recipes); err != nil {
-		return nil, err
-	}
-	overrides, err := loadOverrides(cfg, recipes)
-	if err != nil {
-		return nil, err
-	}
 	store, err := cas.Open(filepath.Join(cfg.Cache, "cas"))
 	if err != nil {
 		return nil, Hinted(err)
 	}
 	return &Session{
-		Config: cfg, Recipes: recipes, Store: store, Overrides: overrides, Streams: streams,
+		Config: cfg, Store: store, Streams: streams,
 		Actions: action.OpenCache(filepath.Join(cfg.Cache, "actions")),
-		Stats:   cas.OpenStatCache(filepath.Join(cfg.State(), "stats")),
+		Stats:   store.OpenStatCache(filepath.Join(cfg.State(), "stats")),
 		History: graph.OpenHistory(filepath.Join(cfg.State(), "nodes")),
 	}, nil
-}
-
-// checkChoices refuses a profile or a component of -backend that no recipe has: a setting that does
-// nothing costs hours.
-func checkChoices(cfg *config.Config, recipes recipe.Set) error {
-	if profiles := recipes.Profiles(); cfg.Profile != "" && !slices.Contains(profiles, cfg.Profile) {
-		return fmt.Errorf("no recipe has a profile %q; there are %s, and without one the sources are upstream's", cfg.Profile, strings.Join(profiles, ", "))
-	}
-	if _, err := builder.ParseStdMode(cfg.Std); err != nil {
-		return fmt.Errorf("-std or REDOX_STD: %w", err)
-	}
-	backends, err := builder.ParseBackends(cfg.Backends)
-	if err != nil {
-		return err
-	}
-	if unknown := backends.Unknown(recipes, cfg.Profile); len(unknown) > 0 {
-		return fmt.Errorf("backends %q: no recipe, step or package is named %s; `mage recipe:list` lists the recipes", cfg.Backends, strings.Join(unknown, ", "))
-	}
-	return nil
-}
-
-// loadOverrides reads the overrides file, if there is one, and refuses overrides of what is not there.
-func loadOverrides(cfg *config.Config, recipes recipe.Set) (*source.Overrides, error) {
-	text, err := os.ReadFile(cfg.Overrides)
-	if err != nil && !os.IsNotExist(err) {
-		return nil, err
-	}
-	env := map[string]string{}
-	for name, dir := range cfg.SourceDirs {
-		env[source.EnvPrefix+name] = dir
-	}
-	o, err := source.LoadOverrides(cfg.Overrides, text, env)
-	if err != nil {
-		return nil, err
-	}
-	if unused := o.Unused(sourceNames(recipes)); len(unused) > 0 {
-		return nil, fmt.Errorf("no recipe has a source for these overrides (%s or %s<NAME>): %s; there are %s",
-			cfg.Overrides, source.EnvPrefix, strings.Join(unused, ", "), strings.Join(recipes.Names(), ", "))
-	}
-	return o, nil
-}
-
-// sourceNames are the names that overrides can use: recipes, and recipe/path of submodules.
-func sourceNames(recipes recipe.Set) []string {
-	var names []string
-	for _, name := range recipes.Names() {
-		names = append(names, name)
-		r := recipes[name]
-		for at := range r.Source.Submodules {
-			names = append(names, name+"/"+at)
-		}
-		for _, p := range r.Profiles {
-			if p.Source != nil {
-				for at := range p.Source.Submodules {
-					names = append(names, name+"/"+at)
-				}
-			}
-		}
-	}
-	return names
 }
 
 // Say writes a line about what is going on.
@@ -187,16 +103,20 @@ func (s *Session) Builder(tools builder.Tools, jobs *process.Jobserver, o BuildO
 
 // PrepareOptions are the settings by which sources are made ready.
 func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o BuildOptions) (prepare.Options, error) {
+	d, err := s.described()
+	if err != nil {
+		return prepare.Options{}, err
+	}
 	cargoHome, err := s.CargoHome()
 	if err != nil {
 		return prepare.Options{}, err
 	}
 	notice := func(line string) { s.Say("%s", line) }
 	return prepare.Options{
-		Recipes: s.Recipes, Profile: s.Config.Profile, Store: s.Store,
+		Recipes: d.recipes, Profile: s.Config.Profile, Store: s.Store,
 		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
 			User: o.Around.User, ExtraEnv: o.Around.Env, Jobs: jobs, Notice: notice},
-		Patches: os.DirFS(s.Config.Patches()), Fetcher: s.Fetcher(tools, cargoHome), Overrides: s.Overrides,
+		Patches: os.DirFS(s.Config.Patches()), Fetcher: s.Fetcher(tools, cargoHome), Overrides: d.overrides,
 		Stats: s.Stats, CargoHome: cargoHome, Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, Transports: s.Config.Transports, Notice: notice,
 	}, nil
 }
@@ -241,8 +161,9 @@ type BuildOptions struct {
 	Quiet bool
 	// Around is what the tools find around them besides.
 	Around Surroundings
-	// Done is told of every finished build.
-	Done func(*Built)
+	// Done does something with every finished build, as long as its tools and their jobserver are there; they are gone when
+	// Build returns.
+	Done func(context.Context, *Built) error
 }
 
 // Surroundings are what tools find around them that must not get into what they make: another user (nil: this one), and
@@ -280,7 +201,7 @@ func (s *Session) Build(ctx context.Context, o BuildOptions, want Want) (*Built,
 	defer builder.Close()
 	roots, err := want(builder)
 	if err != nil {
-		return nil, err
+		return nil, s.description.explain(err)
 	}
 	if s.Config.DryRun {
 		return nil, s.printPlan(ctx, roots)
@@ -314,7 +235,9 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 	}
 	done := &Built{builder, roots, summary}
 	if o.Done != nil {
-		o.Done(done)
+		if err := o.Done(ctx, done); err != nil {
+			return nil, err
+		}
 	}
 	ran, fresh := summary.Count(graph.Ran), summary.Count(graph.UpToDate)
 	if ran == 0 && o.Quiet {

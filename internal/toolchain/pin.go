@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -66,8 +67,8 @@ func DecodePin(path string, data []byte) (*Pin, error) {
 	switch channel := pin.Toolchain.Channel; {
 	case channel == "":
 		at("toolchain", "channel", "channel is missing")
-	case !fixedChannel(channel):
-		at("toolchain", "channel", "channel %q moves: name a day (nightly-2026-01-02) or a release (1.94.0)", channel)
+	case checkChannel(channel) != nil:
+		at("toolchain", "channel", "%v", checkChannel(channel))
 	}
 	if commit := pin.Expected.Commit; commit != "" && !isHex(commit, 40) {
 		at("expected", "commit", "commit must be 40 hexadecimal digits")
@@ -78,18 +79,20 @@ func DecodePin(path string, data []byte) (*Pin, error) {
 	return pin, wrong.ErrorOrNil()
 }
 
-// fixedChannel tells whether a channel means the same toolchain tomorrow.
-func fixedChannel(channel string) bool {
+// checkChannel refuses a channel that does not mean the same toolchain tomorrow, and a day that is none.
+func checkChannel(channel string) error {
 	kind, day, dated := strings.Cut(channel, "-")
-	if dated && (kind == "nightly" || kind == "beta") {
-		parts := strings.Split(day, "-")
-		return len(parts) == 3 && len(parts[0]) == 4 && len(parts[1]) == 2 && len(parts[2]) == 2 && isDigits(strings.Join(parts, ""))
+	if dated && (kind == "nightly" || kind == "beta") && len(day) == len(time.DateOnly) {
+		if _, err := time.Parse(time.DateOnly, day); err != nil {
+			return fmt.Errorf("channel %q: there is no day %s", channel, day)
+		}
+		return nil
 	}
-	_, ok := parseRelease(channel)
-	return ok && strings.Count(channel, ".") == 2
+	if _, ok := parseRelease(channel); ok && strings.Count(channel, ".") == 2 {
+		return nil
+	}
+	return fmt.Errorf("channel %q moves: name a day (nightly-2026-01-02) or a release (1.94.0)", channel)
 }
-
-func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 func isHex(text string, length int) bool {
 	return len(text) == length && strings.Trim(text, "0123456789abcdef") == ""

@@ -130,8 +130,8 @@ type state struct {
 func (r Repin) Plan() ([]Change, error) {
 	var changes []Change
 	var wrong *multierror.Error
-	if !fixedChannel(r.Channel) {
-		wrong = multierror.Append(wrong, fmt.Errorf("channel %q moves: name a day (nightly-2026-01-02) or a release (1.94.0)", r.Channel))
+	if err := checkChannel(r.Channel); err != nil {
+		wrong = multierror.Append(wrong, err)
 	}
 	consider := func(path string, plan func(string) (*Change, error)) {
 		change, err := plan(path)

@@ -59,7 +59,7 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 // TestProjectPin: what the pin expects is known, also to machines that do not have it, and the committed targets are for it.
 func TestProjectPin(t *testing.T) {
 	pin := projectPin(t)
-	if !fixedChannel(pin.Toolchain.Channel) || !isHex(pin.Expected.Commit, 40) {
+	if checkChannel(pin.Toolchain.Channel) != nil || !isHex(pin.Expected.Commit, 40) {
 		t.Errorf("mage toolchain:lock completes the pin: %+v", pin)
 	}
 	compiler, err := targetspec.KnownCompiler(pin.Expected.Release)
@@ -356,5 +356,19 @@ func TestIdentityFollowsTheDistributionsLLVM(t *testing.T) {
 	write(t, filepath.Join(prefix, "x86_64-linux-gnu/libLLVM.so.22.1"), "two", 0o644)
 	if second, err := found.Identify(t.Context(), t.TempDir()); err != nil || second.Digest == first.Digest {
 		t.Errorf("an upgrade of LLVM is not noticed: %v", err)
+	}
+}
+
+// A channel has to mean the same toolchain tomorrow, and a day has to be one.
+func TestCheckChannel(t *testing.T) {
+	for channel, want := range map[string]string{
+		"nightly-2026-01-02": "", "beta-2024-02-29": "", "1.94.0": "",
+		"nightly-2026-13-45": "no day 2026-13-45", "nightly-2026-02-29": "no day", "beta-2026-00-10": "no day",
+		"nightly": "moves", "stable": "moves", "1.94": "moves", "nightly-26-1-2": "moves", "": "moves", "dev-2026-01-02": "moves",
+	} {
+		err := checkChannel(channel)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", channel, err, want)
+		}
 	}
 }

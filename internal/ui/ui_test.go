@@ -35,7 +35,7 @@ func play(o graph.Observer) {
 	o.Notice("demo/kernel is being built by another run; waiting for it")
 	o.Finished(n["demo/programs"], graph.Ran, 187*time.Second, nil)
 	// Its output is lost and made again: it counts once.
-	o.Started(n["demo/programs"], "its result is no longer in the cache", 300*time.Millisecond)
+	o.Started(n["demo/programs"], "its result is not in this cache", 300*time.Millisecond)
 	o.Finished(n["demo/programs"], graph.Ran, 2500*time.Millisecond, nil)
 	o.Started(n["demo/kernel"], "not built before", 0)
 	o.Started(n["demo/slow"], "not built before", 0)
@@ -146,6 +146,24 @@ func TestSeconds(t *testing.T) {
 	}
 }
 
+func TestBytes(t *testing.T) {
+	for n, want := range map[int64]string{
+		0: "0 B", 1<<10 - 1: "1023 B", 1 << 10: "1.0 KiB", 1 << 20: "1.0 MiB", 1 << 30: "1.00 GiB", 3<<30 + 1<<29: "3.50 GiB",
+	} {
+		if got := Bytes(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestClipKeepsWhatFits(t *testing.T) {
+	for text, want := range map[string]string{"": "", "fünf5": "fünf5", "sechs6": "sech…"} {
+		if got := clip(text, 5); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestStatusLeavesTheFolderOut(t *testing.T) {
 	for line, want := range map[string]string{
 		"Compiling demo-hello v0.1.0 (/home/me/x/src/hello)": "Compiling demo-hello v0.1.0",
@@ -187,6 +205,14 @@ func TestTrace(t *testing.T) {
 	}
 	if len(back.TraceEvents) != 4 || tr.Spans() != 4 {
 		t.Errorf("%d events", len(back.TraceEvents))
+	}
+	// Steps one after the other are drawn in one lane, beside each other in two.
+	var lanes []any
+	for _, e := range back.TraceEvents {
+		lanes = append(lanes, e["tid"])
+	}
+	if diff := cmp.Diff([]any{0.0, 0.0, 0.0, 1.0}, lanes); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -164,7 +164,7 @@ func buildSide(ctx context.Context, s *session.Session, t *side, do construct) e
 	}
 	own.Config.OutDir = filepath.Join(t.dir, "out")
 	var all []*session.Built
-	as := session.BuildOptions{Around: t.here.Surroundings, Done: func(b *session.Built) { all = append(all, b) }}
+	as := session.BuildOptions{Around: t.here.Surroundings, Done: func(_ context.Context, b *session.Built) error { all = append(all, b); return nil }}
 	if t.file, err = do(ctx, own, as); err != nil {
 		return err
 	}
@@ -246,7 +246,7 @@ func withCache(s *session.Session, cache string, jobs int) (*session.Session, er
 	own := *s
 	own.Config, own.Store = &cfg, store
 	own.Actions = action.OpenCache(filepath.Join(cache, "actions"))
-	own.Stats = cas.OpenStatCache(filepath.Join(cache, "stats"))
+	own.Stats = store.OpenStatCache(filepath.Join(cache, "stats"))
 	own.History = graph.OpenHistory(filepath.Join(cache, "nodes"))
 	return &own, nil
 }

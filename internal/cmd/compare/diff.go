@@ -16,6 +16,7 @@ import (
 	"github.com/pannous/redox-clif/internal/junit"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/qemu"
+	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/smoke"
 	"github.com/pannous/redox-clif/internal/toolchain"
@@ -36,6 +37,7 @@ const maxTraced = 8
 
 // diffTests is one run of the differential tests.
 type diffTests struct {
+	recipes  recipe.Set
 	s        *session.Session
 	expected *difftest.Expected
 	tool     *session.Toolchain

@@ -24,8 +24,12 @@ import (
 
 // build tries every defect by itself, and builds all that the toolchain can.
 func (t *diffTests) build(ctx context.Context) (*session.Built, error) {
+	var err error
+	if t.recipes, err = t.s.Recipes(); err != nil {
+		return nil, err
+	}
 	// The reference and everything else first: what fails here is no defect of Cranelift's.
-	built, err := t.buildStages(ctx, withDefects(t.s.Recipes, nil))
+	built, err := t.buildStages(ctx, withDefects(t.recipes, nil))
 	if err != nil || built == nil {
 		return nil, err
 	}
@@ -47,7 +51,7 @@ func (t *diffTests) build(ctx context.Context) (*session.Built, error) {
 	if len(compiled) == 0 {
 		return built, nil
 	}
-	return t.buildStages(ctx, withDefects(t.s.Recipes, compiled))
+	return t.buildStages(ctx, withDefects(t.recipes, compiled))
 }
 
 // withDefects are recipes with only some of the defects' programs by Cranelift.
@@ -69,7 +73,11 @@ func withDefects(recipes recipe.Set, names []string) recipe.Set {
 }
 
 func (t *diffTests) buildStages(ctx context.Context, recipes recipe.Set) (*session.Built, error) {
-	return t.withRecipes(recipes).Build(ctx, session.BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
+	s, err := t.s.WithRecipes(recipes)
+	if err != nil {
+		return nil, err
+	}
+	return s.Build(ctx, session.BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
 		tests, err := b.Stage(diffRecipe)
 		if err != nil {
 			return nil, err
@@ -88,16 +96,14 @@ func (t *diffTests) buildStages(ctx context.Context, recipes recipe.Set) (*sessi
 	})
 }
 
-func (t *diffTests) withRecipes(recipes recipe.Set) *session.Session {
-	s := *t.s
-	s.Recipes = recipes
-	return &s
-}
-
 // compileDefect compiles the program of one defect by Cranelift. It returns what the toolchain says if it refuses it in the way
 // that is described, and an error if in another way.
 func (t *diffTests) compileDefect(ctx context.Context, d *difftest.Defect) (refusal string, err error) {
-	_, err = t.withRecipes(withDefects(t.s.Recipes, []string{d.Name})).Build(ctx, session.BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
+	s, err := t.s.WithRecipes(withDefects(t.recipes, []string{d.Name}))
+	if err != nil {
+		return "", err
+	}
+	_, err = s.Build(ctx, session.BuildOptions{}, func(b *builder.Builder) ([]*graph.Node, error) {
 		n, err := b.Stage(defectsRecipe)
 		return []*graph.Node{n}, err
 	})

@@ -8,7 +8,6 @@ import (
 
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/difftest"
-	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/session"
 )
 
@@ -18,11 +17,7 @@ func realRecipes(t *testing.T) *session.Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recipes, err := recipe.LoadAll(filepath.Join(root, "recipes"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &session.Session{Config: &config.Config{Root: root}, Recipes: recipes}
+	return &session.Session{Config: &config.Config{Root: root, Overrides: "none.toml"}}
 }
 
 // Every defect's program is built, and no other.
@@ -37,7 +32,10 @@ func TestDefectsAreThoseOfTheRecipe(t *testing.T) {
 }
 
 func TestWithDefects(t *testing.T) {
-	recipes := realRecipes(t).Recipes
+	recipes, err := realRecipes(t).Recipes()
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := len(recipes[defectsRecipe].Files)
 	r := withDefects(recipes, []string{"asm_sym"})[defectsRecipe]
 	var from []string

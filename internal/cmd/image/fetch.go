@@ -38,7 +38,11 @@ func fetchImagePackages(ctx context.Context, s *session.Session) error {
 func Fetch(ctx context.Context, s *session.Session, names ...string) error {
 	all := len(names) == 0
 	if all {
-		names = s.Recipes.Names()
+		recipes, err := s.Recipes()
+		if err != nil {
+			return err
+		}
+		names = recipes.Names()
 	}
 	_, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) { return b.Sources().Fetch(names) })
 	if err != nil || !all {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/initfs"
 	"github.com/pannous/redox-clif/internal/manifest"
@@ -139,6 +140,12 @@ func Extract(ctx context.Context, s *session.Session, image, dir string) error {
 		return fmt.Errorf("%s: %w", image, err)
 	}
 	s.Say("%s: extracted to %s", image, dir)
+	for _, link := range img.OutsideLinks() {
+		s.Say("  %s: %s; it is made as it is, nothing follows it here", ui.Printable(link.Path), link.Why)
+	}
+	if files := img.SetID(); len(files) > 0 {
+		s.Say("  without their set-id and sticky bits, which are not safe here: %s", ui.SomeOf(files))
+	}
 	if img.Bootstrap == nil {
 		return nil
 	}
@@ -223,12 +230,55 @@ func Replace(ctx context.Context, s *session.Session, image, path, file string) 
 		return err
 	}
 	check := func(path string, c initfs.Content) error { return checkProgram(machine, path, c) }
+	m := purity.Manifest(image) // of the image as it is
 	sum, err := initfs.Replace(ctx, image, path, file, check)
 	if err != nil {
 		return fmt.Errorf("%s is as it was: %w", image, err)
 	}
 	s.Say("%s: %s replaced, %s", image, path, ui.Bytes(sum.Size))
+	if m == nil {
+		return nil
+	}
+	if err := updateManifest(m, image, path); err != nil {
+		return fmt.Errorf("%s is replaced, and the manifest beside it describes the one before: %w", image, err)
+	}
 	return nil
+}
+
+// updateManifest makes a manifest that of the image in which one file was replaced, so that whoever holds the image to it
+// (`mage boot`, image:inject) finds them equal.
+func updateManifest(m *manifest.Manifest, image, path string) error {
+	whole, err := cas.DigestFile(image)
+	if err != nil {
+		return err
+	}
+	img, err := initfs.OpenFile(image)
+	if err != nil {
+		return err
+	}
+	defer img.Close()
+	n, err := img.Root.Lookup(path)
+	if err != nil {
+		return err
+	}
+	content, err := initfs.ReadContent(n.Content)
+	if err != nil {
+		return err
+	}
+	name := strings.Trim(path, "/")
+	of := purity.FileOf(name, n, manifest.File{})
+	for i := range m.Files {
+		if old := &m.Files[i]; old.Path == name {
+			*old = manifest.File{Path: name, Mode: old.Mode, Size: n.Size(), SHA256: cas.DigestBytes(content).Hash, Recipe: old.Recipe,
+				Source: "a file that initfs:replace put there", Backend: strings.TrimSuffix(of.Backend, "?"), Compiler: of.Compiler}
+		}
+	}
+	m.Image.Size, m.Image.SHA256 = whole.Size, whole.Hash
+	text, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(filepath.Join(filepath.Dir(image), manifest.FileName), text, 0o644)
 }
 
 // Verify reports everything that is wrong with an image.
@@ -244,6 +294,14 @@ func Verify(s *session.Session, image string) error {
 	if err := errors.Join(img.Verify(), img.Bootable()); err != nil {
 		return fmt.Errorf("%s: %w", image, err)
 	}
-	s.Say("%s: initfs %s, %d inodes, sound and bootable", image, img.Version, img.InodeCount)
+	outside := img.OutsideLinks()
+	for _, link := range outside {
+		s.Say("%s: %s", ui.Printable(link.Path), link.Why)
+	}
+	findings := ""
+	if len(outside) > 0 {
+		findings = fmt.Sprintf("; %d links lead out of it", len(outside))
+	}
+	s.Say("%s: initfs %s, %d inodes, sound and bootable%s", image, img.Version, img.InodeCount, findings)
 	return nil
 }

@@ -39,7 +39,11 @@ func imageOf(ctx context.Context, s *session.Session, of string) (string, error)
 	if of == "" {
 		of = "initfs"
 	}
-	if s.Recipes[of] == nil {
+	recipes, err := s.Recipes()
+	if err != nil {
+		return "", err
+	}
+	if recipes[of] == nil {
 		if _, err := os.Stat(of); errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("%s is neither an image nor a recipe; `mage recipe:list` lists the recipes", of)
 		} else if err != nil {

@@ -73,7 +73,9 @@ func doctorSettings(ctx context.Context, s *session.Session, network bool) (doct
 		Build: buildParts(ctx, s),
 	}
 	if network {
-		settings.Hosts = hosts(s, in)
+		if settings.Hosts, err = hosts(s, in); err != nil {
+			return settings, err
+		}
 	}
 	return settings, nil
 }
@@ -106,15 +108,23 @@ func doctorToolchain(s *session.Session, in *toolchain.Installed) doctor.Toolcha
 
 // hosts are the repositories of the recipes, through the user's mirrors, and the crate registry as cargo
 // is configured here.
-func hosts(s *session.Session, in *toolchain.Installed) []doctor.Host {
+func hosts(s *session.Session, in *toolchain.Installed) ([]doctor.Host, error) {
+	recipes, err := s.Recipes()
+	if err != nil {
+		return nil, err
+	}
+	overrides, err := s.Overrides()
+	if err != nil {
+		return nil, err
+	}
 	git := git.Git{Env: s.Config.GitEnv()}
 	var hosts []doctor.Host
-	for _, name := range s.Recipes.Names() {
-		url := s.Recipes[name].WithProfile(s.Config.Profile).Source.Git
+	for _, name := range recipes.Names() {
+		url := recipes[name].WithProfile(s.Config.Profile).Source.Git
 		if url == "" {
 			continue
 		}
-		from := s.Overrides.Mirror(url)
+		from := overrides.Mirror(url)
 		hosts = append(hosts, doctor.Host{What: "source of " + name, From: from, Try: func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()
@@ -127,7 +137,7 @@ func hosts(s *session.Session, in *toolchain.Installed) []doctor.Host {
 			return askRegistry(ctx, s, in.Toolchain)
 		}})
 	}
-	return hosts
+	return hosts, nil
 }
 
 // askRegistry has cargo resolve a crate as a build would.

@@ -27,7 +27,7 @@ func Drift(ctx context.Context, s *session.Session, asJSON bool) error {
 	if failed == nil && len(r.Findings) > 0 {
 		failed = &DriftError{len(r.Findings)}
 	}
-	return failed
+	return errors.Join(failed, s.BrokenError())
 }
 
 func findDrift(ctx context.Context, s *session.Session) (*drift.Report, error) {
@@ -101,7 +101,11 @@ func DriftUpstream(ctx context.Context, s *session.Session, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	all, err := drift.AskUpstream(ctx, c, s.Config.Profile, remote(s))
+	from, err := remote(s)
+	if err != nil {
+		return err
+	}
+	all, err := drift.AskUpstream(ctx, c, s.Config.Profile, from)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func openCheckout(s *session.Session, fetch bool) (*drift.Checkout, error) {
 	c := s.Config
 	return &drift.Checkout{
 		Root: c.Root, Targets: c.Targets(), Patches: c.Patches(), Out: c.Out(), Target: c.Target,
-		Pin: c.Pin(), PinLock: c.PinLock(), Overrides: c.Overrides, Recipes: s.Recipes, Store: s.Store, Sources: sources{s, o},
+		Pin: c.Pin(), PinLock: c.PinLock(), Overrides: c.Overrides, Recipes: o.Recipes, Store: s.Store, Sources: sources{s, o},
 	}, nil
 }
 
@@ -67,9 +67,10 @@ func (f sources) Tree(ctx context.Context, recipe, profile string) (cas.Digest, 
 }
 
 // remote is the way to the repositories of the sources.
-func remote(s *session.Session) drift.Remote {
+func remote(s *session.Session) (drift.Remote, error) {
+	overrides, err := s.Overrides()
 	return drift.Remote{
 		Git:     drift.Git{Git: git.Git{Env: s.Config.GitEnv()}, Dir: filepath.Join(s.Config.Cache, "upstream")},
-		Fetcher: s.Fetcher(builder.Tools{}, ""), Overrides: s.Overrides,
-	}
+		Fetcher: s.Fetcher(builder.Tools{}, ""), Overrides: overrides,
+	}, err
 }

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,10 +40,11 @@ type staged struct {
 // stagedTrees builds recipes and lays their trees out, with the modes that the recipes say, in a folder that clean removes.
 // With -dryrun it prints the plan and returns nil.
 func stagedTrees(ctx context.Context, s *session.Session, names []string) (list []staged, clean func(), err error) {
-	if err := canBePackages(s, names); err != nil {
+	recipes, err := packable(s, names)
+	if err != nil {
 		return nil, nil, err
 	}
-	built, err := s.Build(ctx, session.BuildOptions{FallBack: allDemo(s, names)}, func(b *builder.Builder) ([]*graph.Node, error) {
+	built, err := s.Build(ctx, session.BuildOptions{FallBack: allDemo(recipes)}, func(b *builder.Builder) ([]*graph.Node, error) {
 		var nodes []*graph.Node
 		for _, name := range names {
 			n, err := b.Stage(name)
@@ -76,11 +78,13 @@ func scratch(s *session.Session, what string) (dir string, clean func(), err err
 	return s.Scratch("pkg", fmt.Sprintf(".%s-%d", what, os.Getpid()))
 }
 
-// canBePackages refuses what has no tree, or one for another machine.
-func canBePackages(s *session.Session, names []string) error {
+// packable finds recipes, and refuses what has no tree, or one for another machine.
+func packable(s *session.Session, names []string) ([]*recipe.Recipe, error) {
 	var all *multierror.Error
-	for _, name := range names {
+	recipes := make([]*recipe.Recipe, len(names))
+	for i, name := range names {
 		r, err := s.Recipe(name)
+		recipes[i] = r
 		switch {
 		case err != nil:
 			all = multierror.Append(all, err)
@@ -90,7 +94,7 @@ func canBePackages(s *session.Session, names []string) error {
 			all = multierror.Append(all, fmt.Errorf("%s makes programs for this machine, not for %s", r.Path, s.Config.Target))
 		}
 	}
-	return errs.One(all)
+	return recipes, errs.One(all)
 }
 
 // forHost reports whether a recipe has steps for the building machine only.
@@ -103,13 +107,8 @@ func forHost(r *recipe.Recipe) bool {
 	return len(r.Steps) > 0
 }
 
-func allDemo(s *session.Session, names []string) bool {
-	for _, name := range names {
-		if !session.IsDemo(s.Recipes[name]) {
-			return false
-		}
-	}
-	return true
+func allDemo(recipes []*recipe.Recipe) bool {
+	return !slices.ContainsFunc(recipes, func(r *recipe.Recipe) bool { return !session.IsDemo(r) })
 }
 
 // layOutPackage writes a staged tree to dir. The store keeps of a mode whether a file is executable; the manifest has all of it.
@@ -118,9 +117,6 @@ func layOutPackage(ctx context.Context, s *session.Session, stage cas.Digest, na
 		return nil, err
 	}
 	m, err := manifest.ReadIn(dir)
-	if err != nil {
-		return nil, err
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -146,14 +142,20 @@ func layOutPackage(ctx context.Context, s *session.Session, stage cas.Digest, na
 
 // describePackage names the package's version and source.
 func describePackage(s *session.Session, name, root string, tree cas.Digest, overridden bool) (*staged, error) {
-	r := s.Recipes[name].WithProfile(s.Config.Profile)
+	r, err := s.Recipe(name)
+	if err != nil {
+		return nil, err
+	}
+	r = r.WithProfile(s.Config.Profile)
 	origin := r
 	for origin.Source.SameAs != "" {
-		origin = s.Recipes[origin.Source.SameAs].WithProfile(s.Config.Profile)
+		if origin, err = s.Recipe(origin.Source.SameAs); err != nil {
+			return nil, err
+		}
+		origin = origin.WithProfile(s.Config.Profile)
 	}
 	one := &staged{name: name, dir: root}
 	one.version, one.source.SourceIdentifier = versionOf(origin.Source, tree, overridden)
-	var err error
 	one.source.PatchIdentifier, err = patchIdentifier(s, r.Patches)
 	return one, err
 }
@@ -286,8 +288,12 @@ func recipePackages(ctx context.Context, s *session.Session, f PublishFlags) ([]
 	}
 	names := strings.FieldsFunc(f.Recipes, func(r rune) bool { return r == ',' })
 	if len(names) == 0 {
-		for _, name := range s.Recipes.Names() {
-			if r := s.Recipes[name]; len(r.Files) > 0 && !forHost(r) && !session.IsDemo(r) {
+		recipes, err := s.Recipes()
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, name := range recipes.Names() {
+			if r := recipes[name]; len(r.Files) > 0 && !forHost(r) && !session.IsDemo(r) {
 				names = append(names, name)
 			}
 		}

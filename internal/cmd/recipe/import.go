@@ -60,7 +60,11 @@ func writeImported(s *session.Session, name string, r *importer.Result) error {
 		return fmt.Errorf("there is a recipe %s already: %s", name, s.Relative(to))
 	}
 	// A recipe that waits for one that is not there would stop every command.
-	if err := s.Recipes.Fits(imported); err != nil {
+	recipes, err := s.Recipes()
+	if err != nil {
+		return err
+	}
+	if err := recipes.Fits(imported); err != nil {
 		return fmt.Errorf("%w\nnothing was written: import what it needs first", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {

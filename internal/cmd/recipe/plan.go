@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -52,7 +53,11 @@ func Why(ctx context.Context, s *session.Session, id string, asJSON bool) error 
 func explain(ctx context.Context, s *session.Session, id string) (*explained, error) {
 	var all []string
 	var failed error
-	for _, name := range recipesFor(s, id) {
+	recipes, err := s.Recipes()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range recipesFor(recipes, id) {
 		verdicts, err := s.Judge(ctx, name)
 		if err != nil {
 			// The step may be in the graph of another recipe.
@@ -77,9 +82,9 @@ func explain(ctx context.Context, s *session.Session, id string) (*explained, er
 }
 
 // recipesFor are the recipes in whose graph a step can be, the likeliest first.
-func recipesFor(s *session.Session, id string) []string {
+func recipesFor(recipes recipe.Set, id string) []string {
 	name, _, _ := strings.Cut(id, "/")
-	if s.Recipes[name] != nil {
+	if recipes[name] != nil {
 		return []string{name}
 	}
 	return []string{"demo", "initfs"}

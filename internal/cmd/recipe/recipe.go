@@ -3,6 +3,7 @@ package recipe
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,19 +56,23 @@ type listed struct {
 
 // List lists the recipes with what compiles them and their source.
 func List(s *session.Session, asJSON bool) error {
+	recipes, err := s.Recipes()
+	if err != nil {
+		return err
+	}
 	all := []listed{}
-	for _, name := range s.Recipes.Names() {
-		r := s.Recipes[name].WithProfile(s.Config.Profile)
+	for _, name := range recipes.Names() {
+		r := recipes[name].WithProfile(s.Config.Profile)
 		all = append(all, listed{name, r.Compilers(), r.Source.Short(), r.Description})
 	}
 	if asJSON {
-		return ui.WriteJSON(s.Streams.Out, "recipe:list", all)
+		return errors.Join(ui.WriteJSON(s.Streams.Out, "recipe:list", all), s.BrokenError())
 	}
 	rows := [][]string{{"RECIPE", "BACKEND", "SOURCE", "DESCRIPTION"}}
 	for _, r := range all {
 		rows = append(rows, []string{r.Name, ui.Dash(strings.Join(r.Backends, "+")), r.Source, r.Description})
 	}
-	return ui.Table(s.Streams.Out, rows)
+	return errors.Join(ui.Table(s.Streams.Out, rows), s.BrokenError())
 }
 
 // Lock writes recipes/<name>/Cargo.lock for a source that brings none.
@@ -76,17 +81,21 @@ func Lock(ctx context.Context, s *session.Session, name string) error {
 	if err != nil {
 		return err
 	}
-	built, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) {
+	var text []byte
+	resolve := func(ctx context.Context, built *session.Built) (err error) {
+		var log bytes.Buffer
+		text, err = built.Builder.Sources().Lock(ctx, r.WithProfile(s.Config.Profile), built.Output(0), &log)
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(log.Bytes()))
+		}
+		return nil
+	}
+	built, err := s.Build(ctx, session.BuildOptions{FallBack: true, Done: resolve}, func(b *builder.Builder) ([]*graph.Node, error) {
 		n, err := b.Sources().Patched(name)
 		return []*graph.Node{n}, err
 	})
 	if err != nil || built == nil {
 		return err
-	}
-	var log bytes.Buffer
-	text, err := built.Builder.Sources().Lock(ctx, r.WithProfile(s.Config.Profile), built.Output(0), &log)
-	if err != nil {
-		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(log.Bytes()))
 	}
 	path := filepath.Join(r.Dir, prepare.LockName)
 	if err := renameio.WriteFile(path, text, 0o644, renameio.WithTempDir(r.Dir)); err != nil {

@@ -18,7 +18,6 @@ import (
 	"github.com/pannous/redox-clif/internal/rustbuild/rustbuildtest"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/session/sessiontest"
-	"github.com/pannous/redox-clif/internal/source"
 )
 
 // buildKit is a checkout and a machine on which a toolchain can be built in no time.
@@ -37,11 +36,6 @@ func newBuildKit(t *testing.T) *buildKit {
 	s, out := sessiontest.New(t)
 	dir := t.TempDir()
 	k := &buildKit{s: s, Machine: rustbuildtest.NewMachine(t, dir, rustbuild.HostTriple()), t: t, out: out, archive: filepath.Join(dir, "rustc.tar.xz")}
-	overrides, err := source.LoadOverrides("overrides.toml", nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Overrides = overrides
 	s.Config.Path, s.Config.RustupHome, s.Config.Home = k.Bin+":/usr/bin:/bin", k.Rustup, dir
 	s.Config.Jobs, s.Config.MemoryMiB = 2, 8000
 	k.File(k.patchFile(), rustbuildtest.Patch, 0o644)

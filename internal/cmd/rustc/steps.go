@@ -54,10 +54,14 @@ func (b *build) needSource(ctx context.Context, status func(string)) error {
 		return nil
 	}
 	f, archive := b.archiveFetcher(), b.archive()
+	overrides, err := b.s.Overrides()
+	if err != nil {
+		return err
+	}
 	stop := every(time.Second, func() {
 		status(fmt.Sprintf("%s of %s here", ui.Bytes(f.Arrived(archive)), ui.Bytes(b.rust.Recipe.Source.Size)))
 	})
-	err := f.Fetch(ctx, &source.Resolved{Name: b.rust.Recipe.Name, Source: archive, FetchURL: b.s.Overrides.Mirror(archive.URL)})
+	err = f.Fetch(ctx, &source.Resolved{Name: b.rust.Recipe.Name, Source: archive, FetchURL: overrides.Mirror(archive.URL)})
 	stop()
 	if errors.As(err, new(*source.OfflineError)) {
 		return fmt.Errorf("%s is not here yet and this run is offline", archive.URL)

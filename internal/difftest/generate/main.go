@@ -1,4 +1,6 @@
 // Command generate writes the random programs of the differential tests from their seeds.
+//
+// It owns the shape of these programs. It must not know how they are built or compared.
 package main
 
 import (

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -60,6 +61,8 @@ const (
 	Script     Reason = "it is built by a script"
 	Template   Reason = "its template builds no Cargo workspace"
 	Depends    Reason = "it needs libraries of other recipes"
+	Runs       Reason = "it needs other packages when it runs"
+	Folder     Reason = "its source is a folder beside it"
 	Patched    Reason = "it has patches"
 	CargoFlags Reason = "it gives flags to cargo"
 	Unknown    Reason = "it has a key that is not known"
@@ -124,7 +127,7 @@ func (i *importer) lose(reason Reason, format string, args ...any) {
 func (i *importer) unknown(meta toml.MetaData) {
 	for _, key := range meta.Undecoded() {
 		// A flag of a template that is lost as a whole says nothing more.
-		if last := key[len(key)-1]; strings.HasSuffix(last, "flags") {
+		if last := key[len(key)-1]; strings.HasSuffix(last, "flags") && !slices.Contains([]string{"", "none", "cargo"}, i.c.Build.Template) {
 			continue
 		}
 		i.lose(Unknown, "%s", key)
@@ -152,6 +155,7 @@ func (i *importer) source() {
 		i.lose(NoSHA256, "blake3 = %q", s.Blake3)
 	case s.Path != "":
 		i.line("path = %q", s.Path)
+		i.lose(Folder, "path = %q", s.Path)
 	default:
 		i.lose(NoSource, "")
 	}
@@ -178,8 +182,11 @@ func (i *importer) build() {
 	if b.Script != "" && b.Template != "custom" {
 		i.lose(Script, "build.script")
 	}
-	for _, d := range b.Dependencies {
+	for _, d := range slices.Concat(b.Dependencies, b.DevDependencies) {
 		i.lose(Depends, "%s", d)
+	}
+	for _, d := range i.c.Package.Dependencies {
+		i.lose(Runs, "%s", d)
 	}
 }
 

@@ -84,6 +84,22 @@ func TestLosses(t *testing.T) {
 	}
 }
 
+// Nothing is dropped without a word.
+func TestEveryDependencyIsSaid(t *testing.T) {
+	r, err := Import("x", []byte("[source]\npath = \"source\"\n[build]\ntemplate = \"cargo\"\ndev-dependencies = [\"sdl\"]\nrustflags = \"-g\"\n[package]\ndependencies = [\"fonts\"]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range r.Losses {
+		got = append(got, l.String())
+	}
+	want := []string{"it has a key that is not known: build.rustflags", "its source is a folder beside it: path = \"source\"", "it needs libraries of other recipes: sdl", "it needs other packages when it runs: fonts"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestNoTOML(t *testing.T) {
 	for _, text := range []string{"[source", "[source]\ngit = 1\n", "[build]\ntemplate = \"a\"[source]\n"} {
 		if r, err := Import("a", []byte(text)); err == nil {

@@ -1,7 +1,7 @@
 // Package rustbuildtest is a machine on which a rustc can be built in no time, for tests: the files of an archive, an x.py
 // that leaves what the real one leaves, the programs of a system, a recipe and a patch.
 //
-// It must not know package rustbuild, whose own tests use it.
+// It owns these files. It must not know package rustbuild, whose own tests use it.
 package rustbuildtest
 
 import (

@@ -27,7 +27,7 @@ func New(t *testing.T) (*session.Session, *bytes.Buffer) {
 	out := &bytes.Buffer{}
 	return &session.Session{Config: cfg, Store: store, Streams: session.Streams{Out: out, Err: os.Stderr},
 		Actions: action.OpenCache(filepath.Join(cfg.Cache, "actions")),
-		Stats:   cas.OpenStatCache(filepath.Join(cfg.State(), "stats")),
+		Stats:   store.OpenStatCache(filepath.Join(cfg.State(), "stats")),
 		History: graph.OpenHistory(filepath.Join(cfg.State(), "nodes"))}, out
 }
 

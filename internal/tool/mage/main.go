@@ -7,7 +7,7 @@
 //   - Quick starts and subfolders: targets are compiled only when a file they are made of has changed,
 //     and the checkout is looked for upwards.
 //
-// It must not know any target but for that. What it does not know itself (-l, -h, -compile, …) is Mage's own.
+// It owns how the targets are compiled and started. It must not know any target but for that. What it does not know itself (-l, -h, -compile, …) is Mage's own.
 package main
 
 import (

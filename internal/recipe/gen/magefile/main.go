@@ -1,4 +1,6 @@
 // Command magefile writes the targets of the recipes: magefile ROOT. It is run by `go generate`.
+//
+// It owns nothing but its argument: package gen does the work.
 package main
 
 import (
