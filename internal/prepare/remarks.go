@@ -57,19 +57,14 @@ func (s *Sources) checkFolder(dir string, root cas.Digest, leftOut []string) (ca
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	links := map[string]string{}
 	before := len(tree.Entries)
-	for p, e := range tree.Entries {
-		switch {
-		case e.Link == "":
-		case source.Nameable(e.Link):
-			links[p] = e.Link
-		default:
+	for p, target := range linksOf(tree) {
+		if !source.Nameable(target) {
 			delete(tree.Entries, p)
 			leftOut = append(leftOut, p)
 		}
 	}
-	if err := source.CheckLinks(links); err != nil {
+	if err := source.CheckLinks(linksOf(tree)); err != nil {
 		return cas.Digest{}, fmt.Errorf("%s: %w", dir, err)
 	}
 	found := &source.Findings{LeftOut: leftOut}

@@ -60,6 +60,43 @@ func target(r *rand.Rand, absolute bool) string {
 	return text
 }
 
+// Lead makes the absolute links lead below a folder of this machine, as somebody else's tree may.
+func (t *Tree) Lead(outside string) {
+	for p, target := range t.Links {
+		if path.IsAbs(target) {
+			t.Links[p] = outside + target
+		}
+	}
+}
+
+// Snapshot is everything below a folder, links not followed: for a comparison before and after.
+func Snapshot(dir string) (map[string]string, error) {
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		text := info.Mode().String()
+		switch {
+		case d.Type()&os.ModeSymlink != 0:
+			var target string
+			target, err = os.Readlink(p)
+			text += " -> " + target
+		case d.Type().IsRegular():
+			var content []byte
+			content, err = os.ReadFile(p)
+			text += " " + info.ModTime().String() + " " + string(content)
+		}
+		all[p] = text
+		return err
+	})
+	return all, err
+}
+
 // Probes are paths to follow: all of the tree's, and one more step from each link.
 func (t *Tree) Probes() []string {
 	probes := slices.Concat(t.Dirs, t.Files)
