@@ -78,6 +78,8 @@ type Sources struct {
 	nodes      graph.Nodes
 	workspaces map[string]*Workspace
 	noticed    sync.Map
+	// overrides tell of the URL of each overridden git dependency whether a workspace asks for it; urls are what trees ask for.
+	overrides, urls sync.Map
 	// captured are the folders that were read.
 	captured sync.Map
 }

@@ -189,14 +189,10 @@ func (o *Overrides) Mirror(url string) string {
 	return o.mirrors[best] + url[len(best):]
 }
 
-// GitDependency is the override for a git dependency of a Cargo workspace at
-// its locked commit.
-func (o *Overrides) GitDependency(url, commit string) (GitOverride, bool) {
+// GitDependency is the override for a git dependency of a Cargo workspace.
+func (o *Overrides) GitDependency(url string) (GitOverride, bool) {
 	g, ok := o.git[NormalizeURL(url)]
-	if !ok || g.Commit != "" && g.Dir == "" && commit != "" && g.Commit != commit {
-		return GitOverride{}, false
-	}
-	return g, true
+	return g, ok
 }
 
 // Mirrors is the mirror table: a URL's prefix and what takes its place.
