@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -70,8 +72,13 @@ type Config struct {
 	// Home is the user's home folder, CargoHome and RustupHome the user's own folders of
 	// these tools: read for registry settings and installed toolchains, never written.
 	Home, CargoHome, RustupHome string
+	// ConfigHome is the user's XDG_CONFIG_HOME, where git looks for its configuration as well; "" when it is not set.
+	ConfigHome string
 	// NetworkEnv is the user's proxy and certificate settings as NAME=value, for what downloads.
 	NetworkEnv []string
+	// Transports is the user's settings of how git fetches as NAME=value, for what only fetches: programs of others do
+	// not get them, since credentials may be among them.
+	Transports []string
 	// DisplayEnv is what leads a window of QEMU to the user's screen, as NAME=value.
 	DisplayEnv []string
 	// Path is the user's PATH, used to find rustup, git and QEMU.
@@ -128,11 +135,15 @@ func Standard() []Variable {
 		{Name: "CARGO_HOME", Meaning: "cargo's folder, read for the settings of its registries and never written", Default: "~/.cargo"},
 		{Name: "RUSTUP_HOME", Meaning: "rustup's folder, with the toolchains that it installed", Default: "~/.rustup"},
 		{Name: "XDG_CACHE_HOME", Meaning: "the user's cache folder", Default: "~/.cache"},
+		{Name: "XDG_CONFIG_HOME", Meaning: "where git finds the user's settings, for what fetches", Default: "~/.config"},
 		{Name: "TERM", Meaning: "dumb is a terminal that cannot move its cursor: plain lines in place of a status that changes"},
 		{Name: "GITHUB_ACTIONS", Meaning: "true adds annotations for a workflow to errors"},
 	}
 	for _, name := range networkVariables {
 		all = append(all, Variable{Name: name, Meaning: "reaches what downloads, and nothing else"})
+	}
+	for _, name := range transportVariables {
+		all = append(all, Variable{Name: name, Meaning: "reaches the git that fetches, and nothing else"})
 	}
 	for _, name := range displayVariables {
 		all = append(all, Variable{Name: name, Meaning: "reaches QEMU, for its window"})
@@ -157,6 +168,14 @@ var networkVariables = []string{
 	"RUSTUP_DIST_SERVER", "RUSTUP_UPDATE_ROOT",
 }
 
+// transportVariables decide how git fetches: by which ssh, with which credentials, by which configuration. One that ends in
+// "*" stands for all that begin so.
+var transportVariables = []string{
+	"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE",
+	"GIT_CONFIG_*", "GIT_SSL_*", "GIT_PROXY_*", "GIT_HTTP_*", "GIT_ALLOW_PROTOCOL", "GIT_PROTOCOL_FROM_USER", "GIT_NO_LAZY_FETCH",
+	"GIT_EXEC_PATH", "GIT_TRACE*", "GIT_CURL_VERBOSE", "KRB5CCNAME", "KRB5_CONFIG",
+}
+
 // displayVariables lead to the user's screen.
 var displayVariables = []string{"DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"}
 
@@ -164,14 +183,29 @@ var displayVariables = []string{"DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG
 func given(env map[string]string, names []string) []string {
 	var out []string
 	for _, name := range names {
-		if v, ok := env[name]; ok {
+		if start, many := strings.CutSuffix(name, "*"); many {
+			for _, name := range slices.Sorted(maps.Keys(env)) {
+				if strings.HasPrefix(name, start) {
+					out = append(out, name+"="+env[name])
+				}
+			}
+		} else if v, ok := env[name]; ok {
 			out = append(out, name+"="+v)
 		}
 	}
 	return out
 }
 
-// sourcePrefix starts the variables that replace the source of one recipe by a folder.
+// GitEnv is the environment of a git that fetches.
+func (c *Config) GitEnv() []string {
+	own := []string{"PATH=" + c.Path, "HOME=" + c.Home}
+	if c.ConfigHome != "" {
+		own = append(own, "XDG_CONFIG_HOME="+c.ConfigHome)
+	}
+	return slices.Concat(own, c.NetworkEnv, c.Transports)
+}
+
+// sourcePrefix starts the variables that replace one source by a folder.
 const sourcePrefix = "REDOX_SOURCE_"
 
 // Help lists the environment variables, one line each.
@@ -246,7 +280,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	}
 	c.CargoHome = orJoin(env["CARGO_HOME"], c.Home, ".cargo")
 	c.RustupHome = orJoin(env["RUSTUP_HOME"], c.Home, ".rustup")
-	c.Path = env["PATH"]
+	c.Path, c.ConfigHome = env["PATH"], env["XDG_CONFIG_HOME"]
 	c.Cache = env["REDOX_CACHE"]
 	if c.Cache == "" {
 		base := orJoin(env["XDG_CACHE_HOME"], c.Home, ".cache")
@@ -280,6 +314,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.DumbTerminal = env["TERM"] == "dumb"
 	c.GitHub = env["GITHUB_ACTIONS"] == "true"
 	c.NetworkEnv = given(env, networkVariables)
+	c.Transports = given(env, transportVariables)
 	c.DisplayEnv = given(env, displayVariables)
 	for name, dir := range env {
 		if rest, ok := strings.CutPrefix(name, sourcePrefix); ok && dir != "" {
