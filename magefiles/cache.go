@@ -18,12 +18,12 @@ import (
 // Cache looks after the cache of results.
 type Cache mg.Namespace
 
-// Dir prints where the cache is (REDOX_CACHE moves it).
+// Dir prints where the cache is.
 func (Cache) Dir() error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdcache.Dir(s) })
 }
 
-// Stats prints what is in the cache and how much of it; -json.
+// Stats prints what is in the cache, and how much of it.
 func (Cache) Stats(ctx context.Context, json *bool) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdcache.Stats(ctx, s, isSet(json)) })
 }
@@ -34,7 +34,7 @@ const (
 	defaultCacheDays = 30
 )
 
-// Gc removes what was not used for longest: -maxsize=GiB (20), -maxage=days (30), -dryrun. Never what is in use.
+// Gc removes from the cache what was not used for longest. What is in use stays.
 func (Cache) Gc(ctx context.Context, maxSize *float64, maxAge *int, dryRun *bool) error {
 	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error {
 		size, days := float64(defaultCacheGiB), defaultCacheDays
@@ -51,7 +51,7 @@ func (Cache) Gc(ctx context.Context, maxSize *float64, maxAge *int, dryRun *bool
 	})
 }
 
-// Verify hashes everything in the cache and drops what is damaged; the next build makes it again.
+// Verify hashes the cache and drops what is damaged. The next build makes it again.
 func (Cache) Verify(ctx context.Context) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdcache.Verify(ctx, s) })
 }

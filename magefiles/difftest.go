@@ -10,7 +10,7 @@ import (
 	"github.com/pannous/redox-clif/internal/session"
 )
 
-// Diff compiles several hundred cases by LLVM and by Cranelift, boots them, and compares what they print.
+// Diff compares programs by LLVM and by Cranelift. It compiles several hundred cases by both and boots them.
 func (Test) Diff(ctx context.Context) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdcompare.Diff(ctx, s) })
 }

@@ -1,6 +1,6 @@
 //go:build mage
 
-// redox-clif builds Redox OS user space, images and packages with a pure-Rust toolchain. Begin with: go tool mage demo
+// redox-clif builds Redox OS user space in pure Rust. Begin: go tool mage demo
 package main
 
 // Each target reads its flags, calls one function of package session and returns its error: what

@@ -10,7 +10,7 @@ import (
 	"github.com/pannous/redox-clif/internal/session"
 )
 
-// Doctor says what is missing on this machine, for what, and the command that brings it; -network, -json.
+// Doctor says what this machine lacks, and what brings it.
 func Doctor(ctx context.Context, network, json *bool) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Doctor(ctx, s, isSet(network), isSet(json)) })
 }

@@ -16,63 +16,63 @@ import (
 // Image is what is done with disk images. Nothing is ever mounted, and no image is written to in place.
 type Image mg.Namespace
 
-// Build builds out/TARGET/pure-rust.img (also: mage image), or -name=NAME of images/; -loader, -kernel and -initfs take files in place of what the description says.
+// Build builds a disk image from its description.
 func (Image) Build(ctx context.Context, name, loader, kernel, initfs, out *string, dryRun, offline *bool, j *int, profile, backend *string) error {
 	return run(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Profile: profile, Backend: backend}, func(s *session.Session) error {
 		return diskbuild.Build(ctx, s, diskbuild.Flags{Name: text(name), Loader: text(loader), Kernel: text(kernel), Initfs: text(initfs), Out: text(out)}, session.BuildOptions{})
 	})
 }
 
-// Inject puts the initfs of out/ into an image, or -initfs=FILE, -kernel=FILE, -files=HOST:/PATH[:MODE],...; -img=IMG.
+// Inject puts an initfs, a kernel, files into an image.
 func (Image) Inject(ctx context.Context, img, initfs, kernel, files *string, dryRun *bool) error {
 	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error {
 		return cmddisk.Inject(ctx, s, cmddisk.InjectFlags{Image: text(img), Initfs: text(initfs), Kernel: text(kernel), Files: text(files)})
 	})
 }
 
-// Bless keeps the image as the known good one, read-only, with a manifest; -img=IMG.
+// Bless keeps the image as the known good one.
 func (Image) Bless(ctx context.Context, img *string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Bless(ctx, s, text(img)) })
 }
 
-// Restore brings the known good image back; -paths=/a,/b only these files and trees, -snapshot=NAME a snapshot; -img=IMG.
+// Restore brings back the known good image, or parts of it.
 func (Image) Restore(ctx context.Context, img, snapshot, paths *string) error {
 	return run(config.Flags{}, func(s *session.Session) error {
 		return cmddisk.Restore(ctx, s, text(img), text(snapshot), list(text(paths)))
 	})
 }
 
-// Rm removes files and trees of an image: image:rm /a,/b; -img=IMG.
+// Rm removes files and trees of an image.
 func (Image) Rm(ctx context.Context, paths string, img *string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Rm(ctx, s, text(img), list(paths)) })
 }
 
-// Grow makes an image larger: image:grow MIB; -img=IMG.
+// Grow makes an image larger.
 func (Image) Grow(ctx context.Context, mib int, img *string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Grow(ctx, s, text(img), mib) })
 }
 
-// Diff lists what differs between the known good image and this one; -img=IMG, -against=IMG.
+// Diff lists what differs from the known good image.
 func (Image) Diff(ctx context.Context, img, against *string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Diff(ctx, s, text(img), text(against)) })
 }
 
-// Snapshots lists the images from before the last changes; -keep=N removes all but the newest N; -img=IMG.
+// Snapshots lists the images from before the last changes.
 func (Image) Snapshots(ctx context.Context, img *string, keep *int) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Snapshots(ctx, s, text(img), keep) })
 }
 
-// Ls lists a directory of an image: image:ls PATH, -r with everything below; -img=IMG, -json.
+// Ls lists a folder of an image.
 func (Image) Ls(ctx context.Context, path string, r, json *bool, img *string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Ls(ctx, s, text(img), path, isSet(r), isSet(json)) })
 }
 
-// Cat prints a file of an image: image:cat PATH; -img=IMG.
+// Cat prints a file of an image.
 func (Image) Cat(ctx context.Context, path string, img *string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Cat(ctx, s, text(img), path) })
 }
 
-// Verify reads all of an image and checks every checksum; -img=IMG.
+// Verify reads all of an image and checks every checksum.
 func (Image) Verify(ctx context.Context, img *string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmddisk.Verify(ctx, s, text(img)) })
 }

@@ -16,81 +16,81 @@ import (
 // Pkg is packages: archives (pkgar), their repositories, and what is installed in a folder or an image.
 type Pkg mg.Namespace
 
-// Ls lists an archive: pkg:ls FILE; -key=KEY checks the signature first.
+// Ls lists an archive, verified when a key is given.
 func (Pkg) Ls(ctx context.Context, file string, key *string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdpkg.Ls(ctx, s, file, text(key)) })
 }
 
-// Verify checks signature and data of an archive: pkg:verify FILE -key=KEY (a file, a folder with id_ed25519.pub.toml, or 64 hex digits).
+// Verify checks signature and data of an archive.
 func (Pkg) Verify(ctx context.Context, file string, key *string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdpkg.Verify(ctx, s, file, text(key)) })
 }
 
-// Extract unpacks an archive, all of it or nothing: pkg:extract FILE DIR -key=KEY; -insecure takes an unverified one to a new folder.
+// Extract unpacks an archive, all of it or nothing.
 func (Pkg) Extract(ctx context.Context, file, dir string, key *string, insecure *bool) error {
 	return run(config.Flags{}, func(s *session.Session) error {
 		return cmdpkg.Extract(ctx, s, file, dir, text(key), isSet(insecure))
 	})
 }
 
-// Create packs a recipe's staged tree: pkg:create NAME -key=DIR; -dir=DIR packs any folder, -out=FILE (out/TARGET/pkg/NAME.pkgar), -lzma2 compresses.
+// Create packs a recipe's staged tree as a signed archive.
 func (Pkg) Create(ctx context.Context, name string, key, dir, out *string, lzma2, dryRun, offline *bool, j *int, profile, backend *string) error {
 	return run(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Profile: profile, Backend: backend}, func(s *session.Session) error {
 		return cmdpkg.Create(ctx, s, name, cmdpkg.CreateFlags{Key: pkgKey(key), Dir: text(dir), Out: text(out), LZMA2: isSet(lzma2)})
 	})
 }
 
-// Keygen makes a pair of keys to sign packages with: pkg:keygen DIR; -passphrase asks for one (or reads a line of standard input).
+// Keygen makes a pair of keys to sign packages with.
 func (Pkg) Keygen(dir string, passphrase *bool) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdpkg.Keygen(s, dir, isSet(passphrase), os.Stdin) })
 }
 
-// Fetch gets packages and what they depend on into the cache: pkg:fetch A,B; -out=DIR copies the archives there, -repo=URL.
+// Fetch gets packages, and what they need, into the cache.
 func (Pkg) Fetch(ctx context.Context, names string, repo, out *string, dryRun, offline *bool) error {
 	return run(config.Flags{DryRun: dryRun, Offline: offline}, func(s *session.Session) error {
 		return cmdpkg.Fetch(ctx, s, names, text(repo), text(out))
 	})
 }
 
-// Search lists the packages whose names contain a text: pkg:search TEXT; -repo=URL.
+// Search lists the packages whose names contain a text.
 func (Pkg) Search(ctx context.Context, substring string, repo *string, offline *bool) error {
 	return run(config.Flags{Offline: offline}, func(s *session.Session) error {
 		return cmdpkg.Search(ctx, s, substring, text(repo))
 	})
 }
 
-// Info prints a package's description: pkg:info NAME; -repo=URL.
+// Info prints a package's description.
 func (Pkg) Info(ctx context.Context, name string, repo *string, offline *bool) error {
 	return run(config.Flags{Offline: offline}, func(s *session.Session) error { return cmdpkg.Info(ctx, s, name, text(repo)) })
 }
 
-// Tree prints what packages depend on: pkg:tree A,B; -repo=URL.
+// Tree prints what packages depend on.
 func (Pkg) Tree(ctx context.Context, names string, repo *string, offline *bool) error {
 	return run(config.Flags{Offline: offline}, func(s *session.Session) error { return cmdpkg.Tree(ctx, s, names, text(repo)) })
 }
 
-// Install installs packages with what they depend on: pkg:install A,B -root=DIR or -image=IMG (out/TARGET/pure-rust.img); -repo=URL, -force.
+// Install installs packages and what they depend on.
 func (Pkg) Install(ctx context.Context, names string, root, image, repo *string, force, dryRun, offline *bool) error {
 	return run(config.Flags{DryRun: dryRun, Offline: offline}, func(s *session.Session) error {
 		return cmdpkg.Install(ctx, s, names, pkgInstall(root, image, repo, force))
 	})
 }
 
-// Upgrade replaces installed packages of which their repository has newer ones; -root=DIR or -image=IMG, -repo=URL, -force.
+// Upgrade replaces installed packages by newer ones.
 func (Pkg) Upgrade(ctx context.Context, root, image, repo *string, force, dryRun, offline *bool) error {
 	return run(config.Flags{DryRun: dryRun, Offline: offline}, func(s *session.Session) error {
 		return cmdpkg.Upgrade(ctx, s, pkgInstall(root, image, repo, force))
 	})
 }
 
-// Remove removes packages and what was installed only for them: pkg:remove A,B; -root=DIR or -image=IMG; -force takes libraries that are still needed.
+// Remove removes packages, and what only they needed.
 func (Pkg) Remove(ctx context.Context, names string, root, image *string, force, dryRun *bool) error {
 	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error {
 		return cmdpkg.Remove(ctx, s, names, cmdpkg.SystemFlags{Root: text(root), Image: text(image)}, isSet(force))
 	})
 }
 
-// Publish adds our packages to a signed repository in a folder: pkg:publish DIR -key=DIR; -recipes=A,B, or -dir=FOLDER -name=NAME -version=V -depends=A,B; -lzma2.
+// Publish adds our packages to a signed repository.
 func (Pkg) Publish(ctx context.Context, repository string, key, recipes, dir, name, version, depends *string, lzma2, dryRun, offline *bool, j *int, profile, backend *string) error {
 	return run(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Profile: profile, Backend: backend}, func(s *session.Session) error {
 		return cmdpkg.Publish(ctx, s, repository, cmdpkg.PublishFlags{Key: pkgKey(key), Recipes: text(recipes),

@@ -22,7 +22,7 @@ func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *
 	return run(flags, func(s *session.Session) error { return cmdrecipe.Build(ctx, s, name) })
 }
 
-// Fetch gets every source and crate, so that builds work with -offline afterwards.
+// Fetch gets all sources and crates, for builds -offline.
 func Fetch(ctx context.Context, profile, recipe *string) error {
 	return run(config.Flags{Profile: profile}, func(s *session.Session) error {
 		if recipe != nil {
@@ -32,27 +32,27 @@ func Fetch(ctx context.Context, profile, recipe *string) error {
 	})
 }
 
-// Build builds a recipe by name: recipe:build NAME. Its tree goes to out/TARGET/NAME.
+// Build builds a recipe. Its tree goes to out/TARGET/NAME.
 func (Recipe) Build(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
 	return buildRecipe(ctx, name, dryRun, k, offline, j, profile, backend, std)
 }
 
-// List lists the recipes with backend and source; -json.
+// List lists the recipes with backend and source.
 func (Recipe) List(ctx context.Context, profile *string, json *bool) error {
 	return run(config.Flags{Profile: profile}, func(s *session.Session) error { return cmdrecipe.List(s, isSet(json)) })
 }
 
-// Lock writes recipes/NAME/Cargo.lock for a source that brings none: recipe:lock NAME.
+// Lock writes a Cargo.lock for a source that brings none.
 func (Recipe) Lock(ctx context.Context, name string, profile *string) error {
 	return run(config.Flags{Profile: profile}, func(s *session.Session) error { return cmdrecipe.Lock(ctx, s, name) })
 }
 
-// Clean forgets everything that was built of a recipe: recipe:clean NAME.
+// Clean forgets all that was built of a recipe.
 func (Recipe) Clean(ctx context.Context, name string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdrecipe.Clean(ctx, s, name) })
 }
 
-// Log prints the logs of a recipe's steps: recipe:log NAME, -step=programs for one.
+// Log prints the logs of a recipe's steps.
 func (Recipe) Log(ctx context.Context, name string, step *string) error {
 	return run(config.Flags{}, func(s *session.Session) error {
 		return cmdrecipe.Log(s, name, text(step))

@@ -10,7 +10,7 @@ import (
 	"github.com/pannous/redox-clif/internal/session"
 )
 
-// Relibc boots relibc's own tests, linked with relibc by LLVM and by Cranelift, and compares what they print and what upstream expects; -only=NAME,FOLDER/ runs some of them, -accel.
+// Relibc runs relibc's own tests, with relibc by both backends. They are compared with each other and with what upstream expects.
 func (Test) Relibc(ctx context.Context, only, accel *string) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdcompare.Relibc(ctx, s, text(only), text(accel)) })
 }

@@ -15,14 +15,14 @@ import (
 // Target is what is done with target specs.
 type Target mg.Namespace
 
-// Spec prints the JSON of a target spec: -triple=NAME, -compiler=1.96 or installed; -write writes targets/*.json, -check compares.
+// Spec prints, writes or checks the JSON of a target spec.
 func (Target) Spec(ctx context.Context, triple, compiler *string, write, check *bool) error {
 	return run(config.Flags{}, func(s *session.Session) error {
 		return cmdpin.TargetSpec(ctx, s, cmdpin.SpecOptions{Triple: text(triple), Compiler: text(compiler), Write: isSet(write), Check: isSet(check)})
 	})
 }
 
-// List lists the targets; -json.
+// List lists the target specs.
 func (Target) List(ctx context.Context, json *bool) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.TargetList(s, isSet(json)) })
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/pannous/redox-clif/internal/session"
 )
 
-// Demo builds the embedded demo and boots it in QEMU: the first command for a newcomer.
+// Demo builds the embedded demo and boots it in QEMU.
 func Demo(ctx context.Context, dryRun, k, offline *bool, j, memory *int, backend, std *string) error {
 	return run(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Memory: memory, Backend: backend, Std: std}, func(s *session.Session) error {
 		return cmdinitfs.Demo(ctx, s)
 	})
 }
 
-// Boot boots the demo's image as it lies in out/, without building anything.
+// Boot boots the demo's image again, as it lies in out/.
 func Boot(ctx context.Context) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdinitfs.Boot(ctx, s) })
 }

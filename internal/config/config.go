@@ -23,11 +23,12 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/config/environ"
 	"github.com/pannous/redox-clif/internal/errs"
 )
 
 // DefaultTarget is the user-space target that is built when nothing else is asked for.
-const DefaultTarget = "aarch64-unknown-redox-clif"
+const DefaultTarget = environ.DefaultTarget
 
 // Config is the settings of one run.
 type Config struct {
@@ -99,58 +100,6 @@ type Flags struct {
 	Toolchain *string
 }
 
-// Variable is an environment variable that is read.
-type Variable struct {
-	Name string
-	// Value is what it is set to, for people: "DIR". Empty for the variables of others.
-	Value string
-	// Flag of targets does the same and comes before it: "-j". Empty where there is none.
-	Flag string
-	// Meaning is a sentence without its full stop, Default what holds without the variable; "" where nothing special does.
-	Meaning, Default string
-}
-
-// Variables are the project's own, but for those that begin with REDOX_SOURCE_ or REDOX_TEST_.
-func Variables() []Variable {
-	return []Variable{
-		{"REDOX_TOOLCHAIN", "DIR|NAME", "", "a toolchain to use in place of the pinned rustup toolchain: a directory (with a slash) or the name of one that toolchain:build made", ""},
-		{"REDOX_CACHE", "DIR", "", "where results and downloads are kept", "redox-clif in the user's cache folder"},
-		{"REDOX_TARGET", "NAME", "", "user-space target, a file in targets/ without .toml", DefaultTarget},
-		{"REDOX_PROFILE", "NAME", "-profile", "set of sources: empty (upstream) or seed", ""},
-		{"REDOX_OFFLINE", "1", "-offline", "1 forbids the network", ""},
-		{"REDOX_JOBS", "N", "-j", "processes at once, over all steps", "the number of processors"},
-		{"REDOX_MEMORY", "MIB", "-memory", "memory for steps that run at once, in MiB", "three quarters of the machine's"},
-		{"REDOX_KEEP_GOING", "1", "-k", "1 builds on after a failure and lists all of them", ""},
-		{"REDOX_BACKEND", "LIST", "-backend", "backends over the recipes' own, like llvm:init,cranelift:*", ""},
-		{"REDOX_STD", "MODE", "-std", "standard library over the recipes' own: shared (prepared once) or build-std (by every cargo)", ""},
-		{"REDOX_OVERRIDES", "FILE", "", "overrides file", "overrides.toml in the checkout"},
-	}
-}
-
-// Standard are the variables of others that are heeded.
-func Standard() []Variable {
-	all := []Variable{
-		{Name: "PATH", Meaning: "where rustup, git, QEMU and the host's C compiler are looked for"},
-		{Name: "HOME", Meaning: "the user's folder"},
-		{Name: "CARGO_HOME", Meaning: "cargo's folder, read for the settings of its registries and never written", Default: "~/.cargo"},
-		{Name: "RUSTUP_HOME", Meaning: "rustup's folder, with the toolchains that it installed", Default: "~/.rustup"},
-		{Name: "XDG_CACHE_HOME", Meaning: "the user's cache folder", Default: "~/.cache"},
-		{Name: "XDG_CONFIG_HOME", Meaning: "where git finds the user's settings, for what fetches", Default: "~/.config"},
-		{Name: "TERM", Meaning: "dumb is a terminal that cannot move its cursor: plain lines in place of a status that changes"},
-		{Name: "GITHUB_ACTIONS", Meaning: "true adds annotations for a workflow to errors"},
-	}
-	for _, name := range networkVariables {
-		all = append(all, Variable{Name: name, Meaning: "reaches what downloads, and nothing else"})
-	}
-	for _, name := range transportVariables {
-		all = append(all, Variable{Name: name, Meaning: "reaches the git that fetches, and nothing else"})
-	}
-	for _, name := range displayVariables {
-		all = append(all, Variable{Name: name, Meaning: "reaches QEMU, for its window"})
-	}
-	return all
-}
-
 // maxJobs is how many tokens the pipe of a jobserver takes for certain: one page, what Linux
 // gives to a user who has many pipes. A full pipe would wait forever.
 const maxJobs = 4096
@@ -160,24 +109,6 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
 
 // testPrefix starts the variables of the project's own tests.
 const testPrefix = "REDOX_TEST_"
-
-// networkVariables decide how something is downloaded, never what.
-var networkVariables = []string{
-	"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
-	"SSL_CERT_FILE", "SSL_CERT_DIR", "CARGO_HTTP_CAINFO", "CARGO_HTTP_PROXY", "SSH_AUTH_SOCK",
-	"RUSTUP_DIST_SERVER", "RUSTUP_UPDATE_ROOT",
-}
-
-// transportVariables decide how git fetches: by which ssh, with which credentials, by which configuration. One that ends in
-// "*" stands for all that begin so.
-var transportVariables = []string{
-	"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE",
-	"GIT_CONFIG_*", "GIT_SSL_*", "GIT_PROXY_*", "GIT_HTTP_*", "GIT_ALLOW_PROTOCOL", "GIT_PROTOCOL_FROM_USER", "GIT_NO_LAZY_FETCH",
-	"GIT_EXEC_PATH", "GIT_TRACE*", "GIT_CURL_VERBOSE", "KRB5CCNAME", "KRB5_CONFIG",
-}
-
-// displayVariables lead to the user's screen.
-var displayVariables = []string{"DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"}
 
 // given are the variables of a list that are set, as NAME=value.
 func given(env map[string]string, names []string) []string {
@@ -203,23 +134,6 @@ func (c *Config) GitEnv() []string {
 		own = append(own, "XDG_CONFIG_HOME="+c.ConfigHome)
 	}
 	return slices.Concat(own, c.NetworkEnv, c.Transports)
-}
-
-// sourcePrefix starts the variables that replace one source by a folder.
-const sourcePrefix = "REDOX_SOURCE_"
-
-// Help lists the environment variables, one line each.
-func Help() string {
-	var b strings.Builder
-	for _, v := range Variables() {
-		help := v.Meaning
-		if v.Default != "" {
-			help += " (default: " + v.Default + ")"
-		}
-		fmt.Fprintf(&b, "  %-18s %s\n", v.Name, help)
-	}
-	fmt.Fprintf(&b, "  %-18s %s\n", sourcePrefix+"<NAME>", "a folder to take in place of the source of recipe NAME (upper case, - and . as _)")
-	return b.String()
 }
 
 // Load makes the settings from the environment (NAME=value lines) and the flags. dir is a folder
@@ -313,11 +227,11 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	fail(err)
 	c.DumbTerminal = env["TERM"] == "dumb"
 	c.GitHub = env["GITHUB_ACTIONS"] == "true"
-	c.NetworkEnv = given(env, networkVariables)
-	c.Transports = given(env, transportVariables)
-	c.DisplayEnv = given(env, displayVariables)
+	c.NetworkEnv = given(env, environ.Network())
+	c.Transports = given(env, environ.Transports())
+	c.DisplayEnv = given(env, environ.Display())
 	for name, dir := range env {
-		if rest, ok := strings.CutPrefix(name, sourcePrefix); ok && dir != "" {
+		if rest, ok := strings.CutPrefix(name, environ.SourcePrefix); ok && dir != "" {
 			c.SourceDirs[rest] = c.fromHome(dir)
 		}
 	}
@@ -357,14 +271,10 @@ func usableCache(dir string) error {
 
 // unknownVariables refuses misspelt REDOX_ variables: a setting that does nothing costs hours.
 func unknownVariables(env map[string]string) error {
-	known := map[string]bool{}
-	for _, v := range Variables() {
-		known[v.Name] = true
-	}
 	var unknown []string
 	for name := range env {
 		ours := strings.HasPrefix(name, "REDOX_") && !strings.HasPrefix(name, testPrefix)
-		if ours && !known[name] && !strings.HasPrefix(name, sourcePrefix) {
+		if ours && !environ.Known(name) {
 			unknown = append(unknown, name)
 		}
 	}
@@ -372,7 +282,7 @@ func unknownVariables(env map[string]string) error {
 		return nil
 	}
 	sort.Strings(unknown)
-	return fmt.Errorf("unknown in the environment: %s; known are\n%s", strings.Join(unknown, ", "), Help())
+	return fmt.Errorf("unknown in the environment: %s; known are\n%s", strings.Join(unknown, ", "), environ.Help())
 }
 
 func (c *Config) fromFlags(f Flags) []error {

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/config/environ"
 )
 
 func checkout(t *testing.T) string {
@@ -126,7 +128,7 @@ func TestEveryVariableIsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := map[string]bool{}
-	for _, name := range slices.Concat(networkVariables, transportVariables, displayVariables) {
+	for _, name := range slices.Concat(environ.Network(), environ.Transports(), environ.Display()) {
 		read[name] = true
 	}
 	ast.Inspect(syntax, func(n ast.Node) bool {
@@ -149,7 +151,7 @@ func TestEveryVariableIsListed(t *testing.T) {
 		return true
 	})
 	listed := map[string]bool{}
-	for _, v := range slices.Concat(Variables(), Standard()) {
+	for _, v := range slices.Concat(environ.Variables(), environ.Standard()) {
 		listed[v.Name] = true
 		if v.Meaning == "" {
 			t.Errorf("%s: no meaning", v.Name)

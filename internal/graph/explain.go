@@ -9,6 +9,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/nearest"
 )
 
 // Planned is what a build would do with one step.
@@ -128,6 +129,9 @@ func NoStepError(id string, all []string) error {
 		}
 		top, _, _ := strings.Cut(step, "/")
 		tops = append(tops, top)
+	}
+	if len(alike) == 0 {
+		alike = nearest.Names(id, all)
 	}
 	if len(alike) == 0 {
 		return fmt.Errorf("there is no step %q; steps begin with %s, and `mage graph` lists them", id, strings.Join(slices.Compact(tops), ", "))

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/config/environ"
 	"github.com/pannous/redox-clif/internal/source"
 )
 
@@ -21,7 +21,7 @@ A flag of a target comes before a variable, and a variable before the default. A
 | variable | flag | meaning | default |
 |---|---|---|---|
 `, generatedMark, stability)
-	for _, v := range config.Variables() {
+	for _, v := range environ.Variables() {
 		row(&b, cell("`"+v.Name+"="+v.Value+"`"), code(v.Flag), cell(v.Meaning), cell(v.Default))
 	}
 	row(&b, "`"+source.EnvPrefix+"<NAME>=DIR`", "", "a folder in place of the source of recipe NAME, in capitals and with _ for what is no letter or digit; it comes before [overrides.toml](overrides.md)", "")
@@ -35,7 +35,7 @@ Nothing else of the environment reaches a build, and none of these a compiler. N
 | variable | meaning | default |
 |---|---|---|
 `)
-	all := config.Standard()
+	all := environ.Standard()
 	for len(all) > 0 { // a row for those of one meaning
 		var names []string
 		first := all[0]

@@ -94,7 +94,7 @@ func writeImported(s *session.Session, name string, r *importer.Result) error {
 	if err := renameio.WriteFile(to, []byte(r.Text), 0o644); err != nil {
 		return err
 	}
-	s.Say("wrote %s; `go generate ./internal/recipe/gen` makes a target of it", s.Relative(to))
+	s.Say("wrote %s: `mage recipe:%s` builds it; `go generate ./internal/recipe/gen` makes the target that Mage itself needs", s.Relative(to), name)
 	return nil
 }
 

@@ -4,9 +4,11 @@
 package checkout
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -16,16 +18,20 @@ const root = "../../.."
 // folders are what the compiled targets read of a checkout.
 var folders = []string{"recipes", "targets", "toolchain", "patches", "images"}
 
-// Compile makes one binary of all targets; running `go tool mage` for each command would compile each time.
+// Compile makes one binary of all targets, and beside it front, the tool that runs them; running `go tool mage` for each command would
+// compile each time.
 func Compile(t testing.TB) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "mage")
-	cmd := exec.Command("go", "tool", "mage", "-compile", bin)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("compiling the targets: %v\n%s", err, out)
+	bin := t.TempDir()
+	mage := filepath.Join(bin, "mage")
+	for _, args := range [][]string{{"tool", "mage", "-compile", mage}, {"build", "-o", filepath.Join(bin, "front"), "./internal/tool/mage"}} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
 	}
-	return bin
+	return mage
 }
 
 // Copy makes a checkout in the folder dir, with more folders if a test wants them.
@@ -38,10 +44,10 @@ func Copy(dir string, more ...string) error {
 	return nil
 }
 
-// Install makes the compiled targets a program called mage in the folder bin.
+// Install makes the compiled targets and the tool programs in the folder bin: mage and front.
 func Install(mage, bin string) error {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
-	return os.Symlink(mage, filepath.Join(bin, "mage"))
+	return errors.Join(os.Symlink(mage, filepath.Join(bin, "mage")), os.Symlink(filepath.Join(filepath.Dir(mage), "front"), filepath.Join(bin, "front")))
 }

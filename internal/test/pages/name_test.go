@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/config/environ"
 	"github.com/pannous/redox-clif/internal/test/wants"
 )
 
@@ -17,7 +17,7 @@ var variable = regexp.MustCompile(`\bREDOX_[A-Z0-9_]*[A-Z0-9]`)
 
 // TestVariables: every variable of ours that a page names is read.
 func TestVariables(t *testing.T) {
-	known := variable.FindAllString(config.Help(), -1)
+	known := variable.FindAllString(environ.Help(), -1)
 	for _, v := range wants.All() {
 		known = append(known, v.Name)
 	}

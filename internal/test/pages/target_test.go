@@ -1,108 +1,55 @@
 package pages
 
 import (
-	"fmt"
+	"errors"
+	"io"
 	"maps"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/magefile/mage/parse"
+	"github.com/pannous/redox-clif/internal/front"
 )
 
-// targets are all targets by name in small letters, aliases too.
-type targets map[string]*parse.Function
-
-// readTargets reads the magefiles as Mage does.
-func readTargets(t *testing.T) targets {
+// readTargets reads the targets as the front does.
+func readTargets(t *testing.T) *front.Front {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, "magefiles", "*.go"))
+	f, err := front.Read(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, file := range files {
-		files[i] = filepath.Base(file)
-	}
-	info, err := parse.PrimaryPackage("go", filepath.Join(root, "magefiles"), files, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := targets{}
-	for _, f := range info.Funcs {
-		all[strings.ToLower(f.TargetName())] = f
-	}
-	for name, f := range info.Aliases {
-		all[strings.ToLower(name)] = f
-	}
-	return all
+	return f
 }
 
-// oneWord are the targets whose one word may be left out: to Mage it is a flag, and our front takes it as a word.
-var oneWord = []string{"toolchain:build", "toolchain:pack", "purity", "plan", "graph", "repro"}
-
-// mageFlags stand before a target, and are Mage's own. Behind -install stands a shell.
-var mageFlags = regexp.MustCompile(`^((-v|-l|-h|-install \S+)( |$))+`)
-
-// check says what is wrong with targets and what is behind them, nil when nothing is. What is not typed but only mentioned need not
-// have all its words.
-func (all targets) check(words []string, typed bool) error {
-	for len(words) > 0 {
-		name := strings.ToLower(words[0])
-		f := all[name]
-		if f == nil {
-			return fmt.Errorf("there is no target %s", words[0])
+// check says what is wrong with the words behind `mage`, nil when nothing is. Names may be of things that a reader makes, and what is not
+// typed but only mentioned need not have all its words.
+func check(f *front.Front, words []string, typed bool) error {
+	options, words, err := front.Split(words)
+	if err != nil || options.List || options.Help || len(words) == 0 {
+		return err
+	}
+	switch words[0] {
+	case "help":
+		if len(words) > 1 && pattern.MatchString(words[1]) {
+			return nil
 		}
-		args, rest := words[1:], []string(nil)
-		// What follows may be another target.
-		for i, word := range args {
-			if i >= f.NumRequiredArgs() && all[strings.ToLower(word)] != nil && !slices.Contains(oneWord, name) {
-				args, rest = args[:i], args[i:]
-				break
-			}
+		return f.Help(io.Discard, strings.Join(words[1:], " "), 0)
+	case "completion":
+		_, err := front.Completion(strings.Join(words[1:], " "))
+		return err
+	}
+	_, err = f.Check(words)
+	var usage *front.UsageError
+	if !errors.As(err, &usage) {
+		return err
+	}
+	for _, p := range usage.Problems {
+		if p.Kind == front.WrongForm || p.Kind == front.Missing && typed {
+			return errors.New(p.Text)
 		}
-		if err := checkArgs(name, f, args, typed); err != nil {
-			return err
-		}
-		words = rest
 	}
 	return nil
-}
-
-func checkArgs(name string, f *parse.Function, args []string, typed bool) error {
-	words := 0
-	for _, arg := range args {
-		if !strings.HasPrefix(arg, "-") {
-			words++
-			continue
-		}
-		if err := checkFlag(name, f, arg); err != nil {
-			return err
-		}
-	}
-	most := f.NumRequiredArgs()
-	if slices.Contains(oneWord, name) {
-		most++
-	}
-	if typed && words < f.NumRequiredArgs() || words > most {
-		return fmt.Errorf("%s has %d words behind it, and takes %d", name, words, f.NumRequiredArgs())
-	}
-	return nil
-}
-
-func checkFlag(name string, f *parse.Function, arg string) error {
-	flag, _, valued := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
-	for _, a := range f.OptionalArgs() {
-		if strings.ToLower(a.Name) != flag {
-			continue
-		}
-		if !valued && a.Type != "bool" {
-			return fmt.Errorf("%s: -%s wants a value: -%s=…", name, flag, flag)
-		}
-		return nil
-	}
-	return fmt.Errorf("%s has no flag -%s", name, flag)
 }
 
 // command is what a page has somebody type.
@@ -145,16 +92,16 @@ var (
 )
 
 // mageWords are the words behind each `mage` of a shell's line, and what begins with the name of a namespace as in a table.
-func (all targets) mageWords(text string) [][]string {
+func mageWords(f *front.Front, text string) [][]string {
 	var found [][]string
 	for _, part := range separator.Split(text, -1) {
 		words := strings.Fields(unquote(inFront.ReplaceAllString(part, "")))
 		switch {
 		case len(words) > 2 && words[0] == "go" && words[1] == "tool" && words[2] == "mage":
-			words = withoutMageFlags(words[3:])
+			words = words[3:]
 		case len(words) > 0 && words[0] == "mage":
-			words = withoutMageFlags(words[1:])
-		case len(words) > 0 && all.namespaced(words[0]):
+			words = words[1:]
+		case len(words) > 0 && namespaced(f, words[0]):
 		default:
 			continue
 		}
@@ -165,25 +112,15 @@ func (all targets) mageWords(text string) [][]string {
 	return found
 }
 
-func withoutMageFlags(words []string) []string {
-	return strings.Fields(mageFlags.ReplaceAllString(strings.Join(words, " "), ""))
-}
-
 // pattern is a word that stands for several targets: recipe:NAME, pkg:*, TARGET.
 var pattern = regexp.MustCompile(`(^|:)([A-Z]+|\*)$|…`)
 
 // namespaced tells whether a word begins as the targets of a namespace do.
-func (all targets) namespaced(word string) bool {
+func namespaced(f *front.Front, word string) bool {
 	namespace, name, ok := strings.Cut(word, ":")
-	if !ok || name == "" {
-		return false
-	}
-	for target := range all {
-		if strings.HasPrefix(target, namespace+":") {
-			return true
-		}
-	}
-	return false
+	return ok && name != "" && slices.ContainsFunc(f.Targets, func(t *front.Target) bool {
+		return slices.ContainsFunc(append([]string{t.Name}, t.Aliases...), func(name string) bool { return strings.HasPrefix(name, namespace+":") })
+	})
 }
 
 // unquote takes quotes off and what is within them together.
@@ -195,13 +132,13 @@ var quoted = regexp.MustCompile(`'[^']*'|"[^"]*"`)
 
 // TestCommands: every target and flag that a page names is there, and gets as many words as it takes.
 func TestCommands(t *testing.T) {
-	all := readTargets(t)
+	f := readTargets(t)
 	checked := 0
 	for _, p := range manuals(t) {
 		for _, c := range p.commands() {
-			for _, words := range all.mageWords(c.text) {
+			for _, words := range mageWords(f, c.text) {
 				checked++
-				if err := all.check(words, c.typed); err != nil {
+				if err := check(f, words, c.typed); err != nil {
 					t.Errorf("%s:%d: %s: %v", p.path, c.line, c.text, err)
 				}
 			}
@@ -218,9 +155,9 @@ func TestFlags(t *testing.T) {
 	for name := range othersFlags {
 		known[name] = true
 	}
-	for _, f := range readTargets(t) {
-		for _, a := range f.OptionalArgs() {
-			known[strings.ToLower(a.Name)] = true
+	for _, target := range readTargets(t).Targets {
+		for _, flag := range target.Flags {
+			known[flag.Name] = true
 		}
 	}
 	for _, p := range manuals(t) {
@@ -235,18 +172,22 @@ func TestFlags(t *testing.T) {
 }
 
 // othersFlags are flags of other programs that the pages speak of, and whose they are.
-var othersFlags = map[string]string{"v": "mage", "l": "mage", "h": "mage", "race": "go test"}
+var othersFlags = map[string]string{"v": "mage", "l": "mage", "h": "mage", "all": "mage", "race": "go test"}
 
 var bareFlag = regexp.MustCompile(`^-([a-z][a-z0-9]*)([= ].*)?$`)
 
 func TestWrongCommandsAreSeen(t *testing.T) {
-	all := readTargets(t)
+	f := readTargets(t)
 	for line, good := range map[string]bool{
 		"go tool mage demo -dryrun -j=4": true,
 		"mage initfs":                    true,
 		"mage -v initfs -j=2":            true,
 		"REDOX_STD=shared mage recipe:build kibi && mage run": true,
 		"mage recipe:ionHost":         true,
+		"mage recipe:hello -j4":       true, // which the reader has made
+		"mage -l -all":                true,
+		"mage help initfs":            true,
+		"mage help nothing-at-all":    false,
 		"mage plan initfs":            true,
 		"mage recipe:NAME":            true,
 		"pkg:*":                       true,
@@ -262,8 +203,8 @@ func TestWrongCommandsAreSeen(t *testing.T) {
 		"image:mount":                 false,
 	} {
 		var wrong error
-		for _, words := range all.mageWords(line) {
-			if err := all.check(words, true); err != nil {
+		for _, words := range mageWords(f, line) {
+			if err := check(f, words, true); err != nil {
 				wrong = err
 			}
 		}

@@ -1,4 +1,4 @@
-// Package script runs what a user types, testdata/script/*.txtar, against the compiled targets.
+// Package script runs what a user types, testdata/script/*.txtar, against the compiled targets (mage) and `go tool mage` (front).
 //
 // Scripts marked [e2e] need the real compilers and QEMU; REDOX_TEST_E2E=1 turns them on. They
 // share one cache so that the standard library is prepared once.
@@ -75,6 +75,11 @@ func setup(env *testscript.Env, mage string) error {
 	env.Setenv("REDOX_CACHE", filepath.Join(env.WorkDir, "cache"))
 	env.Setenv("SHAREDCACHE", cache)
 	env.Setenv("CRANELIFT", wants.Cranelift.Given())
+	source, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	env.Setenv("SOURCE", source)
 	env.Setenv("TARGET", "aarch64-unknown-redox-clif")
 	env.Cd = dir
 	return nil

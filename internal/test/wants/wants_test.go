@@ -24,7 +24,7 @@ func TestPage(t *testing.T) {
 }
 
 // internal are set by tests for their own child processes.
-var internal = map[string]bool{"REDOX_TEST_GUARDED": true, "REDOX_TEST_RUSTBUILD_KILLED": true, "REDOX_TEST_TOOL": true}
+var internal = map[string]bool{"REDOX_TEST_GUARDED": true, "REDOX_TEST_RUSTBUILD_KILLED": true, "REDOX_TEST_TOOL": true, "REDOX_TEST_AS_TOOL": true, "REDOX_TEST_FRONT": true}
 
 // TestAllListed: no test reads a variable that the list does not have.
 func TestAllListed(t *testing.T) {

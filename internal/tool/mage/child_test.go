@@ -13,10 +13,13 @@ import (
 // When this variable is set the test program stands in for the tool, and a shell for the compiled targets.
 const standIn = "REDOX_TEST_TOOL"
 
-// counter counts interrupts for two seconds, ends with their number, and says when it starts and what it gets.
-const counter = `n=0; trap 'n=$((n+1))' INT; echo ready; i=0; while [ $i -lt 20 ]; do sleep 0.1; i=$((i+1)); done; exit $n`
+// counter counts interrupts for two seconds, ends well if there was one, and says when it starts.
+const counter = `n=0; trap 'n=$((n+1))' INT; echo ready; i=0; while [ $i -lt 20 ]; do sleep 0.1; i=$((i+1)); done; [ $n = 1 ]`
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asTool) != "" {
+		os.Exit(run(os.Args[1:]))
+	}
 	if script := os.Getenv(standIn); script != "" {
 		os.Exit(runChild([]string{"/bin/sh", "-c", script}))
 	}
@@ -63,18 +66,61 @@ func TestCtrlCOnATerminalIsOneInterrupt(t *testing.T) {
 	kill(t, -cmd.Process.Pid, syscall.SIGINT) // the terminal's, to all
 	time.Sleep(100 * time.Millisecond)        // at once they could be one to the kernel
 	kill(t, cmd.Process.Pid, syscall.SIGINT)  // go tool's, to its child
-	wantStatus(t, cmd, 1)
+	wantStatus(t, cmd, 0)
 }
 
 func TestInterruptOfOneProcessIsHandedOn(t *testing.T) {
 	cmd := start(t, counter)
 	kill(t, cmd.Process.Pid, syscall.SIGINT)
-	wantStatus(t, cmd, 1)
+	wantStatus(t, cmd, 0)
 }
 
-func TestOtherSignalsAndStatus(t *testing.T) {
-	cmd := start(t, "echo ready; exec sleep 60")
-	kill(t, cmd.Process.Pid, syscall.SIGTERM)
-	wantStatus(t, cmd, 128+int(syscall.SIGTERM))
+// stopping ends as Mage's binary does when it is interrupted: after a while, with 1.
+const stopping = `trap 'sleep 0.3; exit 1' INT; echo ready; while :; do sleep 0.1; done`
+
+func TestStatusOfAStoppedRunNamesTheSignal(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		for _, script := range []string{stopping, "echo ready; exec sleep 60"} {
+			cmd := start(t, script)
+			kill(t, cmd.Process.Pid, s)
+			wantStatus(t, cmd, 128+int(s))
+		}
+	}
+	cmd := start(t, stopping)
+	kill(t, -cmd.Process.Pid, syscall.SIGINT) // the terminal's
+	wantStatus(t, cmd, 130)
+}
+
+func TestStatusOfARunIsItsOwnOtherwise(t *testing.T) {
 	wantStatus(t, start(t, "echo ready; exit 7"), 7)
+	// What had done its work when the signal came is done.
+	cmd := start(t, "trap 'exit 0' INT; echo ready; while :; do sleep 0.1; done")
+	kill(t, cmd.Process.Pid, syscall.SIGINT)
+	wantStatus(t, cmd, 0)
+}
+
+// Mage knows only interrupts, and a target that is killed by another signal leaves running what its tools have started.
+func TestEndingsReachTheTargetAsInterrupts(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP} {
+		cmd := start(t, "trap 'exit 9' INT; trap 'exit 8' TERM HUP; echo ready; while :; do sleep 0.1; done; ")
+		kill(t, cmd.Process.Pid, s)
+		wantStatus(t, cmd, 128+int(s))
+	}
+	sent := make(chan os.Signal, 4)
+	signals, ended := make(chan os.Signal, 4), make(chan struct{})
+	signals <- syscall.SIGTERM
+	last := make(chan os.Signal)
+	go func() { last <- forward(signals, ended, time.Minute, func(s os.Signal) { sent <- s }) }()
+	select {
+	case got := <-sent:
+		if got != os.Interrupt {
+			t.Errorf("sent %v", got)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("only interrupts wait for a second one")
+	}
+	close(ended)
+	if got := <-last; got != syscall.SIGTERM {
+		t.Errorf("ended by %v", got)
+	}
 }

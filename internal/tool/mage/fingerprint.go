@@ -2,13 +2,13 @@ package main
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -39,7 +39,7 @@ func fingerprint(root string) (string, error) {
 			return "", err
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
 func stamp(h io.Writer, path string) error {
@@ -47,6 +47,10 @@ func stamp(h io.Writer, path string) error {
 	if err := unix.Stat(path, &st); err != nil {
 		return &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	_, err := fmt.Fprintln(h, path, st.Size, st.Ino, st.Mtim.Nano(), st.Ctim.Nano())
+	line := append([]byte(path), 0)
+	for _, n := range []int64{st.Size, int64(st.Ino), st.Mtim.Nano(), st.Ctim.Nano()} {
+		line = append(strconv.AppendInt(line, n, 10), ' ')
+	}
+	_, err := h.Write(line)
 	return err
 }
