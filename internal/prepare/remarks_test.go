@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/git"
@@ -292,6 +293,28 @@ func TestAConfigurationThatIsNotReadIsNamed(t *testing.T) {
 		err := s.Explain(t.Context(), s.o.Recipes["x"], root, test.dir, failure)
 		if !errors.Is(err, failure) || (test.want == "") != (err == failure) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A link of the source and one of a patch, each of which stays inside by itself.
+func TestAPatchDoesNotLeadOutByWayOfTheSource(t *testing.T) {
+	const adds = "diff --git a/x/b b/x/b\nnew file mode 120000\n--- /dev/null\n+++ b/x/b\n@@ -0,0 +1 @@\n+a/..\n\\ No newline at end of file\n"
+	for target, want := range map[string]string{"..": "with the patches the link x/b leads out of the tree, by way of x/a -> ..", "c": "", "/usr": ""} {
+		s := newSources(t, func(o *Options) { o.Patches = fstest.MapFS{"p/0001-b.patch": {Data: []byte(adds)}} })
+		tree := cas.NewTree()
+		tree.Entries["x/a"] = cas.Entry{Link: target}
+		root, err := s.o.Store.PutTree(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, _, err := s.series([]string{"p"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.applyPatches(t.Context(), &graph.Job{Log: io.Discard, Status: func(string) {}}, root, all)
+		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("x/a -> %s: %v", target, err)
 		}
 	}
 }
