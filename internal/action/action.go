@@ -125,6 +125,8 @@ type Result struct {
 	// Start and Duration tell when and how long it ran.
 	Start    time.Time     `json:"start"`
 	Duration time.Duration `json:"duration_ns"`
+	// Notices are lines that whoever uses the output should know.
+	Notices []string `json:"notices,omitempty"`
 }
 
 // Cache maps action digests to results, one file each, under a folder.

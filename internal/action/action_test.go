@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -74,11 +75,11 @@ func TestResultWithoutAnOutputIsNone(t *testing.T) {
 func TestCacheDropsDamagedEntries(t *testing.T) {
 	c := OpenCache(t.TempDir())
 	d := sample().Digest()
-	r := Result{Output: cas.DigestBytes([]byte("o")), Node: "n", Start: time.Unix(1, 0).UTC(), Duration: time.Second}
+	r := Result{Output: cas.DigestBytes([]byte("o")), Node: "n", Start: time.Unix(1, 0).UTC(), Duration: time.Second, Notices: []string{"odd"}}
 	if err := c.Put(d, r); err != nil {
 		t.Fatal(err)
 	}
-	if got, ok, err := c.Get(d); err != nil || !ok || got != r {
+	if got, ok, err := c.Get(d); err != nil || !ok || !reflect.DeepEqual(got, r) {
 		t.Fatalf("got %+v %v %v", got, ok, err)
 	}
 	b, _ := os.ReadFile(c.path(d))

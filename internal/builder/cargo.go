@@ -307,9 +307,12 @@ func (c *cargoRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) 
 		return cas.Digest{}, err
 	}
 	b := c.t.b
-	out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared(), Dir: "/", ExtraEnv: b.sources.NetworkEnv()}, c.collect)
+	out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared(), ExtraEnv: b.sources.NetworkEnv()}, c.collect)
 	if err == nil {
 		err = b.roots.Keep(path.Dir(key), keptRoots)
+	}
+	if src, lost := b.subdir(job.Inputs[c.sources], "src"); lost == nil {
+		err = b.sources.Explain(ctx, c.t.r, src, path.Join(c.t.r.Cargo.Dir, c.t.s.Dir), err)
 	}
 	return out, err
 }

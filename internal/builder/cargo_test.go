@@ -2,6 +2,8 @@ package builder
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,10 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/source"
 )
 
 // scriptRun is a cargo step with a linker script from the recipe's own folder.
@@ -217,5 +222,31 @@ func TestAnotherLibraryStartsWithAnEmptyTargetFolder(t *testing.T) {
 	c.spec = []byte(`{"arch":"other"}`)
 	if key("") == before {
 		t.Error("another target is built in the same folder")
+	}
+}
+
+// What of the source may be the reason of a failure is said beside it.
+func TestACargoThatFailsNamesWhatItDidNotRead(t *testing.T) {
+	c := scriptRun(t, "")
+	b := c.t.b
+	b.o.Sources.Roots, b.o.Sources.Overrides = &execroot.Runner{Store: b.store, Dir: t.TempDir()}, &source.Overrides{}
+	c.t.b = New(Options{Sources: b.o.Sources, Target: b.o.Target})
+	b = c.t.b
+	config, err := b.store.PutBytes([]byte("[env]\nBOARD = \"virt\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := cas.NewTree()
+	tree.Entries["src/ws/.cargo/config.toml"] = cas.Entry{Digest: config}
+	root, err := b.store.PutTree(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.t.r.Cargo.Dir, c.sources = "ws", &graph.Node{ID: "kernel/workspace"}
+	a := &action.Action{Args: []string{"/bin/sh", "-c", "echo 'error: BOARD is not defined'; exit 101"}, Env: map[string]string{"PATH": "/usr/bin:/bin"}, Inputs: root}
+	_, err = c.run(t.Context(), &graph.Job{Action: a, Inputs: graph.Outputs{c.sources: root}, Log: io.Discard})
+	var failed *execroot.CommandError
+	if !errors.As(err, &failed) || !strings.HasPrefix(err.Error(), "error: BOARD is not defined") || !strings.Contains(err.Error(), "note: the source has a ws/.cargo/config.toml (with env)") {
+		t.Errorf("%v", err)
 	}
 }

@@ -3,6 +3,7 @@ package builder
 import (
 	"fmt"
 	"path"
+	"strings"
 
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
@@ -70,7 +71,26 @@ func (b *Builder) find(in graph.Outputs, places []resolved, text string) (cas.En
 			return e, p.node, nil
 		}
 	}
-	return cas.Entry{}, nil, fmt.Errorf("%q: %s did not make it", text, places[0].node.ID)
+	if places[0].ref.Step != "source" {
+		return cas.Entry{}, nil, fmt.Errorf("%q: %s did not make it", text, places[0].node.ID)
+	}
+	return cas.Entry{}, nil, b.notInSource(in, places[0], text)
+}
+
+// notInSource says that a source has not what a reference names, and whether a submodule may have it.
+func (b *Builder) notInSource(in graph.Outputs, p resolved, text string) error {
+	err := fmt.Errorf("%q: the source has no %s", text, p.ref.Path)
+	src, lost := b.subdir(in[p.node], "src")
+	if lost != nil {
+		return err
+	}
+	empty, lost := b.sources.EmptySubmodules(src)
+	for _, at := range empty {
+		if lost == nil && (p.ref.Path == at || strings.HasPrefix(p.ref.Path, at+"/")) {
+			return fmt.Errorf("%w: %s is a git submodule, whose folder is empty until [source.submodules] of the recipe lists it with git and commit", err, at)
+		}
+	}
+	return err
 }
 
 func nodesOf(places []resolved) []*graph.Node {

@@ -70,7 +70,7 @@ func (b *Builder) std(kind recipe.TargetKind, set recipe.Std, backend recipe.Bac
 			return b.stdAction(triple, set, spec, backend, dirs)
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return b.run(ctx, job, execroot.Spec{Dir: "/", ExtraEnv: b.sources.NetworkEnv()}, func(ctx context.Context, root string) (*cas.Tree, error) {
+			return b.run(ctx, job, execroot.Spec{ExtraEnv: b.sources.NetworkEnv()}, func(ctx context.Context, root string) (*cas.Tree, error) {
 				return b.collectRlibs(ctx, filepath.Join(root, "target", triple, "release", "deps"), triple)
 			})
 		}

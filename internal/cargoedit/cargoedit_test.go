@@ -1,6 +1,7 @@
 package cargoedit
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"os/exec"
@@ -73,6 +74,43 @@ func TestReplace(t *testing.T) {
 	again, err := Replace(tree, reps)
 	if err != nil || !again.Empty() || again.NeedsResolve("Cargo.lock") {
 		t.Errorf("a second time: %+v, %v", again, err)
+	}
+}
+
+// Cargo takes manifests and lock files that begin with a byte order mark: they are edited as others are, and a manifest keeps it.
+func TestByteOrderMarks(t *testing.T) {
+	const mark = "\xef\xbb\xbf"
+	edit := func(prefix string) map[string]string {
+		t.Helper()
+		files := parse(t, "replace")
+		for i := range files {
+			files[i].text = prefix + files[i].text
+		}
+		dir := extract(t, files)
+		if _, err := Replace(dir+"/src", []Replacement{{URL: "https://h.example/relibc", Dir: dir + "/relibc", As: "../deps/relibc"}, {URL: "https://h.example/gone", Remove: true}}); err != nil {
+			t.Fatal(err)
+		}
+		texts := map[string]string{}
+		for _, f := range files {
+			text, err := os.ReadFile(filepath.Join(dir, f.name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rest, ok := strings.CutPrefix(string(text), mark); ok == (prefix == mark) || filepath.Base(f.name) == lockName {
+				texts[f.name] = rest
+			} else {
+				t.Errorf("%s lost its mark", f.name)
+			}
+		}
+		return texts
+	}
+	if diff := cmp.Diff(edit(""), edit(mark)); diff != "" {
+		t.Error(diff)
+	}
+	var at *FileError
+	dir := extract(t, []file{{"Cargo.toml", mark + "a = \n"}})
+	if _, err := Prune(dir, []string{"a"}); !errors.As(err, &at) || at.File != filepath.Join(dir, "Cargo.toml") || !strings.Contains(err.Error(), ": 1:") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -133,7 +133,7 @@ func readLock(file string) (*Lock, error) {
 	}
 	l, err := ParseLock(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, &FileError{file, err}
 	}
 	return l, nil
 }

@@ -31,14 +31,25 @@ func readManifest(file string) (*manifest, error) {
 		return nil, err
 	}
 	m := &manifest{file: file, was: data}
-	if err := toml.Unmarshal(data, &m.top); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
 	if m.doc, err = tomledit.Parse(data); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, &FileError{file, err}
+	}
+	if err := toml.Unmarshal(data, &m.top); err != nil {
+		return nil, &FileError{file, err}
 	}
 	return m, nil
 }
+
+// FileError is about the text of one file. Whoever knows what the folder on this machine stands for gives File the
+// name that its reader knows.
+type FileError struct {
+	File string
+	Err  error
+}
+
+func (e *FileError) Error() string { return e.File + ": " + e.Err.Error() }
+
+func (e *FileError) Unwrap() error { return e.Err }
 
 // save writes the manifest if it was changed.
 func (m *manifest) save() error {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -78,6 +79,9 @@ type dirNode struct {
 func (s *Store) PutTree(t *Tree) (Digest, error) {
 	root := &dirNode{subs: map[string]*dirNode{}}
 	for _, p := range t.Paths() {
+		if !utf8.ValidString(p) {
+			return Digest{}, fmt.Errorf("path %q is not UTF-8, as names in a tree are", p)
+		}
 		if !fs.ValidPath(p) || p == "." {
 			return Digest{}, fmt.Errorf("bad path %q in a tree", p)
 		}

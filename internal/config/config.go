@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -71,8 +73,13 @@ type Config struct {
 	// Home is the user's home folder, CargoHome and RustupHome the user's own folders of
 	// these tools: read for registry settings and installed toolchains, never written.
 	Home, CargoHome, RustupHome string
+	// ConfigHome is the user's XDG_CONFIG_HOME, where git looks for its configuration as well; "" when it is not set.
+	ConfigHome string
 	// NetworkEnv is the user's proxy and certificate settings as NAME=value, for what downloads.
 	NetworkEnv []string
+	// Transports is the user's settings of how git fetches as NAME=value, for what only fetches: programs of others do
+	// not get them, since credentials may be among them.
+	Transports []string
 	// DisplayEnv is what leads a window of QEMU to the user's screen, as NAME=value.
 	DisplayEnv []string
 	// Path is the user's PATH, used to find rustup, git and QEMU.
@@ -107,11 +114,26 @@ const testPrefix = "REDOX_TEST_"
 func given(env map[string]string, names []string) []string {
 	var out []string
 	for _, name := range names {
-		if v, ok := env[name]; ok {
+		if start, many := strings.CutSuffix(name, "*"); many {
+			for _, name := range slices.Sorted(maps.Keys(env)) {
+				if strings.HasPrefix(name, start) {
+					out = append(out, name+"="+env[name])
+				}
+			}
+		} else if v, ok := env[name]; ok {
 			out = append(out, name+"="+v)
 		}
 	}
 	return out
+}
+
+// GitEnv is the environment of a git that fetches.
+func (c *Config) GitEnv() []string {
+	own := []string{"PATH=" + c.Path, "HOME=" + c.Home}
+	if c.ConfigHome != "" {
+		own = append(own, "XDG_CONFIG_HOME="+c.ConfigHome)
+	}
+	return slices.Concat(own, c.NetworkEnv, c.Transports)
 }
 
 // Load makes the settings from the environment (NAME=value lines) and the flags. dir is a folder
@@ -172,7 +194,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	}
 	c.CargoHome = orJoin(env["CARGO_HOME"], c.Home, ".cargo")
 	c.RustupHome = orJoin(env["RUSTUP_HOME"], c.Home, ".rustup")
-	c.Path = env["PATH"]
+	c.Path, c.ConfigHome = env["PATH"], env["XDG_CONFIG_HOME"]
 	c.Cache = env["REDOX_CACHE"]
 	if c.Cache == "" {
 		base := orJoin(env["XDG_CACHE_HOME"], c.Home, ".cache")
@@ -206,6 +228,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.DumbTerminal = env["TERM"] == "dumb"
 	c.GitHub = env["GITHUB_ACTIONS"] == "true"
 	c.NetworkEnv = given(env, environ.Network())
+	c.Transports = given(env, environ.Transports())
 	c.DisplayEnv = given(env, environ.Display())
 	for name, dir := range env {
 		if rest, ok := strings.CutPrefix(name, environ.SourcePrefix); ok && dir != "" {

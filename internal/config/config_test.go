@@ -128,7 +128,7 @@ func TestEveryVariableIsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := map[string]bool{}
-	for _, name := range slices.Concat(environ.Network(), environ.Display()) {
+	for _, name := range slices.Concat(environ.Network(), environ.Transports(), environ.Display()) {
 		read[name] = true
 	}
 	ast.Inspect(syntax, func(n ast.Node) bool {
@@ -165,5 +165,26 @@ func TestEveryVariableIsListed(t *testing.T) {
 func TestOutsideACheckout(t *testing.T) {
 	if _, err := Load(nil, t.TempDir(), Flags{}); err == nil || !strings.Contains(err.Error(), "checkout") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What fetches gets how to fetch; what runs programs of others gets no credentials.
+func TestTransportsAreApartFromTheNetwork(t *testing.T) {
+	c, err := Load([]string{
+		"PATH=/bin", "HOME=/h", "https_proxy=p", "GIT_SSH_COMMAND=ssh -i key", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=c",
+		"GIT_DIR=/elsewhere", "GIT_AUTHOR_NAME=me", "XDG_CONFIG_HOME=/h/etc",
+	}, checkout(t), Flags{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	transports := "GIT_SSH_COMMAND=ssh -i key GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=a.b GIT_CONFIG_VALUE_0=c"
+	if got := strings.Join(c.NetworkEnv, " "); got != "https_proxy=p" {
+		t.Errorf("network: %s", got)
+	}
+	if got := strings.Join(c.Transports, " "); got != transports {
+		t.Errorf("transports: %s", got)
+	}
+	if got := strings.Join(c.GitEnv(), " "); got != "PATH=/bin HOME=/h XDG_CONFIG_HOME=/h/etc https_proxy=p "+transports {
+		t.Errorf("git: %s", got)
 	}
 }

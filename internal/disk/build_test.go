@@ -183,12 +183,13 @@ func TestParseRefuses(t *testing.T) {
 
 func TestContentsRefuses(t *testing.T) {
 	tests := map[string]string{
-		"[[file]]\nto = \"/a\"\ntext = \"\"\n[[file]]\nto = \"/a\"\ntext = \"\"": "placed by",
-		"[[file]]\nto = \"a\"\ntext = \"\"":                                      "no absolute path",
-		"[[file]]\nto = \"/a\"\ntext = \"\"\n[[dir]]\npath = \"/a/b\"":           "no directory",
-		"[[file]]\nto = \"/a\"\nfrom = \"nowhere\"":                              "nowhere",
-		"[[tree]]\nfrom = \"nowhere\"":                                           "nowhere",
-		"[boot]\nkernel = \"nowhere\"":                                           "nowhere",
+		"[[file]]\nto = \"/a\"\ntext = \"\"\n[[file]]\nto = \"/a\"\ntext = \"\"":                   "placed by",
+		"[[file]]\nto = \"a\"\ntext = \"\"":                                                        "no absolute path",
+		"[[file]]\nto = \"/a\"\ntext = \"\"\n[[dir]]\npath = \"/a/b\"":                             "no directory",
+		"[[link]]\npath = \"/bin\"\ntarget = \"/usr/bin\"\n[[file]]\nto = \"/bin/a\"\ntext = \"\"": "a link to /usr/bin: write /usr/bin/a",
+		"[[file]]\nto = \"/a\"\nfrom = \"nowhere\"":                                                "nowhere",
+		"[[tree]]\nfrom = \"nowhere\"":                                                             "nowhere",
+		"[boot]\nkernel = \"nowhere\"":                                                             "nowhere",
 	}
 	for text, want := range tests {
 		d, err := Parse("x", "x.toml", []byte("size-mib = 64\n"+text))

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/redoxfs"
+	"github.com/pannous/redox-clif/internal/symlink"
 )
 
 // Item is one thing that a reference leads to.
@@ -201,13 +202,27 @@ func (c *contents) parents() {
 				m := uint16(0o755)
 				c.ops[dir] = redoxfs.Op{Op: redoxfs.OpDir, Path: dir, Mode: &m}
 			} else if above.Op != redoxfs.OpDir {
-				c.fail(fmt.Errorf("%s is placed below %s, which is no directory", p, dir))
+				c.fail(c.below(p, dir))
 			}
 			if dir == "/" {
 				break
 			}
 		}
 	}
+}
+
+// below is the error about a path below another that is no directory. Where that is a link, it names the path that is meant.
+func (c *contents) below(p, dir string) error {
+	if c.ops[dir].Op == redoxfs.OpLink {
+		meant, err := symlink.Resolve(func(at string) (string, bool) {
+			op := c.ops["/"+at]
+			return op.Target, op.Op == redoxfs.OpLink
+		}, p)
+		if err == nil {
+			return fmt.Errorf("%s is placed below %s, which is a link to %s: write /%s", p, dir, c.ops[dir].Target, meant)
+		}
+	}
+	return fmt.Errorf("%s is placed below %s, which is no directory", p, dir)
 }
 
 // sorted returns the operations in the order of paths, with one time for all.

@@ -94,8 +94,11 @@ func anchorOf(channel string, tree *Tree, name string) (string, error) {
 		return "", err
 	}
 	present, _, err := toolchain.ChannelOf(name, f.Data)
-	if err != nil || present == channel {
-		return "", err
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	if present == channel {
+		return "", nil
 	}
 	anchor := keyAnchor
 	if path.Base(name) == "rust-toolchain" && strings.TrimSpace(string(f.Data)) == present {

@@ -1,13 +1,12 @@
 package drift
 
 import (
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/patch"
 	"github.com/pannous/redox-clif/internal/patch/castree"
+	"github.com/pannous/redox-clif/internal/symlink"
 )
 
 // Tree is a tree of the content store with changes in memory: a patch series is applied to it
@@ -50,23 +49,17 @@ func (t *Tree) list(want func(path string) bool, links bool) []string {
 	})
 }
 
-// end follows links; the bound ends a circle.
+// end follows links to a file, "" when they lead to none.
 func (t *Tree) end(p string) string {
-	for range 8 {
+	end, err := symlink.Resolve(func(p string) (string, bool) {
 		f, err := t.ReadFile(p)
-		switch to := string(f.Data); {
-		case err != nil:
-			return ""
-		case !f.Link:
-			return p
-		case path.IsAbs(to):
-			return ""
-		default:
-			p = path.Join(path.Dir(p), to)
-		}
-		if strings.HasPrefix(p, "../") {
-			return ""
-		}
+		return string(f.Data), err == nil && f.Link
+	}, p)
+	if err != nil {
+		return ""
 	}
-	return ""
+	if _, err := t.ReadFile(end); err != nil {
+		return ""
+	}
+	return end
 }

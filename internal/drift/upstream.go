@@ -60,7 +60,7 @@ func AskUpstream(ctx context.Context, c *Checkout, profile string, remote Remote
 func (r Remote) ask(ctx context.Context, c *Checkout, name string, pinned source.Git, series []string) Upstream {
 	u := Upstream{Source: name, URL: pinned.URL, Pin: pinned.Commit, Behind: -1, Ahead: -1}
 	from := r.Overrides.Mirror(pinned.URL)
-	head, err := r.Git.Head(ctx, from)
+	head, err := Head(ctx, r.Git.Git, from)
 	if err != nil {
 		u.Problem = "cannot be reached: " + err.Error()
 		return u
@@ -118,5 +118,6 @@ func (r Remote) export(ctx context.Context, name string, at source.Git, dir stri
 	if err := r.Fetcher.Fetch(ctx, resolved); err != nil {
 		return err
 	}
-	return r.Fetcher.Export(ctx, resolved, dir)
+	_, err = r.Fetcher.Export(ctx, resolved, dir)
+	return err
 }

@@ -28,6 +28,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/process"
 )
@@ -62,7 +63,7 @@ type Spec struct {
 	// Shared are the top-level folders of the inputs that the command only reads: in place of a
 	// copy the exec root has a link to one that is there for all.
 	Shared []string
-	// Dir is the working directory relative to the root; "/" is the file system's root.
+	// Dir is the working directory relative to the root.
 	Dir string
 	// ExtraEnv is added to the action's environment and is not part of its digest: it may
 	// only hold what cannot change the output (proxies for a download).
@@ -172,6 +173,10 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 	}
 	now := time.Now()
 	_ = os.Chtimes(dir, now, now) // when it was last used, for the collection of old ones
+	if dir, err = r.real(dir); err != nil {
+		lock.Release()
+		return folder{}, nil, err
+	}
 	return folder{dir, []*os.File{lock.File()}}, lock.Release, nil
 }
 
@@ -180,6 +185,15 @@ func (r *Runner) noticeWaiting(dir string) {
 	if r.Notice != nil {
 		r.Notice(fmt.Sprintf("waiting for %s, which works in %s", lockfile.Holder(filepath.Join(dir, lockName)), dir))
 	}
+}
+
+// real is the path of a folder without links on the way: what a tool is told must be what it finds when it asks where it
+// is. No repository around the exec roots is found from there.
+func (r *Runner) real(dir string) (string, error) {
+	if err := git.Bound(r.Dir); err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir)
 }
 
 // Names in a lasting folder that are this package's own.
@@ -259,7 +273,7 @@ func (r *Runner) Tool(ctx context.Context, dir string, env map[string]string, ex
 	if err != nil {
 		return err
 	}
-	s := Spec{Action: &action.Action{Args: args, Env: env}, ExtraEnv: extra, Log: log, Dir: "/"}
+	s := Spec{Action: &action.Action{Args: args, Env: env}, ExtraEnv: extra, Log: log}
 	return r.command(ctx, s, folder{dir, []*os.File{temp.lock.File()}}, args)
 }
 
@@ -301,9 +315,6 @@ type expanded struct {
 
 func (r *Runner) expandCommand(s Spec, root string, args []string) expanded {
 	c := expanded{dir: filepath.Join(root, s.Dir), env: r.environment(s, root)}
-	if s.Dir == "/" {
-		c.dir = "/"
-	}
 	for _, a := range args {
 		c.args = append(c.args, r.expand(a, root))
 	}

@@ -97,8 +97,59 @@ func TestPlaceholdersAndEnvironment(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if left, _ := os.ReadDir(r.Dir); len(left) != 0 {
+	if left, _ := os.ReadDir(r.Dir); len(left) != 1 || left[0].Name() != ".git" {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A cache in a checkout, or in a home folder under version control: a build script that stamps the commit must not stamp that one.
+func TestTheRepositoryAroundIsNotFound(t *testing.T) {
+	around := t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@localhost"}, args...)...)
+		cmd.Dir = around
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	git("init", "-q")
+	git("commit", "-q", "--allow-empty", "-m", "one")
+	r := newRunner(t)
+	r.Dir = filepath.Join(around, "cache", "work")
+	a := shell("mkdir -p deep/er && cd deep/er && { git rev-parse HEAD || echo none; } >%{root}/out/f 2>&1", inputs(t, r, nil))
+	for _, key := range []string{"", "step/key"} {
+		if got := mustRun(t, r, Spec{Action: a, Key: key}); !strings.HasSuffix(got, "\nnone\n") {
+			t.Errorf("key %q: found %s", key, got)
+		}
+	}
+	var out bytes.Buffer
+	dir, err := r.TempDir("edit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Tool(t.Context(), dir, env, nil, &out, "/bin/sh", "-c", "git rev-parse HEAD 2>/dev/null || echo none"); err != nil || !strings.HasSuffix(out.String(), "\nnone\n") {
+		t.Errorf("a tool: %v\n%s", err, out.String())
+	}
+	git("status") // the owner of the repository still works with it
+}
+
+// What compares where it is with what it was told (cargo does) must find the two equal.
+func TestTheRootIsWhereTheCommandFindsItself(t *testing.T) {
+	r := newRunner(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.MkdirAll(r.Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(r.Dir, link); err != nil {
+		t.Fatal(err)
+	}
+	r.Dir = link
+	for _, key := range []string{"", "step/key"} {
+		got := mustRun(t, r, Spec{Action: shell("{ pwd -P; echo %{root}; } >out/f", inputs(t, r, nil)), Key: key})
+		if at, said, _ := strings.Cut(strings.TrimSpace(got), "\n"); at != said {
+			t.Errorf("key %q: it is in %s and was told %s", key, at, said)
+		}
 	}
 }
 
@@ -197,6 +248,9 @@ func TestFirstErrorLine(t *testing.T) {
 		{"   Compiling x\nerror: could not compile `x`\n", "error: could not compile `x`"},
 		{"warning: unused\nrust-lld: error: undefined symbol: f", "rust-lld: error: undefined symbol: f"},
 		{"thread 'rustc' panicked\nerror: internal compiler error: oops\nnote\nnote\nnote\n --> far/away.rs:1:1\n", "error: internal compiler error: oops"},
+		{"error: failed to get `x` as a dependency of package `y`\n\nCaused by:\n  failed to load source\n\nCaused by:\n  failed to read `/x/Cargo.toml`\n\nCaused by:\n  No such file or directory (os error 2)\n",
+			"error: failed to get `x` as a dependency of package `y`: failed to read `/x/Cargo.toml`: No such file or directory (os error 2)"},
+		{"error: linking failed\nnote: x\nerror: y\n\nCaused by:\n  something else\n", "error: linking failed"},
 		{"error[E1]: bad\n --> src/a.rs:1:1\n", "src/a.rs:1:1: error[E1]: bad"},
 		{"error[E1]: bad\nnote: why\n --> src/a.rs:1:1\n --> src/b.rs:2:2\n", "src/a.rs:1:1: error[E1]: bad"},
 		{"error[E1]: bad\nnote: why\nnote: too far\n --> src/a.rs:1:1\n", "error[E1]: bad"},

@@ -57,6 +57,10 @@ func (r *Runner) temporary() (*tempFolder, error) {
 		lock.Release()
 		return nil, err
 	}
+	if dir, err = r.real(dir); err != nil {
+		lock.Release()
+		return nil, err
+	}
 	r.temp = &tempFolder{dir, lock}
 	return r.temp, nil
 }

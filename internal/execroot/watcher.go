@@ -14,8 +14,10 @@ type watcher struct {
 	status func(string)
 	rest   []byte
 	first  string
-	at     string // "src/main.rs:3:9", where rustc says the first error is
-	lines  int    // since the first error
+	at     string   // "src/main.rs:3:9", where rustc says the first error is
+	lines  int      // since the first error
+	causes []string // of the first error, as cargo lists them
+	cause  bool     // the next line is one
 }
 
 // Write implements io.Writer.
@@ -52,6 +54,7 @@ func (w *watcher) line(line string) {
 		if place, ok := strings.CutPrefix(line, "--> "); ok && w.at == "" && w.lines <= 2 {
 			w.at = place
 		}
+		w.takeCause(line)
 	} else if isError(line) {
 		w.first = line
 	}
@@ -60,12 +63,24 @@ func (w *watcher) line(line string) {
 	}
 }
 
-// message is the first error with its place.
-func (w *watcher) message() string {
-	if w.at == "" {
-		return w.first
+// takeCause collects the causes that cargo prints below an error, each below a line of its own.
+func (w *watcher) takeCause(line string) {
+	switch {
+	case line == causeLine && (w.lines == 1 || len(w.causes) > 0):
+		w.cause = true
+	case w.cause:
+		w.causes, w.cause = append(w.causes, line), false
 	}
-	return w.at + ": " + w.first
+}
+
+const causeLine = "Caused by:"
+
+// message is the first error with its place, or with the last of its causes.
+func (w *watcher) message() string {
+	if w.at != "" {
+		return w.at + ": " + w.first
+	}
+	return strings.Join(append([]string{w.first}, w.causes[max(len(w.causes)-2, 0):]...), ": ")
 }
 
 // isError knows the first words of rustc, cargo, lld and the LLVM tools.

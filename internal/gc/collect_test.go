@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -20,6 +23,7 @@ import (
 	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/session/sessiontest"
+	"github.com/pannous/redox-clif/internal/symlink/symlinktest"
 )
 
 // later is when the collections of these tests happen: long after everything was stored.
@@ -229,5 +233,70 @@ func TestSweepOfLocks(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// What a build script leaves in the cache may be full of links: a collection takes the links and nothing that they lead to.
+func TestACollectionStaysInTheCache(t *testing.T) {
+	for seed := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		s, _ := sessiontest.New(t)
+		outside := t.TempDir()
+		if err := symlinktest.Generate(r, false).Make(outside); err != nil {
+			t.Fatal(err)
+		}
+		folder := lastingFolder(t, s, "step/old", 40)
+		repro, partial := filepath.Join(s.Config.Cache, config.ReproPrefix+"1"), filepath.Join(s.Config.Cache, "rust", ".partial-x")
+		for _, dir := range []string{filepath.Join(folder, "state.d"), repro, partial} {
+			tree := symlinktest.Generate(r, true)
+			tree.Lead(outside)
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := tree.Make(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		old := later.Add(-40 * 24 * time.Hour)
+		if err := os.Chtimes(folder, old, old); err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range []string{
+			filepath.Join(s.Config.Cache, config.ReproPrefix+"2"), filepath.Join(s.Config.Cache, "rust", ".partial-y"), filepath.Join(s.Config.Work(), "step2"),
+			filepath.Join(s.Config.Work(), "step", "linked"), filepath.Join(s.Config.Locks(), "l"), filepath.Join(s.Config.Locks(), "gone"),
+		} {
+			to := outside
+			if filepath.Base(link) == "gone" {
+				to = filepath.Join(outside, "made-by-a-lock")
+			}
+			if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(to, link); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before, err := symlinktest.Snapshot(outside)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cacheOf(s).Inventory(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cacheOf(s).Collect(t.Context(), gc.Bounds{Age: 30 * 24 * time.Hour}, later, false); err != nil {
+			t.Fatal(err)
+		}
+		after, err := symlinktest.Snapshot(outside)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("seed %d: changed outside (-before +after):\n%s", seed, diff)
+		}
+		for _, dir := range []string{folder, repro, partial} {
+			if exists(dir) {
+				t.Errorf("seed %d: %s is left", seed, dir)
+			}
+		}
 	}
 }

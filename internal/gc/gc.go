@@ -72,6 +72,9 @@ func (c *Cache) sweepLocks() error {
 		return err
 	}
 	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue // no lock, and a link may lead anywhere
+		}
 		lock, err := lockfile.Try(filepath.Join(c.Locks, e.Name()))
 		if err != nil {
 			return err
@@ -90,6 +93,9 @@ func (c *Cache) sweepRepros() error {
 		return err
 	}
 	for _, dir := range left {
+		if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+			continue // a link may lead anywhere
+		}
 		lock, err := lockfile.Try(filepath.Join(dir, ".lock"))
 		if err != nil {
 			return err

@@ -246,8 +246,16 @@ func (b *build) cached(n *Node, act *action.Action) (action.Result, bool, error)
 	r, ok, err := b.Cache.Get(act.Digest())
 	if err == nil && ok {
 		b.remember(n, act, r.Output, 0)
+		b.notify(r)
 	}
 	return r, ok, err
+}
+
+// notify says what is to be known of a result.
+func (b *build) notify(r action.Result) {
+	for _, line := range r.Notices {
+		b.Observer.Notice(line)
+	}
 }
 
 // execute performs an action under its lock and keeps the result. complete has it look first whether
@@ -273,9 +281,11 @@ func (b *build) execute(n *Node, act *action.Action, complete bool) (cas.Digest,
 	if err != nil {
 		return cas.Digest{}, Failed, t.took, err
 	}
-	if err := b.Cache.Put(key, action.Result{Output: t.out, Node: n.ID, Start: t.start.UTC(), Duration: t.took}); err != nil {
+	r := action.Result{Output: t.out, Node: n.ID, Start: t.start.UTC(), Duration: t.took, Notices: t.notices}
+	if err := b.Cache.Put(key, r); err != nil {
 		return cas.Digest{}, Failed, t.took, err
 	}
+	b.notify(r)
 	b.remember(n, act, t.out, t.took)
 	return t.out, Ran, t.took, nil
 }
@@ -289,6 +299,8 @@ type try struct {
 	start time.Time
 	took  time.Duration
 	taken int64 // of the memory bound
+	// notices of the last run.
+	notices []string
 	// complete is set when the inputs are looked at before the run. The first run of a build goes without: looking
 	// costs a system call for each file of every source, and a run that misses one says so.
 	complete bool
@@ -354,9 +366,11 @@ func (t *try) runLogged(in Outputs) (cas.Digest, error) {
 	if err != nil {
 		return cas.Digest{}, err
 	}
+	t.notices = nil
 	out, err := t.n.Run(t.ctx, &Job{
 		Action: t.act, Inputs: in, Log: log, LogPath: log.Name(),
 		Status: func(line string) { t.Observer.Status(t.n, line) },
+		Notice: func(line string) { t.notices = append(t.notices, line) },
 	})
 	if closeErr := log.Close(); err == nil {
 		// A log that could not be written (full disk) may hide that more could not be.

@@ -608,3 +608,25 @@ func TestTornRecordIsNone(t *testing.T) {
 		}
 	}
 }
+
+// What is to be known of an output is known to whoever uses it, not only to who made it.
+func TestANoticeIsSaidInEveryBuild(t *testing.T) {
+	w := newWorld(t)
+	a := w.concat("a", ptr("A"))
+	run := a.Run
+	a.Run = func(ctx context.Context, job *Job) (cas.Digest, error) {
+		job.Notice("a is odd")
+		return run(ctx, job)
+	}
+	b := w.concat("b", ptr("B"), a)
+	for range 3 {
+		w.log = nil
+		w.build(b)
+		if got := strings.Count(strings.Join(w.log, "\n"), "notice a is odd"); got != 1 {
+			t.Errorf("said %d times: %q", got, w.log)
+		}
+	}
+	if got := w.takeRan(); got != "a b" {
+		t.Errorf("ran %q", got)
+	}
+}

@@ -83,6 +83,9 @@ type Job struct {
 	LogPath string
 	// Status reports what the step is doing just now, one short line.
 	Status func(string)
+	// Notice says something about the output that whoever uses it should know. It is kept with the result and said in
+	// every build that the step is part of. It is called by the goroutine that Run runs in.
+	Notice func(string)
 }
 
 // Outcome tells how a node came to its output.

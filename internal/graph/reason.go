@@ -163,7 +163,7 @@ func fieldChange(d action.Difference) []string {
 	kind, name, _ := strings.Cut(d.Field, " ")
 	switch {
 	case d.Field == "input tree":
-		return []string{"files of its input changed (the cache no longer knows which)"}
+		return []string{"files of its input changed (this cache does not know which)"}
 	case d.Field == "argument order":
 		return []string{"its arguments are in another order"}
 	case kind == "output":

@@ -21,7 +21,7 @@ func TestChangesAreWords(t *testing.T) {
 		"files": {[]action.Difference{{Field: "file a", Old: "1", New: "2"}, {Field: "file b", New: "2"}, {Field: "file c", Old: "1"}},
 			[]string{"file a changed", "file b is new", "file c is gone"}},
 		"files that are collected": {[]action.Difference{{Field: "input tree", Old: "1", New: "2"}},
-			[]string{"files of its input changed (the cache no longer knows which)"}},
+			[]string{"files of its input changed (this cache does not know which)"}},
 		"flags": {[]action.Difference{{Field: "argument", Old: "--locked"}, {Field: "argument", New: "-Zx"}},
 			[]string{"argument --locked is gone", "argument -Zx is new"}},
 		"order": {[]action.Difference{{Field: "argument order", Old: "[a b]", New: "[b a]"}}, []string{"its arguments are in another order"}},

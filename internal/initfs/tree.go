@@ -12,6 +12,8 @@ import (
 	"sort"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/pannous/redox-clif/internal/symlink"
 )
 
 // Kind is what a node is.
@@ -205,22 +207,13 @@ func sorted(children []*Node) []*Node {
 	return out
 }
 
-// storedTarget converts a target as a Node holds it into the image's form. dir
+// storedTarget converts the target of a link that stays inside, as a Node holds it, into the image's form. dir
 // is the link's directory from the root ("." for the root).
-func storedTarget(g geometry, dir, target string, keepOutside bool) (string, error) {
-	if err := checkTarget(target); err != nil {
-		return "", err
-	}
-	if err := leadsOut(dir, target); err != nil {
-		if keepOutside {
-			return target, nil // as nodeTarget has read it
-		}
-		return "", err
-	}
+func storedTarget(g geometry, dir, target string) string {
 	if g.targetsRoot {
-		return path.Join(dir, target), nil
+		return path.Join(dir, target)
 	}
-	return target, nil
+	return target
 }
 
 // checkTarget refuses what can be no link's target anywhere.
@@ -234,15 +227,24 @@ func checkTarget(target string) error {
 	return nil
 }
 
-// leadsOut tells whether, and how, a link in dir leads out of the image. Upstream's archiver makes such links of absolute ones.
-func leadsOut(dir, target string) error {
-	switch {
-	case path.IsAbs(target):
-		return fmt.Errorf("link target %q is absolute: readers take targets as relative and would mangle it", target)
-	case escapes(path.Join(dir, target)):
-		return fmt.Errorf("link target %q leaves the image", target)
+// outside tells which of an image's links lead out of it, and how. Upstream's archiver makes such links of absolute ones.
+func outside(g geometry, links map[string]string) map[string]error {
+	found, relative := map[string]error{}, map[string]string{}
+	for p, target := range links {
+		if path.IsAbs(target) {
+			found[p] = fmt.Errorf("link target %q is absolute: readers take targets as relative and would mangle it; write it relative to the link", target)
+			continue
+		}
+		// Where targets are stored from the root, what "x/.." means is settled then, whatever x is.
+		relative[p] = nodeTarget(g, path.Dir(p), storedTarget(g, path.Dir(p), target))
+		if g.targetsRoot && escapes(path.Join(path.Dir(p), target)) {
+			relative[p] = target
+		}
 	}
-	return nil
+	for _, leaves := range symlink.Leaving(relative) {
+		found[leaves.Path] = fmt.Errorf("link target %q leaves the image: %w", links[leaves.Path], leaves)
+	}
+	return found
 }
 
 func escapes(clean string) bool { return clean == ".." || strings.HasPrefix(clean, "../") }

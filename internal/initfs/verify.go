@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"path"
 	"sort"
 	"unicode/utf8"
 
@@ -50,15 +49,20 @@ type OutsideLink struct {
 
 // OutsideLinks are the links of the image that lead out of it, in the order of the tree.
 func (img *Image) OutsideLinks() []OutsideLink {
-	var all []OutsideLink
+	links, order := map[string]string{}, []string{}
 	_ = img.Walk(func(at string, n *Node) error {
 		if n.Kind == Link {
-			if err := leadsOut(path.Dir(at), n.Target); err != nil {
-				all = append(all, OutsideLink{at, n.Target, err.Error()})
-			}
+			links[at], order = n.Target, append(order, at)
 		}
 		return nil
 	})
+	var all []OutsideLink
+	leaving := outside(img.geo, links)
+	for _, at := range order {
+		if err := leaving[at]; err != nil {
+			all = append(all, OutsideLink{at, links[at], err.Error()})
+		}
+	}
 	return all
 }
 

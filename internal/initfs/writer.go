@@ -173,6 +173,7 @@ func (l *layout) number(report func(error)) {
 		l.nodes = append(l.nodes, l.root)
 	}
 	l.descend(l.root, seen, report)
+	l.setTargets(report)
 	if l.spec.Version == V2 {
 		l.nodes = append(l.nodes, l.root)
 	}
@@ -205,7 +206,7 @@ func (l *layout) descend(dir *placed, seen map[*Node]bool, report func(error)) {
 			report(fmt.Errorf("%s: twice in the tree", p.path))
 		}
 		previous = c.Name
-		l.check(p, dir.path, report)
+		l.check(p, report)
 		dir.children = append(dir.children, p)
 		l.nodes = append(l.nodes, p)
 		if c.Kind == Dir {
@@ -214,7 +215,7 @@ func (l *layout) descend(dir *placed, seen map[*Node]bool, report func(error)) {
 	}
 }
 
-func (l *layout) check(p *placed, dir string, report func(error)) {
+func (l *layout) check(p *placed, report func(error)) {
 	if p.Perm&^0o7777 != 0 {
 		report(fmt.Errorf("%s: permissions %#o have more than 12 bits", p.path, p.Perm))
 	}
@@ -224,13 +225,34 @@ func (l *layout) check(p *placed, dir string, report func(error)) {
 			report(fmt.Errorf("%s: a file without content", p.path))
 		}
 	case Link:
-		var err error
-		if p.target, err = storedTarget(l.geo, dir, p.Target, l.spec.KeepOutside); err != nil {
+		if err := checkTarget(p.Target); err != nil {
 			report(fmt.Errorf("%s: %w", p.path, err))
 		}
 	case Dir:
 	default:
 		report(fmt.Errorf("%s: unknown %s", p.path, p.Kind))
+	}
+}
+
+// setTargets gives the links their targets as they are stored. Where one leads depends on the others.
+func (l *layout) setTargets(report func(error)) {
+	links := map[string]string{}
+	for _, n := range l.nodes {
+		if n.Kind == Link {
+			links[n.path] = n.Target
+		}
+	}
+	leaving := outside(l.geo, links)
+	for _, n := range l.nodes {
+		switch err := leaving[n.path]; {
+		case n.Kind != Link:
+		case err == nil:
+			n.target = storedTarget(l.geo, path.Dir(n.path), n.Target)
+		case l.spec.KeepOutside:
+			n.target = n.Target // as nodeTarget has read it
+		default:
+			report(fmt.Errorf("%s: %w", n.path, err))
+		}
 	}
 }
 

@@ -114,3 +114,18 @@ func TestAChildKeepsTheLock(t *testing.T) {
 		t.Errorf("the lock outlived the child: %v", err)
 	}
 }
+
+// Who may write beside a lock may not have a file made elsewhere through it.
+func TestALockIsNoLink(t *testing.T) {
+	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "file")
+	path := filepath.Join(dir, "lock")
+	if err := os.Symlink(outside, path); err != nil {
+		t.Fatal(err)
+	}
+	if lock, err := Try(path); lock != nil || err == nil {
+		t.Errorf("%v, %v", lock, err)
+	}
+	if _, err := os.Lstat(outside); err == nil {
+		t.Error("a file was made outside")
+	}
+}

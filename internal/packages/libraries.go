@@ -16,6 +16,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
+	"github.com/pannous/redox-clif/internal/symlink"
 )
 
 // libraryDirs are where the system's dynamic linker looks.
@@ -52,9 +53,13 @@ func NamesOf(packages []pkgrepo.Fetched) []pkgrepo.Name {
 func staying(r *os.Root, leaving map[string]bool) map[string]bool {
 	there := map[string]bool{}
 	for _, dir := range libraryDirs {
+		dir, err := symlink.Resolve(symlink.In(r), dir) // /lib may be a link to /usr/lib
+		if err != nil {
+			continue // out of the system
+		}
 		entries, err := fs.ReadDir(r.FS(), dir)
 		if err != nil {
-			continue // not there, or a link out of the system
+			continue // not there
 		}
 		for _, e := range entries {
 			if !leaving[path.Join(dir, e.Name())] {
@@ -70,7 +75,7 @@ func (sys *System) filesOf(r *os.Root, packages []pkgrepo.Name) (map[string]bool
 	paths := map[string]bool{}
 	for _, name := range packages {
 		file := pkgrepo.HeadFile(name)
-		data, err := r.ReadFile(file)
+		data, err := readFile(r, file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

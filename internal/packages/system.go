@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
+	"github.com/pannous/redox-clif/internal/symlink"
 )
 
 // System is an installed system as a folder: its root, or for an image a private copy of it.
@@ -29,6 +31,15 @@ func (sys *System) open() (*os.Root, error) {
 	return r, err
 }
 
+// readFile reads a file of a system, with its links followed as they are there: from its root.
+func readFile(r *os.Root, p string) ([]byte, error) {
+	p, err := symlink.Resolve(symlink.In(r), p)
+	if err != nil {
+		return nil, err
+	}
+	return r.ReadFile(filepath.FromSlash(p))
+}
+
 // State is what is installed.
 func (sys *System) State() (*pkgrepo.State, error) {
 	r, err := sys.open()
@@ -38,7 +49,7 @@ func (sys *System) State() (*pkgrepo.State, error) {
 	var text []byte
 	if r != nil {
 		defer r.Close()
-		if text, err = r.ReadFile(pkgrepo.StateFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if text, err = readFile(r, pkgrepo.StateFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s: %w", sys.Name, err)
 		}
 	}

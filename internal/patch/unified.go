@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
+
+	"github.com/pannous/redox-clif/internal/symlink"
 )
 
 // Unified is the content of a .patch file.
@@ -208,12 +208,13 @@ func checkFile(f *gitdiff.File) error {
 	return nil
 }
 
-// checkTarget refuses a link that a patch leads out of the tree.
+// checkTarget refuses a link that a patch leads out of the tree by itself. Whether it does by way of other links, who has the
+// whole tree finds out.
 func checkTarget(f *gitdiff.File) error {
 	for _, h := range f.TextFragments {
 		target := strings.TrimSuffix(side(h, gitdiff.Line.New), "\n")
-		if path.IsAbs(target) || !filepath.IsLocal(path.Join(path.Dir(f.NewName), target)) {
-			return fmt.Errorf("the link %s leads to %s, out of the source tree", f.NewName, target)
+		for _, leaves := range symlink.Leaving(map[string]string{f.NewName: target}) {
+			return fmt.Errorf("the link %w; a path of the system that the source is for is written from the root", leaves)
 		}
 	}
 	return nil

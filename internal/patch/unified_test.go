@@ -328,8 +328,8 @@ func TestThreeWay(t *testing.T) {
 func TestUnifiedRefused(t *testing.T) {
 	hunk := "@@ -1 +1 @@\n-a\n+b\n"
 	for _, tc := range []struct{ say, diff string }{
-		{"line 1: the link l leads to /etc, out of", "diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/etc\n"},
-		{"the link d/l leads to ../../x, out of", "diff --git a/d/l b/d/l\nindex 1111111..2222222 120000\n--- a/d/l\n+++ b/d/l\n@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+../../x\n\\ No newline at end of file\n"},
+		{"line 1: the link l -> .. leads out of", "diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+..\n"},
+		{"the link d/l -> ../../x leads out of", "diff --git a/d/l b/d/l\nindex 1111111..2222222 120000\n--- a/d/l\n+++ b/d/l\n@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+../../x\n\\ No newline at end of file\n"},
 		{"line 3: sub is a submodule", "\n\ndiff --git a/sub b/sub\nindex 1111111..2222222 160000\n--- a/sub\n+++ b/sub\n@@ -1 +1 @@\n-Subproject commit 1\n+Subproject commit 2\n"},
 		{"new is a submodule", "diff --git a/new b/new\nnew file mode 160000\n--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+Subproject commit 1\n"},
 		{"no a/ and b/", "--- a/x\n+++ /etc/passwd\n" + hunk},

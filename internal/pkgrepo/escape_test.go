@@ -2,11 +2,14 @@ package pkgrepo
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/symlink/symlinktest"
 )
 
 // A system of somebody else's may have links to folders of the host in the place of its own. Nothing of the host is read, replaced or
@@ -80,4 +83,67 @@ func contentsOf(t *testing.T, top string) map[string]string {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// Systems full of links, some of them to a folder of the host: whatever is installed, upgraded or removed there, nothing
+// outside changes.
+func TestApplyStaysInsideGeneratedSystems(t *testing.T) {
+	repository := t.TempDir()
+	publish(t, repository, 1, textPkg(t, "tool", "1", "a/b/c", "new", "b/a", "new", "c/c/c", "new", "a/a", "new"), textPkg(t, "plain", "1", "d/e", "new"))
+	client := testClient(t, nil, repository)
+	fetched, err := fetchAll(client, "tool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := fetchAll(client, "plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	installed := 0
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		outside := t.TempDir()
+		if err := symlinktest.Generate(r, false).Make(outside); err != nil {
+			t.Fatal(err)
+		}
+		system := symlinktest.Generate(r, true)
+		system.Lead(outside)
+		top := t.TempDir()
+		root := filepath.Join(top, "in", "root")
+		if err := os.MkdirAll(root, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := system.Make(root); err != nil {
+			t.Fatal(err)
+		}
+		before, err := symlinktest.Snapshot(outside)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seed%2 == 0 { // the state's own folders lead out, too
+			for _, p := range []string{"etc", "var"} {
+				if err := os.Symlink(outside, filepath.Join(root, p)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, change := range []Change{{Install: fetched}, {Install: plain}, {Install: fetched, Force: true}, {Remove: []Name{"plain"}}} {
+			if _, err := Apply(bg, root, change, noSync); err == nil {
+				installed++
+			}
+			after, err := symlinktest.Snapshot(outside)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Fatalf("seed %d: changed outside by %v (-before +after):\n%s", seed, system, diff)
+			}
+			if left, _ := os.ReadDir(top); len(left) != 1 {
+				t.Fatalf("seed %d: written beside: %v", seed, left)
+			}
+		}
+	}
+	if installed < 50 {
+		t.Errorf("%d changes were made: this shows little", installed)
+	}
 }

@@ -62,7 +62,7 @@ func (s *Sources) fetchCrates(r *recipe.Recipe, ws *graph.Node) (*graph.Node, er
 			return s.fetchAction(r.Cargo.Dir, in[ws])
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return s.edited(ctx, job.Action.Inputs, func(dir string) error {
+			out, err := s.edited(ctx, job.Action.Inputs, func(dir string) error {
 				manifest := filepath.Join(dir, "src", filepath.FromSlash(r.Cargo.Dir), "Cargo.toml")
 				if err := s.cargoFetch(ctx, job, dir, manifest); err != nil {
 					return err
@@ -70,6 +70,10 @@ func (s *Sources) fetchCrates(r *recipe.Recipe, ws *graph.Node) (*graph.Node, er
 				// Only that the crates are there now is wanted, not the tree.
 				return os.RemoveAll(filepath.Join(dir, "src"))
 			})
+			if src, ok, _ := s.o.Store.Lookup(job.Action.Inputs, "src"); ok {
+				err = s.Explain(ctx, r, src.Digest, r.Cargo.Dir, err)
+			}
+			return out, err
 		}
 		return nil
 	})

@@ -25,7 +25,7 @@ const manifestsVersion = 1
 func (f *fitting) manifests() (*graph.Node, error) {
 	return f.s.nodes.Once(f.r.Name+"/manifests", func(n *graph.Node) error {
 		skeletons := map[*graph.Node]*graph.Node{}
-		for _, src := range f.sources() {
+		for _, src := range f.sources(slices.Concat(f.deps, f.overrides)) {
 			skeleton, err := f.s.skeleton(src)
 			if err != nil {
 				return err
@@ -33,9 +33,7 @@ func (f *fitting) manifests() (*graph.Node, error) {
 			skeletons[src] = skeleton
 			n.Deps = append(n.Deps, skeleton)
 		}
-		if f.lock != nil {
-			n.Deps = append(n.Deps, f.lock)
-		}
+		n.Deps = append(n.Deps, f.mayGoIn()...)
 		n.Memory = 256 << 20
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			return f.manifestsAction(in, skeletons)
@@ -46,13 +44,22 @@ func (f *fitting) manifests() (*graph.Node, error) {
 }
 
 func (f *fitting) manifestsAction(in graph.Outputs, skeletons map[*graph.Node]*graph.Node) (*action.Action, error) {
-	deps := &cas.Directory{}
-	for _, d := range f.deps {
+	deps, err := f.replacements(in)
+	if err != nil {
+		return nil, err
+	}
+	if !f.needed(deps) {
+		a := action.Builtin("fit-manifests", manifestsVersion, "none")
+		a.Inputs, err = f.s.o.Store.Compose(nil, nil)
+		return a, err
+	}
+	folders := &cas.Directory{}
+	for _, d := range deps {
 		if d.node != nil {
-			deps.Dirs = append(deps.Dirs, cas.DirNode{Name: d.Folder, Digest: in[skeletons[d.node]]})
+			folders.Dirs = append(folders.Dirs, cas.DirNode{Name: d.Folder, Digest: in[skeletons[d.node]]})
 		}
 	}
-	depsDigest, err := f.s.o.Store.PutDirectory(deps)
+	depsDigest, err := f.s.o.Store.PutDirectory(folders)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +71,7 @@ func (f *fitting) manifestsAction(in graph.Outputs, skeletons map[*graph.Node]*g
 		}
 		files["Cargo.lock"] = e
 	}
-	config, err := json.Marshal(map[string]any{"dir": f.r.Cargo.Dir, "members": f.r.Cargo.Members, "deps": f.deps})
+	config, err := json.Marshal(map[string]any{"dir": f.r.Cargo.Dir, "members": f.r.Cargo.Members, "deps": deps})
 	if err != nil {
 		return nil, err
 	}
@@ -76,13 +83,25 @@ func (f *fitting) manifestsAction(in graph.Outputs, skeletons map[*graph.Node]*g
 
 // editManifests does so in a fresh copy and has cargo mend the lock file where the edits ask for it.
 func (f *fitting) editManifests(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	return f.s.edited(ctx, job.Action.Inputs, func(dir string) error {
+	deps, err := f.replacements(job.Inputs)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	if !f.needed(deps) {
+		return job.Action.Inputs, nil
+	}
+	if f.lock == nil {
+		if err := f.checkLock(job.Inputs[f.src]); err != nil {
+			return cas.Digest{}, err
+		}
+	}
+	out, err := f.s.edited(ctx, job.Action.Inputs, func(dir string) error {
 		if f.lock != nil {
 			if err := os.Rename(filepath.Join(dir, "Cargo.lock"), filepath.Join(dir, "src", filepath.FromSlash(f.r.Cargo.Dir), "Cargo.lock")); err != nil {
 				return err
 			}
 		}
-		report, err := f.edit(dir)
+		report, err := f.edit(dir, deps)
 		if err != nil {
 			return err
 		}
@@ -95,11 +114,12 @@ func (f *fitting) editManifests(ctx context.Context, job *graph.Job) (cas.Digest
 				return err
 			}
 		}
-		if err := f.dropUnused(dir, report); err != nil {
+		if err := f.dropUnused(dir, deps, report); err != nil {
 			return err
 		}
 		return listUnreachable(dir, filepath.Join(dir, "src", filepath.FromSlash(f.r.Cargo.Dir)))
 	})
+	return out, f.s.Explain(ctx, f.r, job.Inputs[f.src], f.r.Cargo.Dir, err)
 }
 
 // unreachableName is the file beside src/ in the output of the manifests' step that lists what of the
@@ -115,7 +135,7 @@ func listUnreachable(dir, workspace string) error {
 }
 
 // edit prunes the workspace, brings what it needs into it and points the manifests there.
-func (f *fitting) edit(dir string) (*cargoedit.Report, error) {
+func (f *fitting) edit(dir string, deps []dependency) (*cargoedit.Report, error) {
 	src := filepath.Join(dir, "src")
 	root := filepath.Join(src, filepath.FromSlash(f.r.Cargo.Dir))
 	report := &cargoedit.Report{}
@@ -128,7 +148,7 @@ func (f *fitting) edit(dir string) (*cargoedit.Report, error) {
 	}
 	var replacements []cargoedit.Replacement
 	var patches []cargoedit.CratePatch
-	for _, d := range f.deps {
+	for _, d := range deps {
 		r := cargoedit.Replacement{URL: d.URL, Version: d.Version, Remove: d.Remove}
 		if d.node != nil {
 			r.Dir = filepath.Join(root, cargoedit.DepsFolder, d.Folder)
@@ -173,9 +193,6 @@ func moveDir(from, to string) error {
 // can. Every later run of cargo is --locked.
 func (f *fitting) mendLock(ctx context.Context, job *graph.Job, dir string, report *cargoedit.Report) error {
 	manifest := filepath.Join(dir, "src", filepath.FromSlash(f.r.Cargo.Dir), "Cargo.toml")
-	if _, err := os.Stat(filepath.Join(filepath.Dir(manifest), "Cargo.lock")); err != nil {
-		return &NoLockError{f.r.Name}
-	}
 	if !report.NeedsResolve("Cargo.lock") {
 		return nil
 	}
@@ -207,17 +224,17 @@ func (f *fitting) patchesAreUsed(root string) error {
 
 // dropUnused leaves only those deps that a manifest refers to now, so that an override that a recipe
 // does not use does not change what it is built from.
-func (f *fitting) dropUnused(dir string, report *cargoedit.Report) error {
+func (f *fitting) dropUnused(dir string, replaced []dependency, report *cargoedit.Report) error {
 	used := map[string]bool{}
 	for _, e := range report.Edits {
-		for _, d := range f.deps {
+		for _, d := range replaced {
 			if d.Folder != "" && strings.Contains("/"+e.To+"/", "/"+d.Folder+"/") {
 				used[d.Folder] = true
 			}
 		}
 	}
 	deps := filepath.Join(dir, "src", filepath.FromSlash(f.r.Cargo.Dir), cargoedit.DepsFolder)
-	for _, d := range f.deps {
+	for _, d := range replaced {
 		if d.Folder == "" || used[d.Folder] {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/patch"
 	"github.com/pannous/redox-clif/internal/patch/castree"
+	"github.com/pannous/redox-clif/internal/symlink"
 )
 
 // patchVersion is raised when a series changes the same source in another way.
@@ -82,5 +83,19 @@ func (s *Sources) applyPatches(ctx context.Context, job *graph.Job, src cas.Dige
 		}
 		job.Status(one.Name + ": " + report.Summary())
 	}
+	if leaving := symlink.Leaving(linksOf(tree)); len(leaving) > 0 {
+		return cas.Digest{}, fmt.Errorf("with the patches the link %w: mend the one that makes it so", leaving[0])
+	}
 	return s.o.Store.PutTree(tree)
+}
+
+// linksOf are the targets of a tree's links, by path.
+func linksOf(tree *cas.Tree) map[string]string {
+	links := map[string]string{}
+	for p, e := range tree.Entries {
+		if e.Link != "" {
+			links[p] = e.Link
+		}
+	}
+	return links
 }

@@ -19,16 +19,20 @@ package prepare
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
+	"github.com/pannous/redox-clif/internal/cargoedit"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/source"
@@ -38,7 +42,9 @@ import (
 // Fetcher gets sources; source.Fetcher is one.
 type Fetcher interface {
 	Fetch(ctx context.Context, r *source.Resolved) error
-	Export(ctx context.Context, r *source.Resolved, dir string) error
+	Export(ctx context.Context, r *source.Resolved, dir string) (*source.Findings, error)
+	// Gitlinks are the commits of the submodules of a source that was fetched, by their paths.
+	Gitlinks(ctx context.Context, g source.Git) (map[string]string, error)
 }
 
 // Options are the settings of Sources.
@@ -59,9 +65,9 @@ type Options struct {
 	Toolchain, RustSrc string
 	// CargoHome is cargo's home, owned by the build.
 	CargoHome string
-	// Offline forbids the network; NetworkEnv is the proxy settings for when it is allowed.
-	Offline    bool
-	NetworkEnv []string
+	// Offline forbids the network; NetworkEnv is the proxy settings for when it is allowed, Transports how git fetches.
+	Offline                bool
+	NetworkEnv, Transports []string
 	// Notice, if set, receives lines about overrides, each once.
 	Notice func(string)
 }
@@ -71,14 +77,16 @@ type Sources struct {
 	o          Options
 	nodes      graph.Nodes
 	workspaces map[string]*Workspace
-	noticed    map[string]bool
+	noticed    sync.Map
+	// overrides tell of the URL of each overridden git dependency whether a workspace asks for it; urls are what trees ask for.
+	overrides, urls sync.Map
 	// captured are the folders that were read.
 	captured sync.Map
 }
 
 // New returns the Sources of all recipes.
 func New(o Options) *Sources {
-	return &Sources{o: o, nodes: graph.Nodes{}, workspaces: map[string]*Workspace{}, noticed: map[string]bool{}}
+	return &Sources{o: o, nodes: graph.Nodes{}, workspaces: map[string]*Workspace{}}
 }
 
 func (s *Sources) recipe(name string) (*recipe.Recipe, error) {
@@ -96,11 +104,11 @@ func (s *Sources) Origin(r *recipe.Recipe) (*recipe.Recipe, error) {
 	return r, nil
 }
 
+// notice says a line, once. Nodes that run side by side may call it.
 func (s *Sources) notice(line string) {
-	if !s.noticed[line] && s.o.Notice != nil {
+	if _, said := s.noticed.LoadOrStore(line, true); !said && s.o.Notice != nil {
 		s.o.Notice(line)
 	}
-	s.noticed[line] = true
 }
 
 // platform is what every action that runs cargo has in its digest.
@@ -108,9 +116,9 @@ func (s *Sources) platform() map[string]string {
 	return map[string]string{"toolchain": s.o.Toolchain}
 }
 
-// cargo runs cargo in a folder.
+// cargo runs cargo in a folder, for what runs no program of a source: it may have the user's credentials.
 func (s *Sources) cargo(ctx context.Context, log io.Writer, dir string, args ...string) error {
-	return s.o.Roots.Tool(ctx, dir, toolenv.ForCargo(), s.NetworkEnv(), log, append([]string{toolenv.Cargo}, args...)...)
+	return s.o.Roots.Tool(ctx, dir, toolenv.ForCargo(), s.networkEnv(s.o.Transports), log, append([]string{toolenv.Cargo}, args...)...)
 }
 
 // edited gives f a fresh copy of a tree to change and takes the result.
@@ -124,9 +132,20 @@ func (s *Sources) edited(ctx context.Context, tree cas.Digest, f func(dir string
 		return cas.Digest{}, err
 	}
 	if err := f(dir); err != nil {
-		return cas.Digest{}, err
+		return cas.Digest{}, inSource(dir, err)
 	}
 	return s.store(ctx, dir)
+}
+
+// inSource gives a file that an error is about the name that it has in its source: the copy it was read from is gone.
+func inSource(dir string, err error) error {
+	var at *cargoedit.FileError
+	if errors.As(err, &at) {
+		if name, ok := strings.CutPrefix(at.File, filepath.Join(dir, "src")+string(filepath.Separator)); ok {
+			at.File = "the source's " + filepath.ToSlash(name)
+		}
+	}
+	return err
 }
 
 // store takes a folder that this program has just made.
@@ -140,23 +159,23 @@ func (s *Sources) store(ctx context.Context, dir string) (cas.Digest, error) {
 
 // NetworkEnv is what cargo gets beside its environment. It may not change what is built: whether cargo may
 // download, from where, and how.
-func (s *Sources) NetworkEnv() []string {
+func (s *Sources) NetworkEnv() []string { return s.networkEnv(nil) }
+
+// networkEnv adds how git fetches. Cargo's own git knows nothing of that, nor of insteadOf, by which the user's mirrors
+// hold for git dependencies (the commits stay those of Cargo.lock): where either is given, cargo calls the git program.
+func (s *Sources) networkEnv(transports []string) []string {
 	if s.o.Offline {
 		return []string{"CARGO_NET_OFFLINE=true"}
 	}
-	env := append([]string{"CARGO_NET_RETRY=3"}, s.o.NetworkEnv...)
-	return append(env, mirrorEnv(s.o.Overrides.Mirrors())...)
-}
-
-// mirrorEnv makes cargo fetch its git dependencies from the user's mirrors: the commits stay those of
-// Cargo.lock. Only the git program knows insteadOf from the environment, cargo's own git does not.
-func mirrorEnv(mirrors map[string]string) []string {
-	if len(mirrors) == 0 {
-		return nil
+	mirrors := s.o.Overrides.Mirrors()
+	env := slices.Concat([]string{"CARGO_NET_RETRY=3"}, s.o.NetworkEnv, transports)
+	if len(mirrors)+len(transports) > 0 {
+		env = append(env, "CARGO_NET_GIT_FETCH_WITH_CLI=true")
 	}
-	env := []string{"CARGO_NET_GIT_FETCH_WITH_CLI=true", fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(mirrors))}
-	for i, from := range slices.Sorted(maps.Keys(mirrors)) {
-		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=url.%s.insteadOf", i, mirrors[from]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, from))
+	// Cargo has its git find the bare repositories that it made itself.
+	settings := []git.Setting{{Key: "safe.bareRepository", Value: "all"}}
+	for _, from := range slices.Sorted(maps.Keys(mirrors)) {
+		settings = append(settings, git.Setting{Key: "url." + mirrors[from] + ".insteadOf", Value: from})
 	}
-	return env
+	return git.WithSettings(env, settings...)
 }

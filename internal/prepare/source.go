@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -16,8 +17,8 @@ import (
 	"github.com/pannous/redox-clif/internal/source"
 )
 
-// sourceVersion is raised when another tree comes out of the same source.
-const sourceVersion = 1
+// sourceVersion is raised when another tree comes out of the same source, or another notice.
+const sourceVersion = 2
 
 // pinned translates a recipe's source.
 func pinned(r *recipe.Recipe) source.Source {
@@ -83,12 +84,12 @@ func (s *Sources) source(r *recipe.Recipe) (*graph.Node, error) {
 // sourceTree is one repository, archive or folder with its submodules grafted in.
 func (s *Sources) sourceTree(id string, res *source.Resolved) (*graph.Node, error) {
 	if len(res.Submodules) == 0 {
-		return s.sourceLeaf(id, res)
+		return s.sourceLeaf(id, res, nil)
 	}
 	return s.nodes.Once(id, func(n *graph.Node) error {
 		alone := *res
 		alone.Submodules = nil
-		top, err := s.sourceLeaf(id+"/top", &alone)
+		top, err := s.sourceLeaf(id+"/top", &alone, res.Submodules)
 		if err != nil {
 			return err
 		}
@@ -119,7 +120,8 @@ func (s *Sources) graft(in graph.Outputs, top *graph.Node, subs map[string]*grap
 	return root, nil
 }
 
-func (s *Sources) sourceLeaf(id string, res *source.Resolved) (*graph.Node, error) {
+// sourceLeaf is one repository, archive or folder; submodules are put into their places later.
+func (s *Sources) sourceLeaf(id string, res *source.Resolved, submodules map[string]*source.Resolved) (*graph.Node, error) {
 	return s.nodes.Once(id, func(n *graph.Node) error {
 		if dir, ok := res.Source.(source.Path); ok {
 			n.Resolve = func(ctx context.Context, _ graph.Outputs) (cas.Digest, error) {
@@ -136,7 +138,7 @@ func (s *Sources) sourceLeaf(id string, res *source.Resolved) (*graph.Node, erro
 			return action.Builtin("source", sourceVersion, identity), nil
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return s.importSource(ctx, job, res)
+			return s.importSource(ctx, job, res, submodules)
 		}
 		return nil
 	})
@@ -145,16 +147,28 @@ func (s *Sources) sourceLeaf(id string, res *source.Resolved) (*graph.Node, erro
 // captureFolder takes a folder of the user's as it is, without what version control and cargo
 // keep there.
 func (s *Sources) captureFolder(ctx context.Context, dir string) (cas.Digest, error) {
-	return s.o.Store.PutFolder(ctx, dir, cas.CaptureOptions{
+	var mu sync.Mutex // guards leftOut: folders are read side by side
+	var leftOut []string
+	root, err := s.o.Store.PutFolder(ctx, dir, cas.CaptureOptions{
 		Stats: s.o.Stats, Store: true, Volatile: true, Trusted: s.firstCapture(dir),
 		Skip: func(p string, isDir bool) bool {
 			base := path.Base(p)
+			if !source.Nameable(base) {
+				mu.Lock()
+				leftOut = append(leftOut, p)
+				mu.Unlock()
+				return true
+			}
 			if base == ".git" || p == recipe.FileName {
 				return true
 			}
 			return isDir && base == "target" && isCargoTarget(filepath.Join(dir, filepath.FromSlash(p)))
 		},
 	})
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	return s.checkFolder(dir, root, leftOut)
 }
 
 // firstCapture tells whether a folder has not been captured by this builder before. The second time it is
@@ -170,7 +184,7 @@ func isCargoTarget(dir string) bool {
 	return err == nil
 }
 
-func (s *Sources) importSource(ctx context.Context, job *graph.Job, res *source.Resolved) (cas.Digest, error) {
+func (s *Sources) importSource(ctx context.Context, job *graph.Job, res *source.Resolved, submodules map[string]*source.Resolved) (cas.Digest, error) {
 	job.Status("getting " + res.Source.String())
 	if err := s.o.Fetcher.Fetch(ctx, res); err != nil {
 		return cas.Digest{}, err
@@ -180,10 +194,32 @@ func (s *Sources) importSource(ctx context.Context, job *graph.Job, res *source.
 		return cas.Digest{}, err
 	}
 	defer os.RemoveAll(dir)
-	if err := s.o.Fetcher.Export(ctx, res, dir); err != nil {
+	found, err := s.o.Fetcher.Export(ctx, res, dir)
+	if err != nil {
 		return cas.Digest{}, err
 	}
-	return s.store(ctx, dir)
+	for _, line := range oddities(res.Source.String(), found) {
+		job.Notice(line)
+	}
+	root, err := s.store(ctx, dir)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	return root, s.noticeUnlisted(ctx, res, root, submodules)
+}
+
+// noticeUnlisted names the submodules that a recipe does not list, once, when its source is new here: a recipe may well do
+// without them. Where a step fails, they are named again.
+func (s *Sources) noticeUnlisted(ctx context.Context, res *source.Resolved, root cas.Digest, listed map[string]*source.Resolved) error {
+	r, err := s.recipe(res.Name)
+	if err != nil {
+		return nil // a submodule's own, or of what takes the place of a git dependency
+	}
+	missing, err := s.unlisted(ctx, res, root, listed)
+	if err == nil && len(missing) > 0 {
+		s.notice(s.submoduleLines(r, res, missing))
+	}
+	return err
 }
 
 // RecipeFolder is the node of the folder that has recipe.toml.

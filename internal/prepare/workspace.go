@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/action"
@@ -45,12 +46,13 @@ func (s *Sources) Workspace(name string) (*Workspace, error) {
 	if err := f.collect(); err != nil {
 		return nil, err
 	}
-	ws := &Workspace{SelfContained: f.needed()}
+	ws := &Workspace{SelfContained: f.needed(f.deps)}
 	ws.Node, err = s.nodes.Once(name+"/workspace", func(n *graph.Node) error {
-		if f.needed() {
+		if f.needed(f.deps) || len(f.overrides) > 0 {
 			return f.fit(n)
 		}
-		f.asItIs(n)
+		n.Deps = []*graph.Node{src}
+		n.Resolve = func(_ context.Context, in graph.Outputs) (cas.Digest, error) { return f.asItIs(in) }
 		return nil
 	})
 	if err != nil {
@@ -65,24 +67,23 @@ type fitting struct {
 	s    *Sources
 	r    *recipe.Recipe
 	src  *graph.Node
-	deps []dependency
-	lock *graph.Node // recipe folder, when it brings the Cargo.lock
+	deps []dependency // by the recipe
+	// overrides are the user's for git dependencies, whether the workspace has these or not.
+	overrides []dependency
+	lock      *graph.Node // recipe folder, when it brings the Cargo.lock
 }
 
-// needed tells whether there is anything to fit.
-func (f *fitting) needed() bool {
-	return len(f.deps) > 0 || len(f.r.Cargo.Members) > 0 || f.lock != nil
+// needed tells whether there is anything to fit when deps are replaced.
+func (f *fitting) needed(deps []dependency) bool {
+	return len(deps) > 0 || len(f.r.Cargo.Members) > 0 || f.lock != nil
 }
 
-// asItIs has n be the source with nothing changed.
-func (f *fitting) asItIs(n *graph.Node) {
-	n.Deps = []*graph.Node{f.src}
-	n.Resolve = func(_ context.Context, in graph.Outputs) (cas.Digest, error) {
-		if err := f.checkLock(in[f.src]); err != nil {
-			return cas.Digest{}, err
-		}
-		return f.s.o.Store.Compose(map[string]cas.Digest{"src": in[f.src]}, nil)
+// asItIs is the source with nothing changed.
+func (f *fitting) asItIs(in graph.Outputs) (cas.Digest, error) {
+	if err := f.checkLock(in[f.src]); err != nil {
+		return cas.Digest{}, err
 	}
+	return f.s.o.Store.Compose(map[string]cas.Digest{"src": in[f.src]}, nil)
 }
 
 // fit has n be the fitted workspace.
@@ -91,17 +92,26 @@ func (f *fitting) fit(n *graph.Node) error {
 	if err != nil {
 		return err
 	}
-	n.Deps = graph.Unique(append([]*graph.Node{manifests}, f.sources()...))
+	n.Deps = append(f.mayGoIn(), manifests)
 	n.Memory = 128 << 20
 	n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) { return f.fillAction(in, manifests) }
 	n.Run = func(_ context.Context, job *graph.Job) (cas.Digest, error) { return f.fill(job.Inputs, manifests) }
 	return nil
 }
 
-// sources are the nodes of all trees that go into the workspace.
-func (f *fitting) sources() []*graph.Node {
+// mayGoIn are the nodes of all that is looked at to find out what goes into the workspace.
+func (f *fitting) mayGoIn() []*graph.Node {
+	all := f.sources(slices.Concat(f.deps, f.overrides))
+	if f.lock != nil {
+		all = append(all, f.lock)
+	}
+	return all
+}
+
+// sources are the nodes of the trees that go into the workspace when deps are replaced.
+func (f *fitting) sources(deps []dependency) []*graph.Node {
 	all := []*graph.Node{f.src}
-	for _, d := range f.deps {
+	for _, d := range deps {
 		if d.node != nil {
 			all = append(all, d.node)
 		}
@@ -111,22 +121,37 @@ func (f *fitting) sources() []*graph.Node {
 
 // fillAction has the sources below their IDs: these are in the skeletons.
 func (f *fitting) fillAction(in graph.Outputs, manifests *graph.Node) (*action.Action, error) {
+	deps, err := f.replacements(in)
+	if err != nil {
+		return nil, err
+	}
+	if !f.needed(deps) {
+		a := action.Builtin("workspace", workspaceVersion, "as it is")
+		a.Inputs = in[f.src]
+		return a, nil
+	}
 	a := action.Builtin("workspace", workspaceVersion)
 	dirs := map[string]cas.Digest{"manifests": in[manifests]}
-	for i, src := range f.sources() {
+	for i, src := range f.sources(deps) {
 		name := fmt.Sprintf("source-%d", i)
 		dirs[name] = in[src]
 		a.Args = append(a.Args, name+"="+src.ID)
 	}
-	var err error
 	a.Inputs, err = f.s.o.Store.Compose(dirs, nil)
 	return a, err
 }
 
 // fill puts the sources' files where the edited skeleton has them, without those that nothing needs.
 func (f *fitting) fill(in graph.Outputs, manifests *graph.Node) (cas.Digest, error) {
+	deps, err := f.replacements(in)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	if !f.needed(deps) {
+		return f.asItIs(in)
+	}
 	store := f.s.o.Store
-	tree, err := f.s.fleshOut(in[manifests], f.sources(), in)
+	tree, err := f.s.fleshOut(in[manifests], f.sources(deps), in)
 	if err != nil {
 		return cas.Digest{}, err
 	}
@@ -164,13 +189,32 @@ func (e *NoLockError) Error() string {
 	return fmt.Sprintf("the source of %s has no Cargo.lock: `mage recipe:lock %s` writes one beside the recipe", e.Recipe, e.Recipe)
 }
 
+// MemberError says that a recipe names the folder of a member for that of the workspace around it, which has the Cargo.lock.
+type MemberError struct{ Path, Dir, Workspace string }
+
+func (e *MemberError) Error() string {
+	where, there := "at the top of the source", "take it out there"
+	if e.Workspace != "." {
+		where, there = fmt.Sprintf("in %q", e.Workspace), fmt.Sprintf("write dir = %q there", e.Workspace)
+	}
+	return fmt.Sprintf("%s: [cargo] dir = %q is not the folder of the workspace, which has its Cargo.lock %s: %s, and write dir = %q into the step",
+		e.Path, e.Dir, where, there, strings.TrimPrefix(e.Dir, strings.TrimPrefix(e.Workspace+"/", "./")))
+}
+
+// checkLock makes sure that the source has a Cargo.lock where the recipe says that the workspace is.
 func (f *fitting) checkLock(src cas.Digest) error {
 	if !f.r.UsesCargo() {
 		return nil
 	}
-	_, ok, err := f.s.o.Store.Lookup(src, path.Join(f.r.Cargo.Dir, "Cargo.lock"))
-	if err == nil && !ok {
-		err = &NoLockError{f.r.Name}
+	for dir := path.Clean(f.r.Cargo.Dir); ; dir = path.Dir(dir) {
+		_, ok, err := f.s.o.Store.Lookup(src, path.Join(dir, "Cargo.lock"))
+		switch {
+		case err != nil || ok && dir == path.Clean(f.r.Cargo.Dir):
+			return err
+		case ok:
+			return &MemberError{f.r.Path, f.r.Cargo.Dir, dir}
+		case dir == ".":
+			return &NoLockError{f.r.Name}
+		}
 	}
-	return err
 }

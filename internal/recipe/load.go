@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -249,8 +250,13 @@ func (r *Recipe) check() []fault {
 
 func (s *Source) check() []fault {
 	var faults []fault
-	if s.Git != "" && !validCommit.MatchString(s.Commit) {
-		faults = append(faults, at("commit")("commit %q is not a full commit id (40 hex digits); branches and tags move", s.Commit))
+	if s.Git != "" {
+		if err := git.CheckURL(s.Git); err != nil {
+			faults = append(faults, at("git")("%v", err))
+		}
+		if !validCommit.MatchString(s.Commit) {
+			faults = append(faults, at("commit")("commit %q is not a full commit id (40 hex digits); branches and tags move", s.Commit))
+		}
 	}
 	if s.Archive+s.Crate != "" {
 		faults = append(faults, s.checkSums()...)
@@ -265,6 +271,9 @@ func (s *Source) check() []fault {
 		sub := s.Submodules[path]
 		if !validPath(path) || path == "" {
 			faults = append(faults, at("submodules", path)("%q is no path inside the source", path))
+		}
+		if err := git.CheckURL(sub.Git); err != nil {
+			faults = append(faults, at("submodules", path, "git")("%v", err))
 		}
 		if !validCommit.MatchString(sub.Commit) {
 			faults = append(faults, at("submodules", path, "commit")("a submodule needs a full commit id (40 hex digits)"))

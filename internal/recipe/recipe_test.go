@@ -121,6 +121,8 @@ func TestSourceIsExactlyOne(t *testing.T) {
 		"crate = 'c'\nversion = '1.0.0'" + blake3:          true,
 		"crate = 'c'\nversion = '1.0.0'" + sha256 + blake3: true,
 		"git = 'u'\ncommit = '" + sum[:40] + "'" + blake3:  true,
+		"git = 'fd::17'\ncommit = '" + sum[:40] + "'":      true,
+		"git = 'https://h/x'\ncommit = '" + sum[:40] + "'": false,
 		"path = ''":        true,
 		"path = '.'":       false,
 		"same-as = 'base'": false,

@@ -14,6 +14,7 @@ import (
 	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/lockfile"
 )
 
@@ -111,7 +112,7 @@ type Installed struct {
 
 // List is the toolchains of the store, by name, the newest of each first. One whose manifest cannot be read is left out.
 func (s Store) List() ([]Installed, error) {
-	found, err := filepath.Glob(filepath.Join(s.Dir, "*", ManifestName))
+	found, err := globdir.In(s.Dir, "*/"+ManifestName)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +225,7 @@ func (s Store) Remove(it Item) (removed bool, err error) {
 
 // Sweep removes what killed runs left half-made, as far as nobody works on it.
 func (s Store) Sweep() error {
-	left, err := filepath.Glob(filepath.Join(s.Dir, partialPrefix+"*"))
+	left, err := globdir.In(s.Dir, partialPrefix+"*")
 	for _, path := range left {
 		name := strings.TrimPrefix(filepath.Base(path), partialPrefix)
 		lock, lockErr := lockfile.Try(s.lockPath(name))

@@ -58,7 +58,7 @@ func (s *Session) explainOne(b *strings.Builder, err error) {
 		fmt.Fprintf(b, "  log:    %s\n", s.Relative(f.Log))
 	}
 	hint := Hint(f.Err.Error())
-	if s.Config.Offline && offlineMiss.MatchString(f.Err.Error()) {
+	if s.Config.Offline && offlineMiss.MatchString(f.Err.Error()) && !missingPath.MatchString(f.Err.Error()) {
 		hint = "offline, cargo knows only what was fetched before: `mage fetch` gets everything while the network may be used"
 	}
 	if hint != "" {

@@ -25,10 +25,11 @@ func TestHints(t *testing.T) {
 		"patches/relibc: \n  0001-valist.toml: edit 4: src/a.rs: conflict: anchor \"as_va_list()\"": "in TOML its anchors",
 		"error: Defining variadic functions is not yet supported by Cranelift":                      "build the component with LLVM",
 		"error: failed to get `libc` as a dependency of package `std v0.0.0`":                       "a download failed",
-		"error: package ID specification `randd` did not match any packages":                        "see packages and bins",
-		"error: no bin target named `mount` in `redoxfs` package":                                   "see packages and bins",
-		"error[E0617]: can't pass `f32` to variadic function":                                       "",
-		"error[E0308]: mismatched types":                                                            "",
+		"error: failed to get `inner` as a dependency of package `sm v0.1.0 (/x)`: failed to read `/x/inner/Cargo.toml`: No such file or directory (os error 2): exit status 101": "git submodule",
+		"error: package ID specification `randd` did not match any packages":                                                                                                      "see packages and bins",
+		"error: no bin target named `mount` in `redoxfs` package":                                                                                                                 "see packages and bins",
+		"error[E0617]: can't pass `f32` to variadic function":                                                                                                                     "",
+		"error[E0308]: mismatched types":                                                                                                                                          "",
 	} {
 		if got := Hint(message); (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", message, got, want)
@@ -72,6 +73,12 @@ func TestChoicesThatDoNothingAreRefused(t *testing.T) {
 }
 
 func TestOfflineMissIsNamed(t *testing.T) {
+	s := &Session{Config: &config.Config{Offline: true}}
+	var b strings.Builder
+	s.explainOne(&b, &graph.Failure{Node: "x/p", Err: errors.New("error: failed to get `inner` as a dependency of package `x`: failed to read `/x/inner/Cargo.toml`: No such file or directory (os error 2)")})
+	if strings.Contains(b.String(), "mage fetch") {
+		t.Errorf("a missing folder is no download: %s", b.String())
+	}
 	failure := &graph.Failure{Node: "std/x", Err: errors.New("error: no matching package named `hashbrown` found: exit status 101")}
 	for _, offline := range []bool{true, false} {
 		s := &Session{Config: &config.Config{Offline: offline}}

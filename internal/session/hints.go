@@ -11,6 +11,9 @@ import (
 // offlineMiss is the first line of what cargo says of a crate that it has not got; that it is offline comes later.
 var offlineMiss = regexp.MustCompile("no matching package named|failed to get `.*` as a dependency|failed to download")
 
+// missingPath is cargo's complaint of a path dependency or a member: nothing was to be downloaded.
+var missingPath = regexp.MustCompile("failed to (get|load|read) .*No such file or directory")
+
 // hints are failures that cost somebody an afternoon once. The patterns are the messages of rustc,
 // cargo, lld and the operating system.
 var hints = []struct {
@@ -34,6 +37,7 @@ var hints = []struct {
 	{regexp.MustCompile(`cannot find -lgcc_eh|unable to find library -lgcc_eh`), "the sysroot has no stub libgcc_eh.a; rebuild it: `mage recipe:build sysroot`"},
 	{regexp.MustCompile(`package ID specification .* did not match any packages|no bin target named|no example target named`), "the recipe asks for a program that the source does not have (any more): see packages and bins in its recipe.toml"},
 	{regexp.MustCompile(`lock file .* needs to be updated|cannot update the lock file`), "the source's Cargo.lock does not fit its manifests; `mage recipe:lock NAME` makes one that does"},
+	{missingPath, "a package that is named by its path is not in the source: see whether its folder is a git submodule, or outside of the recipe's [cargo] dir"},
 	{regexp.MustCompile("failed to get `.*` as a dependency|failed to download|spurious network error|(?i:could not resolve host)"), "a download failed: the log has the reason; proxy and certificate variables and [source] tables of your cargo configuration are honoured, and after a `mage fetch` builds need no network"},
 	{regexp.MustCompile(`attempting to make an HTTP request, but --offline|offline mode`), "`mage fetch` gets everything while the network may be used"},
 	{regexp.MustCompile(`VaListImpl|as_va_list|with_copy`), "this relibc is written for an older nightly; the patch series patches/relibc fits it to the pin"},

@@ -20,6 +20,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/prepare"
@@ -116,7 +117,7 @@ func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o
 		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
 			User: o.Around.User, ExtraEnv: o.Around.Env, Jobs: jobs, Notice: notice},
 		Patches: os.DirFS(s.Config.Patches()), Fetcher: s.Fetcher(tools, cargoHome), Overrides: d.overrides,
-		Stats: s.Stats, CargoHome: cargoHome, Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, Notice: notice,
+		Stats: s.Stats, CargoHome: cargoHome, Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, Transports: s.Config.Transports, Notice: notice,
 	}, nil
 }
 
@@ -125,8 +126,8 @@ func (s *Session) Fetcher(tools builder.Tools, cargoHome string) *source.Fetcher
 	// has under that name is rustup's proxy, which fails without a default toolchain.
 	env := append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home, "RUSTC=" + tools.Rustc}, s.Config.NetworkEnv...)
 	return &source.Fetcher{
-		Store: s.Config.Sources(), Offline: s.Config.Offline, Git: "git", Env: env,
-		Cargo: tools.Cargo, CargoHome: cargoHome,
+		Store: s.Config.Sources(), Offline: s.Config.Offline, Git: git.Git{Env: s.Config.GitEnv()},
+		Cargo: tools.Cargo, CargoHome: cargoHome, Env: env,
 	}
 }
 
@@ -238,12 +239,17 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 			return nil, err
 		}
 	}
-	fresh := summary.Count(graph.UpToDate)
-	switch {
-	case summary.Count(graph.Ran) > 0:
-		s.Say("%s", ui.Summary(summary, time.Since(start)))
-	case !o.Quiet:
-		s.Say("nothing to do: all %d steps are up to date, no compiler ran", fresh)
+	ran := summary.Count(graph.Ran)
+	if ran == 0 && o.Quiet {
+		return done, nil
 	}
+	for _, url := range builder.Sources().UnusedOverrides() {
+		s.Say("%s: [git.%q] is used by nothing that was built", s.Relative(s.Config.Overrides), url)
+	}
+	if ran == 0 {
+		s.Say("nothing to do: all %d steps are up to date, no compiler ran", summary.Count(graph.UpToDate))
+		return done, nil
+	}
+	s.Say("%s", ui.Summary(summary, time.Since(start)))
 	return done, nil
 }

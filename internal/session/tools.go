@@ -7,12 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
-	"github.com/BurntSushi/toml"
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/cargoconfig"
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolchain"
@@ -151,43 +151,20 @@ func (s *Session) LookPath(name string) string {
 	return ""
 }
 
-// carriedTables are the tables of the user's cargo configuration that say where and how
-// to download. Everything else (flags, wrappers, profiles, linkers) would change what is built
-// without being in any digest, so it is left behind.
-var carriedTables = []string{"source", "registries", "registry", "http", "net"}
-
 // CargoHome makes the build's own CARGO_HOME: the user's download settings and nothing else.
 func (s *Session) CargoHome() (string, error) {
 	home := filepath.Join(s.Config.Cache, "cargo-home")
-	if err := os.MkdirAll(home, 0o755); err != nil {
+	if err := git.Bound(home); err != nil {
 		return "", err
 	}
-	carried := map[string]any{}
-	for _, name := range []string{"config.toml", "config"} {
-		path := filepath.Join(s.Config.CargoHome, name)
-		var all map[string]any
-		_, err := toml.DecodeFile(path, &all)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", path, err)
-		}
-		for _, table := range carriedTables {
-			if v, ok := all[table]; ok {
-				carried[table] = v
-			}
-		}
-		break
-	}
-	var text strings.Builder
-	text.WriteString("# Made by redox-clif from the download settings of the user's own cargo configuration.\n")
-	if err := toml.NewEncoder(&text).Encode(carried); err != nil {
+	settings, err := cargoconfig.Download(s.Config.CargoHome)
+	if err != nil {
 		return "", err
 	}
+	text := "# Made by redox-clif from the download settings of the user's own cargo configuration.\n" + settings
 	path := filepath.Join(home, "config.toml")
-	if old, err := os.ReadFile(path); err == nil && string(old) == text.String() {
+	if old, err := os.ReadFile(path); err == nil && string(old) == text {
 		return home, nil
 	}
-	return home, renameio.WriteFile(path, []byte(text.String()), 0o644)
+	return home, renameio.WriteFile(path, []byte(text), 0o644)
 }

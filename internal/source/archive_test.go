@@ -109,7 +109,7 @@ func TestArchive(t *testing.T) {
 			t.Errorf("%d requests for two fetches", n)
 		}
 		dest := t.TempDir()
-		if err := f.Export(ctx, resolve(t, &Overrides{}, Archive{URL: "u", SHA256: sum(data), Strip: 1}), dest); err != nil {
+		if _, err := f.Export(ctx, resolve(t, &Overrides{}, Archive{URL: "u", SHA256: sum(data), Strip: 1}), dest); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]string{"a": "-rw-r--r-- " + strings.Repeat("many bytes ", 5000), "bin/run": "-rwxr-xr-x r", "hard": "-rwxr-xr-x r", "bin/l": "Lrwxrwxrwx ../a"}
@@ -188,24 +188,25 @@ func TestArchive(t *testing.T) {
 func TestBadTars(t *testing.T) {
 	outside := t.TempDir()
 	for name, data := range map[string][]byte{
-		"up":             tarball(t, regular("../x", "", 0o644)),
-		"absolute":       tarball(t, regular("/x", "", 0o644)),
-		"inner up":       tarball(t, regular("a/../../x", "", 0o644)),
-		"link up":        tarball(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "l", Linkname: "../x"}),
-		"link absolute":  tarball(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "l", Linkname: outside}),
-		"through a link": tarball(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "l", Linkname: outside}, regular("l/x", "", 0o644)),
-		"hard link up":   tarball(t, tar.Header{Typeflag: tar.TypeLink, Name: "l", Linkname: "../x"}),
-		"device":         tarball(t, tar.Header{Typeflag: tar.TypeChar, Name: "d"}),
-		"git hook":       tarball(t, regular(".git/hooks/x", "", 0o755)),
-		"empty":          tarball(t),
-		"no tar":         []byte("hello"),
-		"zstd":           []byte("\x28\xb5\x2f\xfd..."),
-		"broken gzip":    goodTar(t)[:200],
+		"up":              tarball(t, regular("../x", "", 0o644)),
+		"absolute":        tarball(t, regular("/x", "", 0o644)),
+		"inner up":        tarball(t, regular("a/../../x", "", 0o644)),
+		"link up":         tarball(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "l", Linkname: "../x"}),
+		"two links up":    tarball(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "x/a", Linkname: ".."}, tar.Header{Typeflag: tar.TypeSymlink, Name: "x/b", Linkname: "a/.."}),
+		"link to nothing": tarball(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "l"}),
+		"through a link":  tarball(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "l", Linkname: outside}, regular("l/x", "", 0o644)),
+		"hard link up":    tarball(t, tar.Header{Typeflag: tar.TypeLink, Name: "l", Linkname: "../x"}),
+		"device":          tarball(t, tar.Header{Typeflag: tar.TypeChar, Name: "d"}),
+		"git hook":        tarball(t, regular(".git/hooks/x", "", 0o755)),
+		"empty":           tarball(t),
+		"no tar":          []byte("hello"),
+		"zstd":            []byte("\x28\xb5\x2f\xfd..."),
+		"broken gzip":     goodTar(t)[:200],
 	} {
 		f := newFetcher(t)
 		write(t, f.archiveFile(Archive{SHA256: sum(data)}), string(data), 0o644)
 		dest := t.TempDir() + "/in"
-		if err := f.Export(context.Background(), resolve(t, &Overrides{}, Archive{URL: "u", SHA256: sum(data)}), dest); err == nil {
+		if _, err := f.Export(context.Background(), resolve(t, &Overrides{}, Archive{URL: "u", SHA256: sum(data)}), dest); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 		if _, err := os.Lstat(dest + "/../x"); err == nil {
@@ -237,7 +238,7 @@ mkdir -p $CARGO_HOME/registry/cache/index-1 && cp $CARGO_HOME/the.crate $CARGO_H
 		t.Fatal(err)
 	}
 	dest := t.TempDir()
-	if err := f.Export(context.Background(), r, dest); err != nil || len(listing(t, dest)) != 1 {
+	if _, err := f.Export(context.Background(), r, dest); err != nil || len(listing(t, dest)) != 1 {
 		t.Errorf("%v", err)
 	}
 	wrongSum := crate
@@ -276,7 +277,7 @@ func TestCrateFromRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	dest := t.TempDir()
-	if err := f.Export(context.Background(), r, dest); err != nil || listing(t, dest)["src/lib.rs"] == "" {
+	if _, err := f.Export(context.Background(), r, dest); err != nil || listing(t, dest)["src/lib.rs"] == "" {
 		t.Errorf("%v", err)
 	}
 }

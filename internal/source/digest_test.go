@@ -43,7 +43,7 @@ func TestAnArchiveByBLAKE3(t *testing.T) {
 			a.Strip = 1
 			a.URL = "u"
 			dest := t.TempDir()
-			if err := f.Export(ctx, resolve(t, &Overrides{}, a), dest); err != nil {
+			if _, err := f.Export(ctx, resolve(t, &Overrides{}, a), dest); err != nil {
 				t.Fatal(err)
 			}
 			if text, err := os.ReadFile(dest + "/bin/run"); err != nil || string(text) != "r" {

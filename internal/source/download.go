@@ -10,10 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/pannous/redox-clif/internal/download"
 	"github.com/pannous/redox-clif/internal/globdir"
+	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
 func (f *Fetcher) archiveFile(a Archive) string {
@@ -133,6 +136,9 @@ func (f *Fetcher) cargoFetch(ctx context.Context, c Crate) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return err
+	}
 	manifest := fmt.Sprintf("[package]\nname = \"stub\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n[dependencies]\nstub_dep = { package = %q, version = \"=%s\" }\n[workspace]\n", c.Name, c.Version)
 	err = errors.Join(os.WriteFile(filepath.Join(dir, "Cargo.toml"), []byte(manifest), 0o644), os.WriteFile(filepath.Join(dir, "lib.rs"), nil, 0o644))
 	if err != nil {
@@ -140,7 +146,7 @@ func (f *Fetcher) cargoFetch(ctx context.Context, c Crate) error {
 	}
 	cmd := exec.CommandContext(ctx, f.Cargo, "fetch", "--quiet")
 	cmd.Dir = dir
-	cmd.Env = append(append([]string{}, f.Env...), "CARGO_HOME="+f.CargoHome, "CARGO_TERM_COLOR=never")
+	cmd.Env = append(slices.Clone(f.Env), "CARGO_HOME="+f.CargoHome, "CARGO_TERM_COLOR=never", toolenv.CargoRoot+"="+dir)
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
@@ -154,9 +160,10 @@ func (f *Fetcher) cargoFetch(ctx context.Context, c Crate) error {
 }
 
 func cargoFailure(c Crate, message string) error {
-	err := errors.New(firstTelling(message))
 	if gitHost.MatchString(message) {
-		return &HostError{Host: "the crate registry", Err: err}
+		return &HostError{Host: "the crate registry", Err: errors.New(lineWith(gitHost, message))}
 	}
-	return fmt.Errorf("cargo fetch of %s: %w", c, err)
+	return fmt.Errorf("cargo fetch of %s: %s", c, lineWith(cargoError, message))
 }
+
+var cargoError = regexp.MustCompile(`^error: `)

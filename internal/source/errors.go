@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/pannous/redox-clif/internal/download"
+	"github.com/pannous/redox-clif/internal/git"
 )
 
 // OfflineError: something is not in the store and the network may not be used.
@@ -109,36 +110,35 @@ func downloadFailure(from string, err error) error {
 var (
 	gitHost     = regexp.MustCompile(`(?i)could not resolve host|failed to connect|connection (?:timed out|refused|reset)|network is unreachable|no route to host|operation timed out|operation too slow|could not resolve proxy|name or service not known`)
 	gitRefused  = regexp.MustCompile(`(?i)unadvertised object|not our ref|does not support shallow|dumb http transport does not support|no such remote ref|couldn't find remote ref`)
-	gitNoRepo   = regexp.MustCompile(`(?i)repository .*not found|does not appear to be a git repository|could not read from remote|could not read Username|authentication failed|not a git repository|returned error: 40[134]|dubious ownership`)
+	gitNoRepo   = regexp.MustCompile(`(?i)repository .*not found|does not appear to be a git repository|could not read from remote|permission denied|host key verification failed|could not read Username|authentication failed|not a git repository|returned error: 40[134]|dubious ownership`)
 	gitDiskFull = regexp.MustCompile(`(?i)no space left on device|disk quota exceeded`)
 )
 
-// gitFailure types git's message.
-func gitFailure(rawURL, store, message string) error {
-	err := errors.New(firstTelling(message))
-	switch {
-	case gitDiskFull.MatchString(message):
-		return &DiskFullError{Dir: store, Err: err}
-	case gitHost.MatchString(message):
-		return &HostError{Host: hostOf(rawURL), Err: err}
-	case gitNoRepo.MatchString(message):
-		return &RepositoryError{URL: rawURL, Err: err}
+// gitFailure types the failure of a git that asked rawURL for something.
+func gitFailure(rawURL, store string, err error) error {
+	var failed *git.Error
+	if !errors.As(err, &failed) {
+		return err // it went well, could not be started or was stopped
 	}
-	return fmt.Errorf("git fetch of %s: %w", rawURL, err)
+	switch {
+	case gitDiskFull.MatchString(failed.Message):
+		return &DiskFullError{Dir: store, Err: err}
+	case gitHost.MatchString(failed.Message):
+		return &HostError{Host: hostOf(rawURL), Err: errors.New(lineWith(gitHost, failed.Message))}
+	case gitNoRepo.MatchString(failed.Message):
+		return &RepositoryError{URL: rawURL, Err: errors.New(git.Explanation(failed.Message))}
+	}
+	return fmt.Errorf("%s: %w", rawURL, err)
 }
 
-// firstTelling is the first line with git's "fatal:" or "error:", else the last line.
-func firstTelling(message string) string {
-	lines := strings.Split(strings.TrimSpace(message), "\n")
-	for _, l := range lines {
-		if rest, ok := strings.CutPrefix(l, "fatal: "); ok {
-			return rest
-		}
-		if rest, ok := strings.CutPrefix(l, "error: "); ok {
-			return rest
+// lineWith is the line of a message in which a pattern is found.
+func lineWith(pattern *regexp.Regexp, message string) string {
+	for line := range strings.Lines(message) {
+		if pattern.MatchString(line) {
+			return git.Explanation(line)
 		}
 	}
-	return lines[len(lines)-1]
+	return git.Explanation(message)
 }
 
 func hostOf(rawURL string) string {

@@ -7,46 +7,66 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/pannous/redox-clif/internal/symlink"
 )
 
-// Export writes the source's tree, with its submodules in their places, into
-// dest, which must be missing or empty. Files are 0644 or 0755; symbolic
-// links are kept when they stay inside the tree and refused otherwise; a
+// Findings are what is odd about the files of a source, though it can be built.
+type Findings struct {
+	// LeftOut are the paths of what is not in the tree: its name, or the target of a link, is not UTF-8.
+	LeftOut []string
+	// Pointers are the paths of files whose content Git LFS keeps elsewhere. In their place is the text that says where.
+	Pointers []string
+}
+
+// Export writes the tree of a source that is not a folder into dest, which must be missing or empty. Files are 0644 or
+// 0755; symbolic links are kept and those that lead out of the tree refused (see package symlink); a
 // git repository's blobs come exactly as committed, without attributes or
 // line end conversion. After an error dest is to be thrown away.
-func (f *Fetcher) Export(ctx context.Context, r *Resolved, dest string) error {
+func (f *Fetcher) Export(ctx context.Context, r *Resolved, dest string) (*Findings, error) {
 	if err := emptyDir(dest); err != nil {
-		return err
+		return nil, err
 	}
+	found := &Findings{}
 	var err error
 	switch s := r.Source.(type) {
 	case Git:
-		err = f.exportGit(ctx, s, dest)
+		err = f.exportGit(ctx, s, dest, found)
 	case Archive:
-		err = f.exportTar(ctx, f.archiveFile(s), s.Strip, s.URL, dest, nil)
+		err = f.exportTar(ctx, f.archiveFile(s), s.Strip, s.URL, dest, nil, found)
 	case Crate:
-		err = f.exportTar(ctx, f.crateFile(s.SHA256), 1, s.String(), dest, nil)
+		err = f.exportTar(ctx, f.crateFile(s.SHA256), 1, s.String(), dest, nil, found)
 	case Path:
-		err = copyDir(ctx, string(s), dest)
+		err = fmt.Errorf("%s is a folder, which is read where it lies", s)
 	}
 	if err != nil {
-		return diskFull(dest, err)
+		return nil, diskFull(dest, err)
 	}
 	for _, at := range r.submodulePaths() {
-		to := filepath.Join(dest, filepath.FromSlash(at))
-		if err := os.RemoveAll(to); err != nil { // a checked-out one in a folder of the user's
-			return err
+		below, err := f.Export(ctx, r.Submodules[at], filepath.Join(dest, filepath.FromSlash(at)))
+		if err != nil {
+			return nil, fmt.Errorf("submodule %s: %w", at, err)
 		}
-		if err := f.Export(ctx, r.Submodules[at], to); err != nil {
-			return fmt.Errorf("submodule %s: %w", at, err)
-		}
+		found.add(at, below)
 	}
-	return nil
+	return found, nil
+}
+
+func (f *Findings) add(at string, below *Findings) {
+	for _, p := range below.LeftOut {
+		f.LeftOut = append(f.LeftOut, path.Join(at, p))
+	}
+	for _, p := range below.Pointers {
+		f.Pointers = append(f.Pointers, path.Join(at, p))
+	}
 }
 
 func emptyDir(dir string) error {
@@ -64,18 +84,31 @@ func emptyDir(dir string) error {
 // last, so that no entry can be written through one.
 type writer struct {
 	root  *os.Root
-	links []link
+	links map[string]string      // targets
 	wants func(name string) bool // of a tar file's entries; nil: all
+	found *Findings
+	in    bufio.Reader // of the file that is written
 }
 
-type link struct{ name, target string }
-
-func newWriter(dest string) (*writer, error) {
+func newWriter(dest string, found *Findings) (*writer, error) {
 	root, err := os.OpenRoot(dest)
 	if err != nil {
 		return nil, err
 	}
-	return &writer{root: root}, nil
+	return &writer{root: root, links: map[string]string{}, found: found}, nil
+}
+
+// Nameable tells whether a name can be in a tree: one that is not UTF-8 cannot, neither in the messages of the Remote
+// Execution API nor in Redox.
+func Nameable(name string) bool { return utf8.ValidString(name) }
+
+// leaveOut tells whether an entry stays out of the tree because of its name or its link's target.
+func (w *writer) leaveOut(name, target string) bool {
+	if Nameable(name) && Nameable(target) {
+		return false
+	}
+	w.found.LeftOut = append(w.found.LeftOut, name)
+	return true
 }
 
 func (w *writer) parent(name string) error {
@@ -86,6 +119,9 @@ func (w *writer) parent(name string) error {
 }
 
 func (w *writer) dir(name string) error {
+	if w.leaveOut(name, "") {
+		return nil
+	}
 	if err := w.parent(name); err != nil {
 		return err
 	}
@@ -93,8 +129,16 @@ func (w *writer) dir(name string) error {
 }
 
 func (w *writer) file(name string, executable bool, body io.Reader) error {
+	if w.leaveOut(name, "") {
+		_, err := io.Copy(io.Discard, body)
+		return err
+	}
 	if err := w.parent(name); err != nil {
 		return err
+	}
+	w.in.Reset(body)
+	if start, _ := w.in.Peek(MaxPointer + 1); IsPointer(start) {
+		w.found.Pointers = append(w.found.Pointers, name)
 	}
 	perm := fs.FileMode(0o644)
 	if executable {
@@ -104,58 +148,100 @@ func (w *writer) file(name string, executable bool, body io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, body)
+	_, err = io.Copy(out, &w.in)
 	return errors.Join(err, out.Chmod(perm), out.Close()) // the umask may have taken bits
 }
 
-// link remembers a link after checking where it leads.
+// link remembers a link.
 func (w *writer) link(name, target string) error {
+	if w.leaveOut(name, target) {
+		return nil
+	}
 	if err := checkPath(name); err != nil {
 		return &EscapeError{Entry: name, Why: err.Error()}
 	}
-	leads := path.Join(path.Dir(name), target)
-	if path.IsAbs(target) || leads == ".." || strings.HasPrefix(leads, "../") {
-		return &EscapeError{Entry: name, Why: fmt.Sprintf("its link target %q is outside of the tree", target)}
+	if target == "" {
+		return &EscapeError{Entry: name, Why: "it is a link without a target"}
 	}
-	w.links = append(w.links, link{name, target})
+	w.links[name] = target
 	return nil
 }
 
 // close writes the links and releases the folder.
 func (w *writer) close(err error) error {
-	for _, l := range w.links {
+	if err == nil {
+		err = CheckLinks(w.links)
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.links)) {
 		if err != nil {
 			break
 		}
-		if err = w.parent(l.name); err == nil {
-			err = w.root.Symlink(l.target, filepath.FromSlash(l.name))
+		if err = w.parent(name); err == nil {
+			err = w.root.Symlink(w.links[name], filepath.FromSlash(name))
 		}
 	}
 	return errors.Join(err, w.root.Close())
 }
 
+// CheckLinks refuses a source with links that lead out of it, whatever kind it is of.
+func CheckLinks(links map[string]string) error {
+	leaving := symlink.Leaving(links)
+	if len(leaving) == 0 {
+		return nil
+	}
+	more := ""
+	if n := len(leaving) - 1; n > 0 {
+		more = fmt.Sprintf(" (and %d more such)", n)
+	}
+	return &EscapeError{Entry: leaving[0].Path, Why: fmt.Sprintf("%v%s; a path of the system that the source is for is written from the root. "+
+		"A copy of the source in which the link is mended or gone can take its place: [source.NAME] in overrides.toml", leaving[0], more)}
+}
+
 // exportGit lists the commit's tree and reads its blobs by one
 // `git cat-file --batch`. `git archive` would apply the tree's own
 // export-ignore, export-subst and eol attributes.
-func (f *Fetcher) exportGit(ctx context.Context, s Git, dest string) error {
+func (f *Fetcher) exportGit(ctx context.Context, s Git, dest string, found *Findings) error {
 	repo := f.repository(s.URL)
 	if !f.haveCommit(ctx, repo, s.Commit) {
 		return &OfflineError{What: s.String()}
 	}
-	list, err := f.gitCommand(ctx, repo, "ls-tree", "-r", "-z", "--full-tree", s.Commit).Output()
-	if err != nil {
-		return fmt.Errorf("git ls-tree of %s: %w", s, err)
-	}
-	entries, err := parseTree(string(list))
+	entries, err := f.listGit(ctx, s)
 	if err != nil {
 		return err
 	}
-	w, err := newWriter(dest)
+	w, err := newWriter(dest, found)
 	if err != nil {
 		return err
 	}
 	return w.close(f.writeBlobs(ctx, repo, entries, w))
 }
+
+// listGit is what a commit consists of.
+func (f *Fetcher) listGit(ctx context.Context, s Git) ([]treeEntry, error) {
+	list, err := f.Git.Run(ctx, f.repository(s.URL), "ls-tree", "-r", "-z", "--full-tree", s.Commit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s, err)
+	}
+	return parseTree(list)
+}
+
+// Gitlinks are the commits of the submodules of a repository that was fetched, by their paths.
+func (f *Fetcher) Gitlinks(ctx context.Context, s Git) (map[string]string, error) {
+	entries, err := f.listGit(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	links := map[string]string{}
+	for _, e := range entries {
+		if e.mode == gitlink {
+			links[e.name] = e.id
+		}
+	}
+	return links, nil
+}
+
+// gitlink is the mode of a submodule's place in a tree.
+const gitlink = "160000"
 
 type treeEntry struct{ mode, id, name string }
 
@@ -179,10 +265,10 @@ func parseTree(list string) ([]treeEntry, error) {
 func (f *Fetcher) writeBlobs(ctx context.Context, repo string, entries []treeEntry, w *writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends cat-file when an entry is refused
-	cmd := f.gitCommand(ctx, repo, "cat-file", "--batch")
+	cmd := f.Git.Command(ctx, repo, "cat-file", "--batch")
 	var ids strings.Builder
 	for _, e := range entries {
-		if e.mode != "160000" {
+		if e.mode != gitlink {
 			ids.WriteString(e.id + "\n")
 		}
 	}
@@ -210,7 +296,7 @@ func (f *Fetcher) writeBlobs(ctx context.Context, repo string, entries []treeEnt
 
 // treeEntry writes one entry; in delivers "id type size\n", the bytes, "\n".
 func (w *writer) treeEntry(e treeEntry, in *bufio.Reader) error {
-	if e.mode == "160000" { // a submodule: its folder, which Export may fill
+	if e.mode == gitlink { // a submodule: its folder, which another source may fill
 		return w.dir(e.name)
 	}
 	head, err := in.ReadString('\n')
@@ -239,58 +325,4 @@ func (w *writer) treeEntry(e treeEntry, in *bufio.Reader) error {
 	}
 	_, err = in.Discard(1)
 	return err
-}
-
-// copyDir copies a folder of the user's without .git and without cargo's
-// target folder, which lies beside a Cargo.toml.
-func copyDir(ctx context.Context, from, dest string) error {
-	w, err := newWriter(dest)
-	if err != nil {
-		return err
-	}
-	err = filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, p)
-		if err != nil || rel == "." {
-			return err
-		}
-		return w.copyEntry(p, filepath.ToSlash(rel), d)
-	})
-	return w.close(err)
-}
-
-func (w *writer) copyEntry(p, name string, d fs.DirEntry) error {
-	switch {
-	case d.Name() == ".git" && d.IsDir():
-		return fs.SkipDir
-	case d.Name() == ".git":
-		return nil // a submodule's or work tree's pointer
-	case d.IsDir() && d.Name() == "target" && exists(filepath.Join(filepath.Dir(p), "Cargo.toml")):
-		return fs.SkipDir
-	case d.IsDir():
-		return w.dir(name)
-	case d.Type() == fs.ModeSymlink:
-		target, err := os.Readlink(p)
-		if err != nil {
-			return err
-		}
-		return w.link(name, filepath.ToSlash(target))
-	case !d.Type().IsRegular():
-		return &EscapeError{Entry: name, Why: "it is neither a file, a folder nor a link"}
-	}
-	info, err := d.Info()
-	if err != nil {
-		return err
-	}
-	in, err := os.Open(p)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return w.file(name, info.Mode()&0o111 != 0, in)
 }

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,13 +9,13 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/lockfile"
 )
 
@@ -29,8 +28,8 @@ import (
 type Fetcher struct {
 	Store   string   // folder, created when needed
 	Offline bool     // then nothing that could use the network is started
-	Git     string   // git program
-	Env     []string // environment of git and cargo; proxies and credentials are the user's business
+	Git     git.Git  // how to fetch is the user's business
+	Env     []string // environment of cargo
 	Client  *http.Client
 	Stall   time.Duration // give up a download when nothing arrives for so long; 0 means a minute
 
@@ -98,7 +97,7 @@ func (f *Fetcher) haveCommit(ctx context.Context, repo, commit string) bool {
 	if _, err := os.Stat(repo); err != nil {
 		return false
 	}
-	_, err := f.git(ctx, repo, "rev-parse", "--quiet", "--verify", keptRef(commit)+"^{commit}")
+	_, err := f.Git.Run(ctx, repo, "rev-parse", "--quiet", "--verify", keptRef(commit)+"^{commit}")
 	return err == nil
 }
 
@@ -117,8 +116,8 @@ func (f *Fetcher) fetchGit(ctx context.Context, s Git, url string) error {
 		if err := dropLeftLocks(repo); err != nil {
 			return err
 		}
-		if _, err := f.git(ctx, f.Store, "init", "--quiet", "--bare", repo); err != nil {
-			return err
+		if _, err := f.Git.Run(ctx, "", "init", "--quiet", "--bare", repo); err != nil {
+			return gitFailure(url, f.Store, err)
 		}
 		return f.fetchCommit(ctx, repo, s, url)
 	})
@@ -146,82 +145,20 @@ func dropLeftLocks(repo string) error {
 // no branch or tag names are asked for everything.
 func (f *Fetcher) fetchCommit(ctx context.Context, repo string, s Git, url string) error {
 	fetch := []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"}
-	message, err := f.git(ctx, repo, append(fetch, "--depth=1", "--", url, s.Commit+":"+keptRef(s.Commit))...)
-	if err == nil {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if !gitRefused.MatchString(message) {
-		return f.gitError(err, url, message)
+	_, err := f.Git.Run(ctx, repo, append(fetch, "--depth=1", "--", url, s.Commit+":"+keptRef(s.Commit))...)
+	var failed *git.Error
+	if !errors.As(err, &failed) || !gitRefused.MatchString(failed.Message) {
+		return gitFailure(url, f.Store, err)
 	}
 	if _, err := os.Stat(filepath.Join(repo, "shallow")); err == nil {
 		fetch = append(fetch, "--unshallow")
 	}
-	message, err = f.git(ctx, repo, append(fetch, "--", url, "+refs/heads/*:refs/upstream/heads/*", "+refs/tags/*:refs/upstream/tags/*")...)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if _, err = f.Git.Run(ctx, repo, append(fetch, "--", url, "+refs/heads/*:refs/upstream/heads/*", "+refs/tags/*:refs/upstream/tags/*")...); err != nil {
+		return gitFailure(url, f.Store, err)
 	}
-	if err != nil {
-		return f.gitError(err, url, message)
-	}
-	if _, err := f.git(ctx, repo, "cat-file", "-e", s.Commit+"^{commit}"); err != nil {
+	if _, err := f.Git.Run(ctx, repo, "cat-file", "-e", s.Commit+"^{commit}"); err != nil {
 		return &CommitError{URL: url, Commit: s.Commit}
 	}
-	_, err = f.git(ctx, repo, "update-ref", keptRef(s.Commit), s.Commit)
+	_, err = f.Git.Run(ctx, repo, "update-ref", keptRef(s.Commit), s.Commit)
 	return err
-}
-
-// gitError tells a git that could not be started from one that failed.
-func (f *Fetcher) gitError(err error, url, message string) error {
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return err
-	}
-	return gitFailure(url, f.Store, message)
-}
-
-// git runs git in a folder; the string is its output with its messages.
-func (f *Fetcher) git(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := f.gitCommand(ctx, dir, args...)
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		err = fmt.Errorf("git %s: %s: %w", args[0], firstTelling(string(out)), err)
-		if gitDiskFull.Match(out) {
-			err = &DiskFullError{Dir: f.Store, Err: err}
-		}
-	}
-	return string(bytes.TrimSpace(out)), err
-}
-
-func (f *Fetcher) gitCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
-	program := f.Git
-	if program == "" {
-		program = "git"
-	}
-	config := []string{
-		"-c", "gc.auto=0", "-c", "maintenance.auto=false", // in the background they would outlive us and the lock
-		"-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60", // bytes a second and seconds: a host that hangs
-	}
-	cmd := exec.CommandContext(ctx, program, append(config, args...)...)
-	cmd.Dir = dir
-	cmd.Env = append(withoutGit(f.Env), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")
-	cmd.WaitDelay = 5 * time.Second // a transport helper may hold the pipe after a cancel
-	return cmd
-}
-
-// withoutGit drops the variables by which a surrounding git command (a hook,
-// a rebase) would redirect ours to another repository.
-func withoutGit(env []string) []string {
-	var kept []string
-	for _, v := range env {
-		switch name, _, _ := strings.Cut(v, "="); name {
-		case "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX":
-		default:
-			kept = append(kept, v)
-		}
-	}
-	return kept
 }

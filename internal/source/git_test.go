@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/git"
 )
 
 func run(t *testing.T, dir, program string, args ...string) string {
@@ -59,7 +61,7 @@ func repo(t *testing.T, states ...string) (dir string, commits []string) {
 }
 
 func newFetcher(t *testing.T) *Fetcher {
-	return &Fetcher{Store: t.TempDir(), Env: testEnv()}
+	return &Fetcher{Store: t.TempDir(), Git: git.Git{Env: testEnv()}, Env: testEnv()}
 }
 
 func resolve(t *testing.T, o *Overrides, src Source) *Resolved {
@@ -157,12 +159,11 @@ commit = "`+subCommits[1]+`"
 		t.Fatal(err)
 	}
 	f.Offline = true
-	f.Git = "git"
 	if err := f.Fetch(ctx, r); err != nil || !f.Have(ctx, r) {
 		t.Errorf("second, offline fetch: %v", err)
 	}
 	dest := t.TempDir()
-	if err := f.Export(ctx, r, dest); err != nil {
+	if _, err := f.Export(ctx, r, dest); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{
@@ -176,7 +177,7 @@ commit = "`+subCommits[1]+`"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if err := f.Export(ctx, r, dest); err == nil {
+	if _, err := f.Export(ctx, r, dest); err == nil {
 		t.Error("exported over a tree")
 	}
 }
@@ -187,14 +188,14 @@ func TestGitFallback(t *testing.T) {
 	dir, commits := repo(t, "one", "two", "three")
 	// git refuses unadvertised commits in protocol version 0 by default.
 	f := newFetcher(t)
-	f.Env = append(f.Env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=protocol.version", "GIT_CONFIG_VALUE_0=0")
+	f.Git.Env = append(f.Git.Env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=protocol.version", "GIT_CONFIG_VALUE_0=0")
 	for _, c := range []string{commits[2], commits[0], commits[1]} { // the first leaves a shallow repository
 		r := resolve(t, &Overrides{}, Git{URL: dir, Commit: c})
 		if err := f.Fetch(ctx, r); err != nil {
 			t.Fatalf("%s: %v", c, err)
 		}
 		dest := t.TempDir()
-		if err := f.Export(ctx, r, dest); err != nil {
+		if _, err := f.Export(ctx, r, dest); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -236,8 +237,9 @@ func TestGitErrors(t *testing.T) {
 }
 
 func TestGitFailureTypes(t *testing.T) {
+	said := func(message string) error { return &git.Error{Command: "fetch", Message: message} }
 	var full *DiskFullError
-	if err := gitFailure("https://h/x", "/store", "error: unable to write: No space left on device\nfatal: x"); !errors.As(err, &full) || full.Dir != "/store" {
+	if err := gitFailure("https://h/x", "/store", said("error: unable to write: No space left on device\nfatal: x")); !errors.As(err, &full) || full.Dir != "/store" {
 		t.Errorf("%v", err)
 	}
 	if err := diskFull("/store", &os.PathError{Op: "write", Err: syscall.ENOSPC}); !errors.As(err, &full) || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "/store") {
@@ -247,11 +249,55 @@ func TestGitFailureTypes(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	var host *HostError
-	if err := gitFailure("https://h.example/x", "", "fatal: unable to access 'https://h.example/x/': Could not resolve host: h.example"); !errors.As(err, &host) || host.Host != "h.example" {
+	if err := gitFailure("https://h.example/x", "", said("fatal: unable to access 'https://h.example/x/': Could not resolve host: h.example")); !errors.As(err, &host) || host.Host != "h.example" {
 		t.Errorf("%v", err)
 	}
-	if err := gitFailure("git@h.example:x", "", "ssh: connect to host h.example port 22: Connection timed out\nfatal: Could not read from remote repository."); !errors.As(err, &host) || host.Host != "h.example" {
+	err := gitFailure("git@h.example:x", "", said("ssh: connect to host h.example port 22: Connection timed out\nfatal: Could not read from remote repository."))
+	if !errors.As(err, &host) || host.Host != "h.example" || !strings.Contains(err.Error(), "(ssh: connect to host h.example port 22: Connection timed out)") {
 		t.Errorf("%v", err)
+	}
+	var repository *RepositoryError
+	for message, want := range map[string]string{
+		"fatal: detected dubious ownership in repository at '/r'\nTo add an exception for this directory, call:\n\n\tgit config --global --add safe.directory /r\n": "git config --global --add safe.directory /r",
+		"git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.\n":                                                                    "Permission denied (publickey)",
+	} {
+		if err := gitFailure("/r", "", said(message)); !errors.As(err, &repository) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// What a stranger's git may be told stands in the way of no source.
+func TestGitWithSettingsOfTheUsers(t *testing.T) {
+	dir, commits := repo(t, "one")
+	mirror := filepath.Join(t.TempDir(), "mirror.git")
+	run(t, t.TempDir(), "git", "clone", "-q", "--mirror", dir, mirror)
+	ssh := filepath.Join(t.TempDir(), "ssh")
+	write(t, ssh, "#!/bin/sh\nexec git-upload-pack "+dir+"\n", 0o755)
+	bare := filepath.Join(t.TempDir(), "config")
+	write(t, bare, "[safe]\n\tbareRepository = explicit\n", 0o644)
+	execPath := run(t, dir, "git", "--exec-path")
+	for name, test := range map[string]struct{ url, variable string }{
+		"safe.bareRepository=explicit":             {dir, "GIT_CONFIG_GLOBAL=" + bare},
+		"and the other side is bare too":           {mirror, "GIT_CONFIG_GLOBAL=" + bare},
+		"a repository around, as in a hook of git": {dir, "GIT_DIR=" + dir + "/.git"},
+		"an ssh of their own":                      {"ssh://git@host.invalid/x.git", "GIT_SSH_COMMAND=" + ssh},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFetcher(t)
+			f.Git.Env = append(f.Git.Env, "PATH="+execPath+":"+os.Getenv("PATH"), test.variable)
+			r := resolve(t, &Overrides{}, Git{URL: test.url, Commit: commits[0]})
+			dest := t.TempDir()
+			if err := f.Fetch(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Export(t.Context(), r, dest); err != nil {
+				t.Fatal(err)
+			}
+			if got := listing(t, dest); got["file"] != "-rw-r--r-- one" {
+				t.Errorf("%v", got)
+			}
+		})
 	}
 }
 
@@ -259,13 +305,13 @@ func TestGitFailureTypes(t *testing.T) {
 func TestGitLocksOfTheDead(t *testing.T) {
 	dir, commits := repo(t, "one", "two")
 	f := newFetcher(t)
-	git := Git{URL: "https://example.invalid/x.git", Commit: commits[0]}
-	store := f.repository(git.URL)
+	from := Git{URL: "https://example.invalid/x.git", Commit: commits[0]}
+	store := f.repository(from.URL)
 	for _, left := range []string{"config.lock", "shallow.lock", "HEAD.lock", "packed-refs.lock", "refs/redox-clif/" + commits[1] + ".lock"} {
 		write(t, filepath.Join(store, left), "", 0o600)
 	}
-	for _, git.Commit = range commits {
-		if err := f.fetchGit(t.Context(), git, dir); err != nil {
+	for _, from.Commit = range commits {
+		if err := f.fetchGit(t.Context(), from, dir); err != nil {
 			t.Fatal(err)
 		}
 		write(t, filepath.Join(store, "config.lock"), "", 0o600)
@@ -280,35 +326,12 @@ func TestTwoFetchesAtOnce(t *testing.T) {
 	errs := make([]error, 4)
 	for i := range errs {
 		wg.Go(func() {
-			f := &Fetcher{Store: store, Env: testEnv()}
+			f := &Fetcher{Store: store, Git: git.Git{Env: testEnv()}}
 			errs[i] = f.Fetch(context.Background(), &Resolved{Source: Git{URL: dir, Commit: commits[0]}, FetchURL: dir})
 		})
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestRefusedLinks(t *testing.T) {
-	for _, target := range []string{"/etc/passwd", "../up", "a/../../up"} {
-		dir, _ := repo(t, "one")
-		if err := os.Symlink(target, dir+"/link"); err != nil {
-			t.Fatal(err)
-		}
-		run(t, dir, "git", "add", "-A")
-		run(t, dir, "git", "commit", "-qm", "link")
-		r := resolve(t, &Overrides{}, Git{URL: dir, Commit: run(t, dir, "git", "rev-parse", "HEAD")})
-		f := newFetcher(t)
-		if err := f.Fetch(context.Background(), r); err != nil {
-			t.Fatal(err)
-		}
-		var escape *EscapeError
-		if err := f.Export(context.Background(), r, t.TempDir()); !errors.As(err, &escape) {
-			t.Errorf("git, %s: %v", target, err)
-		}
-		if err := f.Export(context.Background(), resolve(t, &Overrides{}, Path(dir)), t.TempDir()); !errors.As(err, &escape) {
-			t.Errorf("folder, %s: %v", target, err)
-		}
 	}
 }

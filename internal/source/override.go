@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -80,6 +81,8 @@ func LoadOverrides(file string, data []byte, env map[string]string) (*Overrides,
 	for from, to := range raw.Mirror {
 		if from == "" || to == "" {
 			fault("mirror", from, "a mirror needs a URL prefix and what replaces it")
+		} else if err := git.CheckURL(to); err != nil {
+			fault("mirror", from, "%v", err)
 		}
 		o.mirrors[from] = absURL(base, to)
 	}
@@ -111,6 +114,8 @@ func LoadOverrides(file string, data []byte, env map[string]string) (*Overrides,
 
 func (s override) problem() string {
 	switch {
+	case s.Git != "" && git.CheckURL(s.Git) != nil:
+		return git.CheckURL(s.Git).Error()
 	case s.Git != "" && s.Commit == "":
 		return "git needs a commit"
 	case s.Commit != "" && !commitHex.MatchString(s.Commit):
@@ -188,14 +193,10 @@ func (o *Overrides) Mirror(url string) string {
 	return o.mirrors[best] + url[len(best):]
 }
 
-// GitDependency is the override for a git dependency of a Cargo workspace at
-// its locked commit.
-func (o *Overrides) GitDependency(url, commit string) (GitOverride, bool) {
+// GitDependency is the override for a git dependency of a Cargo workspace.
+func (o *Overrides) GitDependency(url string) (GitOverride, bool) {
 	g, ok := o.git[NormalizeURL(url)]
-	if !ok || g.Commit != "" && g.Dir == "" && commit != "" && g.Commit != commit {
-		return GitOverride{}, false
-	}
-	return g, true
+	return g, ok
 }
 
 // Mirrors is the mirror table: a URL's prefix and what takes its place.
@@ -209,42 +210,6 @@ func (o *Overrides) GitURLs() []string {
 	}
 	sort.Strings(urls)
 	return urls
-}
-
-// String says what takes the dependency's place.
-func (g GitOverride) String() string {
-	switch {
-	case g.Remove:
-		return "nothing"
-	case g.Version != "":
-		return "version " + g.Version + " of the crate registry"
-	}
-	return g.Dir
-}
-
-// ResolveGit applies overrides and mirrors to a git dependency of a Cargo
-// workspace at its locked commit, so that it can be fetched and exported like
-// any source. An override by a version or by removal has no source: then the
-// Resolved is nil and the GitOverride says what to do.
-func (o *Overrides) ResolveGit(url, commit string) (*Resolved, GitOverride, error) {
-	pinned := Git{URL: url, Commit: commit}
-	g, ok := o.GitDependency(url, commit)
-	if !ok {
-		r, err := o.Resolve("git "+NormalizeURL(url), pinned)
-		return r, g, err
-	}
-	if g.Dir == "" {
-		return nil, g, nil
-	}
-	r := &Resolved{Name: "git " + NormalizeURL(url), Source: pinned, Overridden: true}
-	if err := r.overrideDir(override{Dir: g.Dir, Commit: g.Commit}); err != nil {
-		return nil, g, fmt.Errorf("%s overrides %s: %w", o.file, url, err)
-	}
-	if git, ok := r.Source.(Git); ok {
-		r.FetchURL = o.Mirror(git.URL)
-	}
-	r.Announce = fmt.Sprintf("git dependency %s: %s instead of the locked one (%s)", url, r.Source, o.file)
-	return r, g, nil
 }
 
 // Unused lists the names of overrides of sources that match none of names: a

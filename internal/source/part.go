@@ -11,7 +11,7 @@ func (f *Fetcher) ExportPart(ctx context.Context, a Archive, wants func(name str
 	if err := emptyDir(dest); err != nil {
 		return err
 	}
-	return diskFull(dest, f.exportTar(ctx, f.archiveFile(a), a.Strip, a.URL, dest, wants))
+	return diskFull(dest, f.exportTar(ctx, f.archiveFile(a), a.Strip, a.URL, dest, wants, &Findings{}))
 }
 
 // Arrived is how many bytes of an archive that is being fetched are here.

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -131,20 +129,12 @@ func (e *RefError) Error() string {
 
 // listRemote is the ids of those refs of a repository that have one of the names.
 func (f *Fetcher) listRemote(ctx context.Context, url string, names []string) (map[string]string, error) {
-	// Not in the folder of the caller: a repository around it would bring its own configuration.
-	if err := os.MkdirAll(f.Store, 0o755); err != nil {
-		return nil, err
-	}
-	out, err := f.gitCommand(ctx, f.Store, append([]string{"ls-remote", "--quiet", "--", url}, names...)...).Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return nil, gitFailure(url, f.Store, string(exit.Stderr))
-	}
+	out, err := f.Git.Run(ctx, "", append([]string{"ls-remote", "--quiet", "--", url}, names...)...)
 	if err != nil {
-		return nil, err
+		return nil, gitFailure(url, f.Store, err)
 	}
 	refs := map[string]string{}
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(out) {
 		if id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t"); ok {
 			refs[name] = id
 		}

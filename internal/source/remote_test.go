@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/pannous/redox-clif/internal/git"
 )
 
 // countedGit is a git that leaves a line in a file for each time it is started.
@@ -53,7 +55,7 @@ func TestARepositoryIsAskedOnceForARef(t *testing.T) {
 	dir, commits := repo(t, "one")
 	f := newFetcher(t)
 	program, started := countedGit(t)
-	f.Git = program
+	f.Git = git.Git{Program: program}
 	r := &Remotes{Fetcher: f, Overrides: &Overrides{}}
 	var all sync.WaitGroup
 	for _, url := range []string{dir, dir + "/", dir, dir + "/absent", dir + "/absent"} {
@@ -88,7 +90,7 @@ func TestRemotesThatDoNotAnswer(t *testing.T) {
 	fetcher := newFetcher(t)
 	fetcher.Env = append(fetcher.Env, "no_proxy=*", "NO_PROXY=*")
 	program, started := countedGit(t)
-	fetcher.Git = program
+	fetcher.Git = git.Git{Program: program}
 	remotes := func(limit time.Duration) *Remotes {
 		return &Remotes{Fetcher: fetcher, Overrides: &Overrides{}, Limit: limit}
 	}

@@ -21,6 +21,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
+
+	"github.com/pannous/redox-clif/internal/git"
 )
 
 // Source is one of Git, Archive, Crate and Path.
@@ -40,7 +42,7 @@ var (
 
 // Git is a repository at a full commit.
 type Git struct {
-	URL    string // anything `git fetch` takes, a local folder too
+	URL    string // see git.CheckURL
 	Commit string // 40 lower-case hex digits: a shorter name may mean another commit tomorrow
 	// Submodules by their slash path in the tree. They are explicit: what the
 	// tree's own .gitmodules says is not followed.
@@ -74,8 +76,8 @@ var (
 // Validate implements Source.
 func (g Git) Validate() error {
 	var faults *multierror.Error
-	if g.URL == "" || strings.HasPrefix(g.URL, "-") {
-		faults = multierror.Append(faults, fmt.Errorf("git = %q is no URL", g.URL))
+	if err := git.CheckURL(g.URL); err != nil {
+		faults = multierror.Append(faults, fmt.Errorf("git = %w", err))
 	}
 	if !commitHex.MatchString(g.Commit) {
 		faults = multierror.Append(faults, fmt.Errorf("commit = %q must be a full commit, 40 lower-case hex digits", g.Commit))

@@ -1,8 +1,6 @@
 package source
 
 import (
-	"context"
-	"os"
 	"strings"
 	"testing"
 
@@ -23,7 +21,7 @@ func TestValidate(t *testing.T) {
 		src    Source
 		faults int
 	}{
-		{Git{}, 2}, {Git{URL: "u", Commit: "main"}, 1}, {Git{URL: "--upload-pack=x", Commit: full[:39] + "A"}, 2},
+		{Git{}, 2}, {Git{URL: "u", Commit: "main"}, 1}, {Git{URL: "--upload-pack=x", Commit: full[:39] + "A"}, 2}, {Git{URL: "ext::sh", Commit: full}, 1},
 		{Git{URL: "u", Commit: full, Submodules: map[string]Git{"../x": {}, ".git/hooks": {URL: "u", Commit: full}}}, 4},
 		{Archive{Strip: -1}, 3}, {Archive{URL: "u", SHA256: sum, Blake3: sum[1:]}, 1}, {Archive{URL: "u", SHA256: "x", Blake3: sum + "0"}, 2}, {Crate{Name: "a/b", Version: "1", SHA256: sum[1:]}, 3}, {Path(""), 1},
 	} {
@@ -41,6 +39,7 @@ func TestLoadOverridesFaults(t *testing.T) {
 	_, err := LoadOverrides("overrides.toml", []byte(`
 [mirror]
 "" = "x"
+"https://h/" = "ext::sh"
 [source.short]
 dir = "a"
 commit = "abc"
@@ -48,11 +47,14 @@ commit = "abc"
 git = "a"
 [git."https://h/y"]
 version = "1"
+[source.helper]
+git = "fd::17"
+commit = "0000000000000000000000000000000000000000"
 `), map[string]string{"OTHER": "x"})
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"overrides.toml:3", "overrides.toml:4", "overrides.toml:7", "overrides.toml:9", "OTHER"} {
+	for _, want := range []string{"overrides.toml:3", "overrides.toml:5", "overrides.toml:8", "overrides.toml:10", "OTHER", `overrides.toml:4:1: "ext::sh"`, `overrides.toml:12:9: "fd::17"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not reported", want)
 		}
@@ -144,86 +146,12 @@ func TestMirrorLongestPrefix(t *testing.T) {
 }
 
 func TestGitDependency(t *testing.T) {
-	one, two := strings.Repeat("1", 40), strings.Repeat("2", 40)
-	o := overrides(t, `
-[git."https://h/plain.git"]
-remove = true
-[git."https://h/at"]
-version = "0.36.7"
-commit = "`+one+`"
-`)
-	for _, tc := range []struct {
-		url, commit string
-		want        bool
-	}{
-		{"https://h/plain", two, true}, {"https://h/plain.git/", "", true}, {"git+https://h/plain?branch=x#" + two, two, true},
-		{"https://h/at.git", one, true}, {"https://h/at.git", two, false}, {"https://h/other", one, false},
+	o := overrides(t, "[git.\"https://h/plain.git\"]\nremove = true\n")
+	for url, want := range map[string]bool{
+		"https://h/plain": true, "https://h/plain.git/": true, "git+https://h/plain?branch=x#0": true, "https://h/other": false, "https://h/plain2": false,
 	} {
-		if _, got := o.GitDependency(tc.url, tc.commit); got != tc.want {
-			t.Errorf("%s at %s: %v", tc.url, tc.commit, got)
+		if _, got := o.GitDependency(url); got != want {
+			t.Errorf("%s: %v", url, got)
 		}
-	}
-}
-
-func TestResolveGit(t *testing.T) {
-	folder, bare := t.TempDir(), t.TempDir()
-	run(t, bare, "git", "init", "-q", "--bare")
-	one := strings.Repeat("1", 40)
-	o := overrides(t, `
-[mirror]
-"https://h/" = "/mirror/"
-[git."https://h/folder"]
-dir = "`+folder+`"
-[git."https://h/bare.git"]
-dir = "`+bare+`"
-[git."https://h/version"]
-version = "1.2.3"
-[git."https://h/gone"]
-remove = true
-[git."https://h/nowhere"]
-dir = "absent"
-`)
-	for url, want := range map[string]string{"https://h/folder.git": folder, "https://h/bare": bare + " at 111111111111", "https://h/pinned.git": "https://h/pinned.git at 111111111111"} {
-		r, _, err := o.ResolveGit(url, one)
-		if err != nil || r.Source.String() != want || r.Overridden == strings.Contains(url, "pinned") || r.Overridden != (r.Announce != "") {
-			t.Errorf("%s: %+v, %v", url, r, err)
-		}
-	}
-	if r, _, err := o.ResolveGit("https://h/pinned.git", one); err != nil || r.FetchURL != "/mirror/pinned.git" {
-		t.Errorf("%+v %v", r, err)
-	}
-	for url, want := range map[string]string{"https://h/version": "version 1.2.3 of the crate registry", "https://h/gone": "nothing"} {
-		if r, g, err := o.ResolveGit(url, one); err != nil || r != nil || g.String() != want {
-			t.Errorf("%s: %+v, %v, %v", url, r, g, err)
-		}
-	}
-	if _, _, err := o.ResolveGit("https://h/nowhere", one); err == nil || !strings.Contains(err.Error(), "/base/absent") {
-		t.Errorf("%v", err)
-	}
-}
-
-func TestExportPath(t *testing.T) {
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"Cargo.toml": "c", "src/target/keep.rs": "k", "target/debug/x": "x", "sub/Cargo.toml": "c", "sub/target/x": "x", ".git/HEAD": "h", "sub/.git": "gitdir: x", "a/run": "r",
-	} {
-		write(t, dir+"/"+name, text, 0o600)
-	}
-	if err := os.Chmod(dir+"/a/run", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	dest := t.TempDir()
-	f := newFetcher(t)
-	f.Offline = true
-	r := resolve(t, &Overrides{}, Path(dir))
-	if err := f.Fetch(context.Background(), r); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Export(context.Background(), r, dest); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]string{"Cargo.toml": "-rw-r--r-- c", "src/target/keep.rs": "-rw-r--r-- k", "sub/Cargo.toml": "-rw-r--r-- c", "a/run": "-rwxr-xr-x r"}
-	if diff := cmp.Diff(want, listing(t, dest)); diff != "" {
-		t.Error(diff)
 	}
 }

@@ -21,7 +21,7 @@ import (
 
 // exportTar extracts a stored tar file, dropping strip leading components and the entries that wants, when
 // given, refuses.
-func (f *Fetcher) exportTar(ctx context.Context, file string, strip int, what, dest string, wants func(string) bool) error {
+func (f *Fetcher) exportTar(ctx context.Context, file string, strip int, what, dest string, wants func(string) bool, found *Findings) error {
 	in, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &OfflineError{What: what}
@@ -34,7 +34,7 @@ func (f *Fetcher) exportTar(ctx context.Context, file string, strip int, what, d
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	w, err := newWriter(dest)
+	w, err := newWriter(dest, found)
 	if err != nil {
 		return err
 	}
@@ -99,11 +99,14 @@ func (w *writer) tarEntry(h *tar.Header, name string, strip int, body io.Reader)
 	switch h.Typeflag {
 	case tar.TypeDir:
 		return w.dir(name)
-	case tar.TypeReg:
+	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse: // the holes of a sparse file are read as zeros
 		return w.file(name, h.Mode&0o111 != 0, body)
 	case tar.TypeSymlink:
 		return w.link(name, h.Linkname)
 	case tar.TypeLink:
+		if w.leaveOut(name, h.Linkname) {
+			return nil
+		}
 		target, ok := stripped(h.Linkname, strip)
 		if !ok || checkPath(target) != nil {
 			return &EscapeError{Entry: name, Why: fmt.Sprintf("its hard link target %q is outside of the tree", h.Linkname)}

@@ -32,7 +32,7 @@ func (p *positions) insertion(key []string, value string) (span, string, error) 
 // element could be given a header there, so dotted keys are used instead.
 func (p *positions) inElement(key []string) bool {
 	for end := 1; end < len(key); end++ {
-		if p.elements[dotted(key[:end])] > 0 {
+		if p.elements[Dotted(key[:end])] > 0 {
 			return true
 		}
 	}
@@ -45,14 +45,14 @@ func (p *positions) passable(key []string) error {
 	var err error
 	p.all(func(_ *table, e *entry) {
 		if len(e.path) < len(key) && hasPrefix(key, e.path) && !e.isTable {
-			err = fmt.Errorf("%s is not a table", dotted(e.path))
+			err = fmt.Errorf("%s is not a table", Dotted(e.path))
 		}
 	})
 	for end := 1; end < len(key); end++ {
-		if count := p.elements[dotted(key[:end])]; count > 0 {
+		if count := p.elements[Dotted(key[:end])]; count > 0 {
 			position := slices.ContainsFunc(p.tables, func(t *table) bool { return hasPrefix(t.path, key[:end+1]) })
 			if !position {
-				err = fmt.Errorf("%s is an array of %d tables: name one by its position", dotted(key[:end]), count)
+				err = fmt.Errorf("%s is an array of %d tables: name one by its position", Dotted(key[:end]), count)
 			}
 		}
 	}
@@ -94,7 +94,7 @@ func lastWith(t *table, prefix []string) *entry {
 
 // intoInline puts the key last in { }.
 func (p *positions) intoInline(owner *entry, rest []string, value string) (span, string) {
-	pair := dotted(rest) + " = " + value
+	pair := Dotted(rest) + " = " + value
 	if len(owner.members) > 0 {
 		last := owner.members[len(owner.members)-1].whole.end
 		return span{last, last}, ", " + pair
@@ -106,7 +106,7 @@ func (p *positions) intoInline(owner *entry, rest []string, value string) (span,
 // or of those that share its dotted prefix; a table without keys gets it below
 // its header, the root before the first header.
 func (p *positions) intoTable(owner *table, key, rest []string, value string) (span, string) {
-	line := dotted(rest) + " = " + value
+	line := Dotted(rest) + " = " + value
 	after := lastWith(owner, key[:len(key)-1])
 	if after == nil && len(owner.entries) > 0 {
 		after = owner.entries[len(owner.entries)-1]
@@ -141,7 +141,7 @@ func (p *positions) aboveComments(at int) int {
 // newHeader appends the table of the key with the key in it.
 func (p *positions) newHeader(key []string, value string) (span, string) {
 	parent := key[:len(key)-1]
-	text := "[" + dotted(parent) + "]" + p.newline() + quoteKey(key[len(key)-1]) + " = " + value + p.newline()
+	text := "[" + Dotted(parent) + "]" + p.newline() + quoteKey(key[len(key)-1]) + " = " + value + p.newline()
 	if len(bytes.TrimSpace(p.data)) > 0 {
 		text = p.newline() + text
 	}

@@ -69,7 +69,7 @@ func (p *positions) newTable(node *unstable.Node) *table {
 		}
 		end = int(key.Raw.Offset + key.Raw.Length)
 		t.path = append(t.path, string(key.Data))
-		name := dotted(t.path)
+		name := Dotted(t.path)
 		if keys.IsLast() && t.array {
 			p.elements[name]++
 		}

@@ -26,19 +26,38 @@ var ErrNoKey = errors.New("no such key")
 // argument per part; an element of an array of tables is named by its position
 // from 0: ("package", "0", "name").
 type Document struct {
-	data []byte
+	mark []byte // the byte order mark, empty without one
+	data []byte // the rest
 }
 
 // Parse reads a document; the error is go-toml's, with line and column.
 func Parse(data []byte) (*Document, error) {
-	if err := valid(data); err != nil {
+	mark, text, err := CutMark(data)
+	if err == nil {
+		err = valid(text)
+	}
+	if err != nil {
 		return nil, err
 	}
-	return &Document{data: bytes.Clone(data)}, nil
+	return &Document{mark: bytes.Clone(mark), data: bytes.Clone(text)}, nil
+}
+
+// CutMark takes the byte order mark off a text, which editors put there and cargo and rustup pass over. A text that its mark
+// shows to be UTF-16 is an error: TOML is UTF-8.
+func CutMark(data []byte) (mark, text []byte, err error) {
+	for _, utf16 := range []string{"\xff\xfe", "\xfe\xff"} {
+		if bytes.HasPrefix(data, []byte(utf16)) {
+			return nil, data, errors.New("1:1: the file is UTF-16, and TOML is UTF-8: save it as that")
+		}
+	}
+	if text, ok := bytes.CutPrefix(data, []byte("\xef\xbb\xbf")); ok {
+		return data[:len(data)-len(text)], text, nil
+	}
+	return nil, data, nil
 }
 
 // Bytes is the document as it stands now.
-func (d *Document) Bytes() []byte { return bytes.Clone(d.data) }
+func (d *Document) Bytes() []byte { return slices.Concat(d.mark, d.data) }
 
 // Value is what the document holds under a key.
 type Value struct {
@@ -56,7 +75,7 @@ func (d *Document) Get(key ...string) (Value, bool) {
 		return Value{}, false
 	}
 	return Value{
-		Start: entry.value.start, End: entry.value.end,
+		Start: len(d.mark) + entry.value.start, End: len(d.mark) + entry.value.end,
 		Raw:  string(d.data[entry.value.start:entry.value.end]),
 		Text: entry.text, IsString: entry.isString,
 	}, true
@@ -89,22 +108,22 @@ func (d *Document) Set(value any, key ...string) error {
 		}
 		text, err := encode(value, style)
 		if err != nil {
-			return fmt.Errorf("set %s: %w", dotted(key), err)
+			return fmt.Errorf("set %s: %w", Dotted(key), err)
 		}
-		return d.replace(entry.value, text, "set "+dotted(key))
+		return d.replace(entry.value, text, "set "+Dotted(key))
 	}
 	if at.isTable(key) {
-		return fmt.Errorf("set %s: it is a table", dotted(key))
+		return fmt.Errorf("set %s: it is a table", Dotted(key))
 	}
 	text, err := encode(value, style)
 	if err != nil {
-		return fmt.Errorf("set %s: %w", dotted(key), err)
+		return fmt.Errorf("set %s: %w", Dotted(key), err)
 	}
 	place, text, err := at.insertion(key, text)
 	if err != nil {
-		return fmt.Errorf("set %s: %w", dotted(key), err)
+		return fmt.Errorf("set %s: %w", Dotted(key), err)
 	}
-	return d.replace(place, text, "set "+dotted(key))
+	return d.replace(place, text, "set "+Dotted(key))
 }
 
 // Delete removes a key with its line, or a table with all its headers, keys
@@ -113,14 +132,14 @@ func (d *Document) Set(value any, key ...string) error {
 func (d *Document) Delete(key ...string) error {
 	ranges := index(d.data).removal(key)
 	if len(ranges) == 0 {
-		return fmt.Errorf("delete %s: %w", dotted(key), ErrNoKey)
+		return fmt.Errorf("delete %s: %w", Dotted(key), ErrNoKey)
 	}
 	changed := bytes.Clone(d.data)
 	slices.SortFunc(ranges, func(a, b span) int { return b.start - a.start })
 	for _, cut := range ranges {
 		changed = slices.Delete(changed, cut.start, cut.end)
 	}
-	return d.accept(changed, "delete "+dotted(key))
+	return d.accept(changed, "delete "+Dotted(key))
 }
 
 func (d *Document) replace(place span, text, what string) error {
@@ -149,7 +168,8 @@ func valid(data []byte) error {
 	return err
 }
 
-func dotted(key []string) string {
+// Dotted is how a key is written in TOML.
+func Dotted(key []string) string {
 	parts := make([]string, len(key))
 	for i, part := range key {
 		parts[i] = quoteKey(part)

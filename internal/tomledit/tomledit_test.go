@@ -151,6 +151,27 @@ func TestGet(t *testing.T) {
 	}
 }
 
+// Some editors put a byte order mark first: cargo and rustup pass over it, and an edit leaves it where it is.
+func TestAByteOrderMarkStays(t *testing.T) {
+	const mark = "\xef\xbb\xbf"
+	doc := parse(t, mark+"a = 1\n[b]\nc = 'x' # why\n")
+	value, ok := doc.Get("b", "c")
+	if !ok || string(doc.Bytes()[value.Start:value.End]) != "'x'" {
+		t.Errorf("%+v", value)
+	}
+	if err := errors.Join(doc.Set("y", "b", "c"), doc.Delete("a"), doc.Set(2, "d")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(mark+"d = 2\n\n[b]\nc = 'y' # why\n", string(doc.Bytes())); diff != "" {
+		t.Error(diff)
+	}
+	for _, text := range []string{"\xff\xfea\x00", "\xfe\xff\x00a"} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), "1:1: the file is UTF-16") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	for _, text := range []string{"a = ", "a = 1\na = 2\n", "\xff = 1"} {
 		if _, err := Parse([]byte(text)); err == nil {

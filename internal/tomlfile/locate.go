@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/pannous/redox-clif/internal/tomledit"
 )
 
 // At builds a Problem that points at a key of the document, for checks that a
@@ -14,6 +16,7 @@ import (
 // not in the document the nearest table that is there is pointed at: the
 // message is then about something missing.
 func At(path string, data []byte, key []string, format string, args ...any) *Problem {
+	_, data, _ = tomledit.CutMark(data)
 	doc := &document{path: path, data: data}
 	if doc.parse() != nil {
 		return doc.problem(span{}, format, args...)

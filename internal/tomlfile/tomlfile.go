@@ -22,12 +22,14 @@ import (
 	"reflect"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/tomledit"
 )
 
 // Decode fills into, a non-nil pointer to a struct or map, from data. path is
@@ -39,6 +41,7 @@ import (
 // matched exactly as written in the field's toml tag: go-toml's tolerance of
 // another letter case is a typo here.
 func Decode(path string, data []byte, into any, more ...func() []*Problem) error {
+	_, data, _ = tomledit.CutMark(data)
 	doc := &document{path: path, data: data}
 	if err := doc.parse(); err != nil {
 		return doc.failure([]*Problem{err})
@@ -79,6 +82,9 @@ type document struct {
 
 // parse goes over the whole text once, so that the later walk cannot fail.
 func (d *document) parse() *Problem {
+	if _, _, err := tomledit.CutMark(d.data); err != nil {
+		return d.problem(span{}, "%s", strings.TrimPrefix(err.Error(), "1:1: "))
+	}
 	var parser unstable.Parser
 	parser.Reset(d.data)
 	for parser.NextExpression() {

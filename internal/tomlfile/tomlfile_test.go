@@ -307,6 +307,26 @@ func TestAt(t *testing.T) {
 	}
 }
 
+// A byte order mark is no character of the first key; a file in UTF-16 is told from a broken one.
+func TestByteOrderMarks(t *testing.T) {
+	const mark = "\xef\xbb\xbf"
+	var into recipe
+	if err := Decode("f", []byte(mark+"name = 'x'\njobs = 3\n"), &into); err != nil || into.Name != "x" || into.Jobs != 3 {
+		t.Errorf("%+v, %v", into, err)
+	}
+	if err := Decode("f", []byte(mark+"nam = 'x'\n"), &into); err == nil || !strings.HasPrefix(err.Error(), "f:1:1: unknown key \"nam\"") {
+		t.Errorf("%v", err)
+	}
+	if problem := At("f", []byte(mark+"name = 'x'\njobs = 3\n"), []string{"jobs"}, "bad"); problem.Line != 2 || problem.Column != 1 {
+		t.Errorf("%v", problem)
+	}
+	for _, text := range []string{"\xff\xfen\x00", "\xfe\xff\x00n"} {
+		if err := Decode("f", []byte(text), &into); err == nil || !strings.HasPrefix(err.Error(), "f:1:1: the file is UTF-16") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("name = 'x'\n[[step]]\nkind = 1\nsub = {mode = 3, x = [[1]]}\n"))
 	f.Add([]byte("[a.b]\n[[a.b.c]]\n'é' = 2026-01-01"))

@@ -61,14 +61,14 @@ func FileChannel(path string) (channel string, line int, err error) {
 	return ChannelOf(path, data)
 }
 
-// ChannelOf is FileChannel for a text already read; path tells the form and is for messages.
+// ChannelOf is FileChannel for a text already read; path tells the form. The error begins with line and column.
 func ChannelOf(path string, data []byte) (channel string, line int, err error) {
-	if legacy(path, data) {
-		return strings.TrimSpace(string(data)), 1, nil
+	if old, ok := legacy(path, data); ok {
+		return old, 1, nil
 	}
 	doc, err := tomledit.Parse(data)
 	if err != nil {
-		return "", 0, fmt.Errorf("%s:%w", path, err)
+		return "", 0, err
 	}
 	for _, key := range []string{"channel", "path"} {
 		if value, ok := doc.Get("toolchain", key); ok && value.IsString {
@@ -82,11 +82,12 @@ func ChannelOf(path string, data []byte) (channel string, line int, err error) {
 	return "", 1, nil
 }
 
-// legacy tells whether a file is of the old form, one line with a channel. As
+// legacy is the channel of a file of the old form, one line with nothing else. As
 // in rustup, only the name without .toml may be.
-func legacy(path string, data []byte) bool {
-	text := strings.TrimSpace(string(data))
-	return filepath.Base(path) == "rust-toolchain" && !strings.ContainsAny(text, "\n=[")
+func legacy(path string, data []byte) (channel string, ok bool) {
+	_, data, err := tomledit.CutMark(data)
+	channel = strings.TrimSpace(string(data))
+	return channel, err == nil && filepath.Base(path) == "rust-toolchain" && !strings.ContainsAny(channel, "\n=[")
 }
 
 // Repin is a change of the pinned channel everywhere.
@@ -248,8 +249,7 @@ func (r Repin) follows(path string) bool {
 // rewritten is the new text: the old form keeps its white space, and in TOML
 // a path makes way, since rustup refuses a channel beside it.
 func (r Repin) rewritten(path string, content []byte) ([]byte, error) {
-	if legacy(path, content) {
-		old := strings.TrimSpace(string(content))
+	if old, ok := legacy(path, content); ok {
 		if old == "" {
 			return []byte(r.Channel + "\n"), nil
 		}

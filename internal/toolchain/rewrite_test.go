@@ -62,6 +62,9 @@ func ownPin(channel string) string {
 	return "# the pin\n[toolchain]\nchannel = \"" + channel + "\" # here\n\n[expected]\nrelease = \"1.94.0\"\ncommit = \"aa\"\n"
 }
 
+// mark is a byte order mark, as editors put it; rustup passes over it.
+const mark = "\xef\xbb\xbf"
+
 func TestRewritePin(t *testing.T) {
 	root := tree(t, map[string]string{
 		"toolchain.toml":             ownPin(oldChannel),
@@ -79,9 +82,11 @@ func TestRewritePin(t *testing.T) {
 		"out/pkg/rust-toolchain":     "not looked at",
 		"i/rust-toolchain.toml":      "toolchain = { channel = \"" + oldChannel + "\", components = [\"a\"] }\n",
 		"j/rust-toolchain.toml.orig": "not looked at",
+		"k/rust-toolchain.toml":      mark + "[toolchain]\nchannel = \"" + oldChannel + "\"\n",
+		"l/rust-toolchain":           mark + oldChannel + "\r\n",
 	})
 	files, err := FindToolchainFiles(root)
-	if err != nil || len(files) != 9 {
+	if err != nil || len(files) != 11 {
 		t.Fatalf("found %v, %v", files, err)
 	}
 	changes, err := RewritePin(Repin{Channel: newChannel, Pin: filepath.Join(root, "toolchain.toml"), Files: files})
@@ -101,6 +106,8 @@ func TestRewritePin(t *testing.T) {
 		"e/rust-toolchain " + oldChannel + " " + newChannel,
 		"h/rust-toolchain.toml stable " + newChannel,
 		"i/rust-toolchain.toml " + oldChannel + " " + newChannel,
+		"k/rust-toolchain.toml " + oldChannel + " " + newChannel,
+		"l/rust-toolchain " + oldChannel + " " + newChannel,
 	}
 	if diff := cmp.Diff(wantSummary, summary); diff != "" {
 		t.Error(diff)
@@ -117,6 +124,8 @@ func TestRewritePin(t *testing.T) {
 		"h/rust-toolchain.toml": "[toolchain]\nchannel = \"" + newChannel + "\"\n",
 		"h.txt":                 "[toolchain]\nchannel = \"stable\"\n",
 		"i/rust-toolchain.toml": "toolchain = { channel = \"" + newChannel + "\", components = [\"a\"] }\n",
+		"k/rust-toolchain.toml": mark + "[toolchain]\nchannel = \"" + newChannel + "\"\n",
+		"l/rust-toolchain":      mark + newChannel + "\r\n",
 	}
 	got := contents(t, root)
 	for name, text := range want {
@@ -182,7 +191,7 @@ func TestRewritePinNamesEveryBadFileFirst(t *testing.T) {
 		files = append(files, filepath.Join(root, dir, "rust-toolchain.toml"))
 	}
 	_, err := RewritePin(Repin{Channel: newChannel, Pin: filepath.Join(root, "toolchain.toml"), Files: files})
-	for _, want := range []string{"bad/rust-toolchain.toml", "dir/rust-toolchain: not a file", "odd/rust-toolchain.toml", "off/rust-toolchain"} {
+	for _, want := range []string{"/bad/rust-toolchain.toml: 1:11: expected", "dir/rust-toolchain: not a file", "odd/rust-toolchain.toml", "off/rust-toolchain"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q in %v", want, err)
 		}

@@ -37,8 +37,15 @@ func ForTools() map[string]string {
 	}
 }
 
+// CargoRoot is the variable that ends cargo's search upwards at a folder, which must be written without links on the way.
+// Cargo looks for .cargo/config.toml, and for the workspace that a package belongs to, in the folder it is started in and in
+// all above, "/" included, which is the home folder in many a container; no option turns that off. The variable was made
+// for cargo's own tests: one of ours tells when a cargo does not know it any more.
+const CargoRoot = "__CARGO_TEST_ROOT"
+
 // ForCargo adds cargo's. The reasons:
 //
+//	__CARGO_TEST_ROOT      nothing above the exec root is read, see [CargoRoot]
 //	CARGO_INCREMENTAL=0    incremental code is laid out by history, not by the source
 //	RUSTC_WRAPPER          sccache and its like break external backends
 //	..._LTO=off            Cranelift has none; a manifest's "fat" must not decide
@@ -47,6 +54,7 @@ func ForTools() map[string]string {
 func ForCargo() map[string]string {
 	env := ForTools()
 	for name, value := range map[string]string{
+		CargoRoot:                     "%{root}",
 		"CARGO":                       Cargo,
 		"CARGO_HOME":                  CargoHome,
 		"CARGO_INCREMENTAL":           "0",

@@ -16,6 +16,7 @@ import (
 	"github.com/pannous/redox-clif/internal/doctor"
 	"github.com/pannous/redox-clif/internal/drift"
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/toolchain"
@@ -116,7 +117,7 @@ func hosts(s *session.Session, in *toolchain.Installed) ([]doctor.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	git := drift.Git{Program: "git", Env: append(s.ToolEnv(), s.Config.NetworkEnv...)}
+	git := git.Git{Env: s.Config.GitEnv()}
 	var hosts []doctor.Host
 	for _, name := range recipes.Names() {
 		url := recipes[name].WithProfile(s.Config.Profile).Source.Git
@@ -127,7 +128,7 @@ func hosts(s *session.Session, in *toolchain.Installed) ([]doctor.Host, error) {
 		hosts = append(hosts, doctor.Host{What: "source of " + name, From: from, Try: func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()
-			_, err := git.Head(ctx, from)
+			_, err := drift.Head(ctx, git, from)
 			return err
 		}})
 	}

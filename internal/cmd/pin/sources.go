@@ -7,6 +7,7 @@ import (
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/drift"
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -74,9 +75,8 @@ func (f sources) Tree(ctx context.Context, recipe, profile string) (cas.Digest, 
 // remote is the way to the repositories of the sources.
 func remote(s *session.Session) (drift.Remote, error) {
 	overrides, err := s.Overrides()
-	env := append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home}, s.Config.NetworkEnv...)
 	return drift.Remote{
-		Git:     drift.Git{Program: "git", Dir: filepath.Join(s.Config.Cache, "upstream"), Env: env},
+		Git:     drift.Git{Git: git.Git{Env: s.Config.GitEnv()}, Dir: filepath.Join(s.Config.Cache, "upstream")},
 		Fetcher: s.Fetcher(builder.Tools{}, ""), Overrides: overrides,
 	}, err
 }

@@ -229,7 +229,7 @@ func (b *build) archive() source.Archive {
 
 // archiveFetcher fetches an archive; it needs no toolchain.
 func (b *build) archiveFetcher() *source.Fetcher {
-	return &source.Fetcher{Store: b.s.Config.Sources(), Offline: b.s.Config.Offline, Git: "git"}
+	return &source.Fetcher{Store: b.s.Config.Sources(), Offline: b.s.Config.Offline}
 }
 
 // step is one line of the progress.

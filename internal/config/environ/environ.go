@@ -52,11 +52,15 @@ func Standard() []Variable {
 		{Name: "CARGO_HOME", Meaning: "cargo's folder, read for the settings of its registries and never written", Default: "~/.cargo"},
 		{Name: "RUSTUP_HOME", Meaning: "rustup's folder, with the toolchains that it installed", Default: "~/.rustup"},
 		{Name: "XDG_CACHE_HOME", Meaning: "the user's cache folder", Default: "~/.cache"},
+		{Name: "XDG_CONFIG_HOME", Meaning: "where git finds the user's settings, for what fetches", Default: "~/.config"},
 		{Name: "TERM", Meaning: "dumb is a terminal that cannot move its cursor: plain lines in place of a status that changes"},
 		{Name: "GITHUB_ACTIONS", Meaning: "true adds annotations for a workflow to errors"},
 	}
 	for _, name := range Network() {
 		all = append(all, Variable{Name: name, Meaning: "reaches what downloads, and nothing else"})
+	}
+	for _, name := range Transports() {
+		all = append(all, Variable{Name: name, Meaning: "reaches the git that fetches, and nothing else"})
 	}
 	for _, name := range Display() {
 		all = append(all, Variable{Name: name, Meaning: "reaches QEMU, for its window"})
@@ -70,6 +74,16 @@ func Network() []string {
 		"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
 		"SSL_CERT_FILE", "SSL_CERT_DIR", "CARGO_HTTP_CAINFO", "CARGO_HTTP_PROXY", "SSH_AUTH_SOCK",
 		"RUSTUP_DIST_SERVER", "RUSTUP_UPDATE_ROOT",
+	}
+}
+
+// Transports decide how git fetches: by which ssh, with which credentials, by which configuration. One that ends in
+// "*" stands for all that begin so.
+func Transports() []string {
+	return []string{
+		"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE",
+		"GIT_CONFIG_*", "GIT_SSL_*", "GIT_PROXY_*", "GIT_HTTP_*", "GIT_ALLOW_PROTOCOL", "GIT_PROTOCOL_FROM_USER", "GIT_NO_LAZY_FETCH",
+		"GIT_EXEC_PATH", "GIT_TRACE*", "GIT_CURL_VERBOSE", "KRB5CCNAME", "KRB5_CONFIG",
 	}
 }
 
