@@ -15,9 +15,11 @@ import (
 // Drift is where something derived no longer matches what it is derived from.
 type Drift mg.Namespace
 
-// Check compares everything derived with its origin; fails when anything drifted (also: mage drift). -json, -offline.
-func (Drift) Check(ctx context.Context, json, offline *bool) error {
-	return run(config.Flags{Offline: offline}, func(s *session.Session) error { return cmdpin.Drift(ctx, s, isSet(json)) })
+// Check compares everything derived with its origin; fails when anything drifted (also: mage drift), with -strict also when something could not be compared. -json, -offline.
+func (Drift) Check(ctx context.Context, json, strict, offline *bool) error {
+	return run(config.Flags{Offline: offline}, func(s *session.Session) error {
+		return cmdpin.Drift(ctx, s, cmdpin.DriftFlags{JSON: isSet(json), Strict: isSet(strict)})
+	})
 }
 
 // Lock writes recipes/lock.toml: what the pinned sources hold. -json, -offline.

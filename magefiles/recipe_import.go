@@ -10,7 +10,7 @@ import (
 	"github.com/pannous/redox-clif/internal/session"
 )
 
-// Import translates a recipe of Redox's cookbook, or says of a folder of them how far each comes: recipe:import PATH.
-func (Recipe) Import(ctx context.Context, path string) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdrecipe.Import(ctx, s, path) })
+// Import translates a recipe of Redox's cookbook, or says of a folder of them how far each comes: recipe:import PATH. -offline.
+func (Recipe) Import(ctx context.Context, path string, offline *bool) error {
+	return run(config.Flags{Offline: offline}, func(s *session.Session) error { return cmdrecipe.Import(ctx, s, path) })
 }

@@ -21,9 +21,9 @@ func (Toolchain) Show(ctx context.Context, json, probe *bool) error {
 	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Show(ctx, s, isSet(json), isSet(probe)) })
 }
 
-// Pin changes the pin and all that names a toolchain: toolchain:pin CHANNEL, -symlink makes files links to the pin, -dryrun, -json.
-func (Toolchain) Pin(ctx context.Context, channel string, symlink, dryRun, json *bool) error {
-	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error { return cmdpin.Pin(ctx, s, channel, isSet(symlink), isSet(json)) })
+// Pin changes the pin and all that names a toolchain: toolchain:pin CHANNEL, -symlink makes files links to the pin, -dryrun, -json, -offline.
+func (Toolchain) Pin(ctx context.Context, channel string, symlink, dryRun, json, offline *bool) error {
+	return run(config.Flags{DryRun: dryRun, Offline: offline}, func(s *session.Session) error { return cmdpin.Pin(ctx, s, channel, isSet(symlink), isSet(json)) })
 }
 
 // Install installs the pinned toolchain by rustup, with -cranelift the Cranelift backend too.

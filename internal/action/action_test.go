@@ -155,18 +155,18 @@ func TestDifferencesNameWhatWasChanged(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		change func(*Action)
-		want   string
+		want   Difference
 	}{
-		"file":               {changed(func(f map[string]string) { f["src/main.rs"] = "2" }), "file src/main.rs: 6b86b273ff34 -> d4735e3a265e"},
-		"new file":           {changed(func(f map[string]string) { f["src/new.rs"] = "2" }), "file src/new.rs: added d4735e3a265e"},
-		"file gone":          {changed(func(f map[string]string) { delete(f, "src/old.rs") }), "file src/old.rs: removed (was 6b86b273ff34)"},
-		"C library":          {changed(func(f map[string]string) { f["sysroot/lib/libc.a"] = "2" }), "file sysroot/lib/libc.a: 6b86b273ff34 -> d4735e3a265e"},
-		"standard library":   {changed(func(f map[string]string) { f["std/lib/libcore.rlib"] = "2" }), "file std/lib/libcore.rlib: 6b86b273ff34 -> d4735e3a265e"},
-		"order":              {func(a *Action) { slices.Reverse(a.Args) }, "argument order: [cargo build] -> [build cargo]"},
-		"flag":               {func(a *Action) { a.Args = append(a.Args, "--features=x") }, "argument: added --features=x"},
-		"flag of the linker": {func(a *Action) { a.Env["RUSTFLAGS"] = "-Clink-arg=-z" }, "environment RUSTFLAGS: added -Clink-arg=-z"},
-		"tool":               {func(a *Action) { a.Platform["toolchain"] = "rustc 2" }, "platform toolchain: rustc 1 -> rustc 2"},
-		"output":             {func(a *Action) { a.Outputs = []string{"target/init"} }, "output: added target/init"},
+		"file":               {changed(func(f map[string]string) { f["src/main.rs"] = "2" }), Difference{"file src/main.rs", "6b86b273ff34", "d4735e3a265e"}},
+		"new file":           {changed(func(f map[string]string) { f["src/new.rs"] = "2" }), Difference{"file src/new.rs", "", "d4735e3a265e"}},
+		"file gone":          {changed(func(f map[string]string) { delete(f, "src/old.rs") }), Difference{"file src/old.rs", "6b86b273ff34", ""}},
+		"C library":          {changed(func(f map[string]string) { f["sysroot/lib/libc.a"] = "2" }), Difference{"file sysroot/lib/libc.a", "6b86b273ff34", "d4735e3a265e"}},
+		"standard library":   {changed(func(f map[string]string) { f["std/lib/libcore.rlib"] = "2" }), Difference{"file std/lib/libcore.rlib", "6b86b273ff34", "d4735e3a265e"}},
+		"order":              {func(a *Action) { slices.Reverse(a.Args) }, Difference{"argument order", "[cargo build]", "[build cargo]"}},
+		"flag":               {func(a *Action) { a.Args = append(a.Args, "--features=x") }, Difference{"argument", "", "--features=x"}},
+		"flag of the linker": {func(a *Action) { a.Env["RUSTFLAGS"] = "-Clink-arg=-z" }, Difference{"environment RUSTFLAGS", "", "-Clink-arg=-z"}},
+		"tool":               {func(a *Action) { a.Platform["toolchain"] = "rustc 2" }, Difference{"platform toolchain", "rustc 1", "rustc 2"}},
+		"output":             {func(a *Action) { a.Outputs = []string{"target/init"} }, Difference{"output", "", "target/init"}},
 	} {
 		before := func() *Action {
 			return &Action{Args: []string{"cargo", "build"}, Env: map[string]string{"A": "1"}, Platform: map[string]string{"toolchain": "rustc 1"}, Inputs: inputs(files())}
@@ -174,8 +174,8 @@ func TestDifferencesNameWhatWasChanged(t *testing.T) {
 		after := before()
 		c.change(after)
 		got := Differences(s, before(), after)
-		if len(got) != 1 || got[0].String() != c.want {
-			t.Errorf("%s: %v, want %s", name, got, c.want)
+		if len(got) != 1 || got[0] != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
 }

@@ -15,16 +15,6 @@ type Difference struct {
 	New   string `json:"new,omitempty"`
 }
 
-func (d Difference) String() string {
-	switch {
-	case d.Old == "":
-		return fmt.Sprintf("%s: added %s", d.Field, d.New)
-	case d.New == "":
-		return fmt.Sprintf("%s: removed (was %s)", d.Field, d.Old)
-	}
-	return fmt.Sprintf("%s: %s -> %s", d.Field, d.Old, d.New)
-}
-
 // Differences lists field by field what makes b another action than a. The input trees
 // are compared file by file as far as the store still has their messages.
 func Differences(store *cas.Store, a, b *Action) []Difference {

@@ -10,26 +10,52 @@ import (
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/redoxfs"
+	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
 // After is what must be in the file system of the disk after the run. What is not given is not looked at.
 type After struct {
-	Path   string  `toml:"path"`
-	Absent bool    `toml:"absent"`
-	Type   string  `toml:"type"`  // file, dir or link
-	Text   *string `toml:"text"`  // a file's whole content
-	Match  string  `toml:"match"` // a pattern that the content matches
-	Mode   string  `toml:"mode"`  // octal permission bits
-	UID    *uint32 `toml:"uid"`
-	GID    *uint32 `toml:"gid"`
+	// Path is absolute, in the file system of the disk.
+	Path string `toml:"path,required"`
+	// Absent says that there must be nothing.
+	Absent bool `toml:"absent"`
+	// Type is what must be there.
+	Type fileType `toml:"type"`
+	// Text is a file's whole content.
+	Text *string `toml:"text"`
+	// Match is a pattern that the content matches.
+	Match string `toml:"match"`
+	// Mode has the permission bits, octal.
+	Mode string `toml:"mode"`
+	// UID is the owner.
+	UID *uint32 `toml:"uid"`
+	// GID is the group.
+	GID *uint32 `toml:"gid"`
 }
+
+// fileType is what the tool that reads RedoxFS calls what is at a path.
+type fileType string
+
+// The types of what a test can ask for.
+const (
+	typeFile fileType = "file" // a regular file
+	typeDir  fileType = "dir"  // a directory
+	typeLink fileType = "link" // a symbolic link
+)
+
+// Values are the types.
+func (fileType) Values() []string { return tomlfile.Values(typeFile, typeDir, typeLink) }
 
 // Trace counts events inside QEMU, which the guest cannot make up.
 type Trace struct {
-	Event   string `toml:"event"`    // a name, as `qemu-system-aarch64 -trace help` lists them
-	Match   string `toml:"match"`    // a pattern for the values behind the name
-	AtLeast *int   `toml:"at-least"` // 1 by default
-	AtMost  *int   `toml:"at-most"`
+	// Event is a name, as `qemu-system-aarch64 -trace help` lists them.
+	Event string `toml:"event,required"`
+	// Match is a pattern for the values behind the name; by default all of them count.
+	Match string `toml:"match"`
+	// AtLeast is how often the event has to happen, 1 by default.
+	AtLeast *int `toml:"at-least"`
+	// AtMost is how often it may happen.
+	AtMost *int `toml:"at-most"`
 }
 
 func (a *After) check() []error {
@@ -46,12 +72,7 @@ func (a *After) check() []error {
 	if _, err := strconv.ParseUint(a.Mode, 8, 12); a.Mode != "" && err != nil {
 		fail("mode %q is not octal permission bits like 0644", a.Mode)
 	}
-	switch a.Type {
-	case "", "file", "dir", "link":
-	default:
-		fail("type %q: want file, dir or link", a.Type)
-	}
-	if a.Absent && (a.Type+a.Match+a.Mode != "" || a.Text != nil || a.UID != nil || a.GID != nil) {
+	if a.Absent && (string(a.Type)+a.Match+a.Mode != "" || a.Text != nil || a.UID != nil || a.GID != nil) {
 		fail("what is absent has no properties")
 	}
 	return errs
@@ -67,7 +88,7 @@ func (a *After) label() string {
 
 func (t *Trace) check() []error {
 	var errs []error
-	if t.Event == "" || strings.ContainsAny(t.Event, " *,") {
+	if strings.ContainsAny(t.Event, " *,") {
 		errs = append(errs, fmt.Errorf("trace %q: no name of an event", t.Event))
 	}
 	if _, err := regexp.Compile(t.Match); err != nil {
@@ -95,7 +116,7 @@ func (a *After) look(ctx context.Context, v redoxfs.Volume) error {
 	differs := func(what string, is, want any) {
 		wrong = append(wrong, fmt.Sprintf("%s is %v, want %v", what, is, want))
 	}
-	if a.Type != "" && n.Type != a.Type {
+	if a.Type != "" && n.Type != string(a.Type) {
 		differs("the type", n.Type, a.Type)
 	}
 	if mode, _ := strconv.ParseUint(a.Mode, 8, 12); a.Mode != "" && uint64(n.Mode) != mode {

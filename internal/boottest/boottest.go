@@ -15,41 +15,57 @@ import (
 )
 
 // Test is images/boot/<name>.toml: what the serial line of a guest must and must not show, and what its disk must
-// hold afterwards.
+// hold afterwards. Patterns are RE2 regular expressions.
+//
+// In what is typed, run and put into files %{service.NAME} stands for the address of a service.
 type Test struct {
+	// Description is one line for lists.
 	Description string `toml:"description"`
-	// Image is the name of a description; its image in out/ is booted as it lies there.
-	Image   string `toml:"image"`
-	Machine string `toml:"machine"` // as for mage run
-	Memory  int    `toml:"memory-mib"`
-	// Device is how the guest sees the disk: virtio-blk-pci, nvme; the machine's by default.
+	// Image is the name of a description; its image in out/ is booted as it lies there. `mage test:boot -img=FILE` boots another one.
+	Image string `toml:"image"`
+	// Machine is the name of a machine, as `mage run` has them: "default", "small", "smp", "nvme".
+	Machine string `toml:"machine"`
+	// Memory is the guest's in MiB; by default the machine's.
+	Memory int `toml:"memory-mib"`
+	// Device is how the guest sees the disk: "virtio-blk-pci", "nvme"; by default the machine's.
 	Device string `toml:"device"`
-	// Silence and Limit end a test, in seconds: without any output, and altogether.
+	// Silence ends a test after so many seconds without any output; 60 by default.
 	Silence int `toml:"silence"`
-	Limit   int `toml:"limit"`
+	// Limit ends a test after so many seconds; 300 by default.
+	Limit int `toml:"limit"`
 	// Network gives the guest a network card behind the host; services imply it.
-	Network  bool      `toml:"network"`
+	Network bool `toml:"network"`
+	// Services are programs of the host that the guest talks to.
 	Services []Service `toml:"service"`
-	// PowerOff: the guest has to end QEMU itself after the last step.
+	// PowerOff says that the guest has to end QEMU itself after the last step.
 	PowerOff bool `toml:"power-off"`
-	// Forbid are patterns that no line may match.
+	// Forbid has patterns that no line may match.
 	Forbid []string `toml:"forbid"`
-	Steps  []Step   `toml:"step"`
-	// Commands are run one after the other when the root file system is there, by the image's shell.
+	// Steps are waited for in this order.
+	Steps []Step `toml:"step"`
+	// Commands are run one after the other when the root file system is there, by the image's shell. They are waited for after the steps.
 	Commands []Command `toml:"command"`
 
-	// What is changed in the image for this test, by the same references as in a description. The test then runs on a copy.
-	Loader string      `toml:"loader"`
-	Kernel string      `toml:"kernel"`
-	Initfs string      `toml:"initfs"`
-	Trees  []disk.Tree `toml:"tree"`
-	Files  []disk.File `toml:"file"`
-	Dirs   []disk.Dir  `toml:"dir"`
+	// Loader replaces the image's boot loader for this test, by a reference as in an image's description. What is replaced or added
+	// goes into a copy of the image.
+	Loader string `toml:"loader"`
+	// Kernel replaces the image's kernel for this test.
+	Kernel string `toml:"kernel"`
+	// Initfs replaces the image's initfs for this test.
+	Initfs string `toml:"initfs"`
+	// Trees are added to the image for this test.
+	Trees []disk.Tree `toml:"tree"`
+	// Files are added to the image for this test.
+	Files []disk.File `toml:"file"`
+	// Dirs are added to the image for this test.
+	Dirs []disk.Dir `toml:"dir"`
 
-	// Keep is what remains of the guest's writes for After to look at, on a copy of the image.
-	Keep   keptWrites `toml:"keep"`
-	After  []After    `toml:"after"`
-	Traces []Trace    `toml:"trace"`
+	// Keep is what remains of the guest's writes for [[after]] to look at, on a copy of the image. By default nothing does.
+	Keep keptWrites `toml:"keep"`
+	// After has what must be in the file system of the disk after the run; it wants `keep`.
+	After []After `toml:"after"`
+	// Traces are counts of events inside QEMU.
+	Traces []Trace `toml:"trace"`
 }
 
 // Parse reads a test. path is for messages.
@@ -68,21 +84,29 @@ const (
 	KeepFlushed keptWrites = "flushed" // what a power cut leaves in the worst case: what was written before the last flush
 )
 
+// Values are what can be written; nothing is kept where nothing is.
+func (keptWrites) Values() []string { return tomlfile.Values(KeepWrites, KeepFlushed) }
+
 // Command is a line for ion, with what it must answer.
 type Command struct {
-	Run    string `toml:"run"`
-	Status int    `toml:"status"`
+	// Run is the command line.
+	Run string `toml:"run,required"`
+	// Status is the exit status that it has to end with, 0 by default.
+	Status int `toml:"status"`
 }
 
 // Step waits for a line, and may type an answer.
 type Step struct {
+	// Name is what reports call the step.
 	Name string `toml:"name"`
-	Wait string `toml:"wait"`
-	// Claim recognises the line this is about: one that matches it and not Wait is a wrong answer.
+	// Wait is the pattern of the line.
+	Wait string `toml:"wait,required"`
+	// Claim is a pattern that recognises the line this is about: one that matches it and not `wait` is a wrong answer.
 	Claim string `toml:"claim"`
-	// Prompt matches before the line has ended, as "login: " needs it.
-	Prompt bool   `toml:"prompt"`
-	Send   string `toml:"send"`
+	// Prompt says that the pattern matches before the line has ended, as "login: " needs it.
+	Prompt bool `toml:"prompt"`
+	// Send is typed then. A line of it ends in "\n".
+	Send string `toml:"send"`
 }
 
 // commandSteps are what the commands have to print: their number and status.
@@ -109,14 +133,11 @@ func (t *Test) Script() (qemu.Script, error) {
 		}
 		return re
 	}
-	script := qemu.Script{PowerOff: t.PowerOff}
+	script := qemu.Script{PowerOff: t.PowerOff, LastWords: t.lastWords(), Dumps: dumps()}
 	for _, pattern := range t.Forbid {
 		script.Forbidden = append(script.Forbidden, compile(pattern))
 	}
-	for i, step := range t.allSteps() {
-		if step.Wait == "" {
-			all = multierror.Append(all, fmt.Errorf("step %d has no wait", i+1))
-		}
+	for _, step := range t.allSteps() {
 		s := qemu.Step{Name: step.Name, Pattern: compile(step.Wait), Prompt: step.Prompt, Send: step.Send}
 		if step.Claim != "" {
 			s.Claim = compile(step.Claim)
@@ -129,14 +150,8 @@ func (t *Test) Script() (qemu.Script, error) {
 // check finds what cannot be meant, apart from the steps.
 func (t *Test) check() []error {
 	var errs []error
-	switch t.Keep {
-	case KeepNothing:
-		if len(t.After) > 0 {
-			errs = append(errs, fmt.Errorf(`[[after]] looks at what the guest has written, and that is forgotten: keep = %q or %q`, KeepWrites, KeepFlushed))
-		}
-	case KeepWrites, KeepFlushed:
-	default:
-		errs = append(errs, fmt.Errorf("keep = %q: want %q or %q", t.Keep, KeepWrites, KeepFlushed))
+	if t.Keep == KeepNothing && len(t.After) > 0 {
+		errs = append(errs, fmt.Errorf(`[[after]] looks at what the guest has written, and that is forgotten: keep = %q or %q`, KeepWrites, KeepFlushed))
 	}
 	if t.Memory < 0 {
 		errs = append(errs, fmt.Errorf("memory-mib = %d: want MiB", t.Memory))

@@ -10,18 +10,25 @@ import (
 func TestScriptReportsEverything(t *testing.T) {
 	text := "x"
 	test := Test{
-		Forbid: []string{"("}, Steps: []Step{{}, {Wait: "["}, {Wait: "a", Claim: "*"}},
-		Keep: "all", Memory: -1,
-		After:  []After{{Path: "a"}, {Path: "/b", Mode: "9"}, {Path: "/c", Type: "pipe"}, {Path: "/d", Absent: true, Text: &text}, {Path: "/e", Match: "+"}},
+		Forbid: []string{"("}, Steps: []Step{{Wait: "["}, {Wait: "a", Claim: "*"}},
+		Keep: KeepWrites, Memory: -1,
+		After:  []After{{Path: "a"}, {Path: "/b", Mode: "9"}, {Path: "/d", Absent: true, Text: &text}, {Path: "/e", Match: "+"}},
 		Traces: []Trace{{Event: "virtio_*"}, {Event: "x", Match: ")"}},
 	}
 	_, err := test.Script()
 	for _, want := range []string{
-		"missing closing )", "step 1 has no wait", "missing closing ]", "missing argument", `keep = "all"`, "memory-mib = -1", `after "a": no absolute path`, `mode "9"`,
-		`type "pipe"`, "has no properties", `after "/e": error parsing`, `trace "virtio_*"`, `trace "x": error parsing`,
+		"missing closing )", "missing closing ]", "missing argument", "memory-mib = -1", `after "a": no absolute path`, `mode "9"`,
+		"has no properties", `after "/e": error parsing`, `trace "virtio_*"`, `trace "x": error parsing`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q: %v", want, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"keep = 'all'": "writes, flushed", "[[step]]\nname = 'a'": "step.0.wait", "[[after]]\npath = '/c'\ntype = 'pipe'": "file, dir, link", "[[command]]": "command.0.run",
+	} {
+		if _, err := Parse("x.toml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
 	test = Test{Steps: []Step{{Wait: "a"}}, After: []After{{Path: "/a"}}}

@@ -14,10 +14,11 @@ import (
 // Service is a program of the host that the guest talks to, by TCP and by QEMU's user network. Its address stands for
 // %{service.NAME} in what is typed, run and put into files.
 type Service struct {
-	Name string `toml:"name"`
-	// Hears is a pattern that what a guest says has to match before it gets an answer.
+	// Name has small letters, digits and -.
+	Name string `toml:"name,required"`
+	// Hears is a pattern that what a guest says has to match before it gets an answer; by default anything does.
 	Hears string `toml:"hears"`
-	// Says is the answer. The connection ends with it.
+	// Says is the answer, nothing by default. The connection ends with it.
 	Says string `toml:"says"`
 }
 

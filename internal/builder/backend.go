@@ -93,7 +93,7 @@ func (b *Builder) tied(s *recipe.Step) bool {
 }
 
 // lacking is the first need of a step that the toolchain's Cranelift does not meet.
-func (b *Builder) lacking(s *recipe.Step) string {
+func (b *Builder) lacking(s *recipe.Step) recipe.Need {
 	for _, need := range s.Needs {
 		if _, lacks := b.o.Tools.CraneliftLacks[need]; lacks {
 			return need
@@ -145,7 +145,7 @@ func (b *Builder) able(r *recipe.Recipe, s *recipe.Step) error {
 // UnableError says that Cranelift was asked for and cannot do what the component's sources need.
 type UnableError struct {
 	Toolchain, Component string
-	Need                 string // as in the recipe
+	Need                 recipe.Need
 	Problem              string // the compiler's words
 }
 

@@ -52,7 +52,7 @@ type Tools struct {
 	CraneliftProblem string
 	// CraneliftLacks is what the Cranelift backend cannot do of what a step may need, and the compiler's
 	// words. It is not part of any digest: it decides whether something is built, not how.
-	CraneliftLacks map[string]string
+	CraneliftLacks map[recipe.Need]string
 }
 
 // Placeholders are the values of the words of package toolenv for a toolchain and a home of cargo.

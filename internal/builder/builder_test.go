@@ -89,7 +89,7 @@ func reaches(n *graph.Node, id string) bool {
 
 func TestBackendsOfTheRealInitfs(t *testing.T) {
 	b := newBuilder(t, func(o *Options) {
-		o.Tools.CraneliftLacks = map[string]string{recipe.Variadic: "no", recipe.AsmSym: "no", recipe.AsmObject: "no"}
+		o.Tools.CraneliftLacks = map[recipe.Need]string{recipe.Variadic: "no", recipe.AsmSym: "no", recipe.AsmObject: "no"}
 	})
 	for component, want := range map[string]recipe.Backend{"base/programs": recipe.Cranelift, "redoxfs/redoxfs": recipe.Cranelift, "relibc/relibc": recipe.LLVM, "bootstrap/lib": recipe.LLVM} {
 		name, step, _ := strings.Cut(component, "/")
@@ -270,7 +270,7 @@ func TestRelibcByCraneliftIsRefusedWithTheUpstreamIssue(t *testing.T) {
 	}
 	b := newBuilder(t, func(o *Options) {
 		o.Backends = choice
-		o.Tools.CraneliftLacks = map[string]string{recipe.Variadic: "compiler crash: Defining variadic functions"}
+		o.Tools.CraneliftLacks = map[recipe.Need]string{recipe.Variadic: "compiler crash: Defining variadic functions"}
 	})
 	_, err = b.Initfs("initfs")
 	var unable *UnableError
@@ -293,7 +293,7 @@ func TestRelibcByCraneliftWhereItDefinesVariadicFunctions(t *testing.T) {
 }
 
 func TestWhatTiesAStepToLLVM(t *testing.T) {
-	needy := &recipe.Step{Backend: recipe.LLVM, Needs: []string{recipe.Variadic, recipe.AsmSym}}
+	needy := &recipe.Step{Backend: recipe.LLVM, Needs: []recipe.Need{recipe.Variadic, recipe.AsmSym}}
 	for _, c := range []struct {
 		why   string
 		step  *recipe.Step
@@ -303,8 +303,8 @@ func TestWhatTiesAStepToLLVM(t *testing.T) {
 		{"nothing does", &recipe.Step{}, Tools{Cranelift: true}, false},
 		{"a reason that no probe answers", &recipe.Step{Backend: recipe.LLVM}, Tools{Cranelift: true}, true},
 		{"every need is met", needy, Tools{Cranelift: true}, false},
-		{"one need is not", needy, Tools{Cranelift: true, CraneliftLacks: map[string]string{recipe.AsmSym: "undefined symbol"}}, true},
-		{"another is not, which it does not need", needy, Tools{Cranelift: true, CraneliftLacks: map[string]string{recipe.AsmObject: "lost"}}, false},
+		{"one need is not", needy, Tools{Cranelift: true, CraneliftLacks: map[recipe.Need]string{recipe.AsmSym: "undefined symbol"}}, true},
+		{"another is not, which it does not need", needy, Tools{Cranelift: true, CraneliftLacks: map[recipe.Need]string{recipe.AsmObject: "lost"}}, false},
 		{"there is no Cranelift", needy, Tools{}, true},
 	} {
 		b := &Builder{o: Options{Tools: c.tools}}

@@ -118,7 +118,7 @@ func (s *staging) stripNode(f recipe.File, places []resolved) (*graph.Node, erro
 			}
 			files := map[string]cas.Entry{"in": e}
 			// .comment stays: it names the compilers of everything that was linked in.
-			args := []string{toolenv.Objcopy, "--strip-" + f.Strip, "--keep-section=.comment"}
+			args := []string{toolenv.Objcopy, "--strip-" + string(f.Strip), "--keep-section=.comment"}
 			note, err := s.note(in, from, places[0].ref)
 			if err != nil {
 				return nil, err

@@ -99,19 +99,56 @@ type Flags struct {
 	Toolchain *string
 }
 
-// variables are the environment variables that are understood, with their meaning for help.
-var variables = []struct{ name, help string }{
-	{"REDOX_TOOLCHAIN", "a toolchain to use in place of the pinned rustup toolchain: a directory (with a slash) or the name of one that toolchain:build made"},
-	{"REDOX_CACHE", "where results and downloads are kept (default: redox-clif in the user's cache folder)"},
-	{"REDOX_TARGET", "user-space target (default: " + DefaultTarget + ")"},
-	{"REDOX_PROFILE", "set of sources: empty (upstream) or seed"},
-	{"REDOX_OFFLINE", "1 forbids the network"},
-	{"REDOX_JOBS", "processes at once (default: the number of processors)"},
-	{"REDOX_MEMORY", "memory for steps that run at once, in MiB (default: three quarters of the machine's)"},
-	{"REDOX_KEEP_GOING", "1 builds on after a failure and lists all of them"},
-	{"REDOX_BACKEND", "backends over the recipes' own, like llvm:init,cranelift:*"},
-	{"REDOX_STD", "standard library over the recipes' own: shared (prepared once) or build-std (by every cargo)"},
-	{"REDOX_OVERRIDES", "overrides file (default: overrides.toml in the checkout)"},
+// Variable is an environment variable that is read.
+type Variable struct {
+	Name string
+	// Value is what it is set to, for people: "DIR". Empty for the variables of others.
+	Value string
+	// Flag of targets does the same and comes before it: "-j". Empty where there is none.
+	Flag string
+	// Meaning is a sentence without its full stop, Default what holds without the variable; "" where nothing special does.
+	Meaning, Default string
+}
+
+// Variables are the project's own, but for those that begin with REDOX_SOURCE_ or REDOX_TEST_.
+func Variables() []Variable {
+	return []Variable{
+		{"REDOX_TOOLCHAIN", "DIR|NAME", "", "a toolchain to use in place of the pinned rustup toolchain: a directory (with a slash) or the name of one that toolchain:build made", ""},
+		{"REDOX_CACHE", "DIR", "", "where results and downloads are kept", "redox-clif in the user's cache folder"},
+		{"REDOX_TARGET", "NAME", "", "user-space target, a file in targets/ without .toml", DefaultTarget},
+		{"REDOX_PROFILE", "NAME", "-profile", "set of sources: empty (upstream) or seed", ""},
+		{"REDOX_OFFLINE", "1", "-offline", "1 forbids the network", ""},
+		{"REDOX_JOBS", "N", "-j", "processes at once, over all steps", "the number of processors"},
+		{"REDOX_MEMORY", "MIB", "-memory", "memory for steps that run at once, in MiB", "three quarters of the machine's"},
+		{"REDOX_KEEP_GOING", "1", "-k", "1 builds on after a failure and lists all of them", ""},
+		{"REDOX_BACKEND", "LIST", "-backend", "backends over the recipes' own, like llvm:init,cranelift:*", ""},
+		{"REDOX_STD", "MODE", "-std", "standard library over the recipes' own: shared (prepared once) or build-std (by every cargo)", ""},
+		{"REDOX_OVERRIDES", "FILE", "", "overrides file", "overrides.toml in the checkout"},
+	}
+}
+
+// Standard are the variables of others that are heeded.
+func Standard() []Variable {
+	all := []Variable{
+		{Name: "PATH", Meaning: "where rustup, git, QEMU and the host's C compiler are looked for"},
+		{Name: "HOME", Meaning: "the user's folder"},
+		{Name: "CARGO_HOME", Meaning: "cargo's folder, read for the settings of its registries and never written", Default: "~/.cargo"},
+		{Name: "RUSTUP_HOME", Meaning: "rustup's folder, with the toolchains that it installed", Default: "~/.rustup"},
+		{Name: "XDG_CACHE_HOME", Meaning: "the user's cache folder", Default: "~/.cache"},
+		{Name: "XDG_CONFIG_HOME", Meaning: "where git looks for its configuration as well", Default: "~/.config"},
+		{Name: "TERM", Meaning: "dumb is a terminal that cannot move its cursor: plain lines in place of a status that changes"},
+		{Name: "GITHUB_ACTIONS", Meaning: "true adds annotations for a workflow to errors"},
+	}
+	for _, name := range networkVariables {
+		all = append(all, Variable{Name: name, Meaning: "reaches what downloads, and nothing else"})
+	}
+	for _, name := range transportVariables {
+		all = append(all, Variable{Name: name, Meaning: "how git fetches: reaches what only fetches"})
+	}
+	for _, name := range displayVariables {
+		all = append(all, Variable{Name: name, Meaning: "reaches QEMU, for its window"})
+	}
+	return all
 }
 
 // maxJobs is how many tokens the pipe of a jobserver takes for certain: one page, what Linux
@@ -168,14 +205,18 @@ func (c *Config) GitEnv() []string {
 	return slices.Concat(own, c.NetworkEnv, c.Transports)
 }
 
-// sourcePrefix starts the variables that replace one source by a folder.
+// sourcePrefix starts the variables that replace the source of one recipe by a folder.
 const sourcePrefix = "REDOX_SOURCE_"
 
 // Help lists the environment variables, one line each.
 func Help() string {
 	var b strings.Builder
-	for _, v := range variables {
-		fmt.Fprintf(&b, "  %-18s %s\n", v.name, v.help)
+	for _, v := range Variables() {
+		help := v.Meaning
+		if v.Default != "" {
+			help += " (default: " + v.Default + ")"
+		}
+		fmt.Fprintf(&b, "  %-18s %s\n", v.Name, help)
 	}
 	fmt.Fprintf(&b, "  %-18s %s\n", sourcePrefix+"<NAME>", "a folder to take in place of the source of recipe NAME (upper case, - and . as _)")
 	return b.String()
@@ -317,8 +358,8 @@ func usableCache(dir string) error {
 // unknownVariables refuses misspelt REDOX_ variables: a setting that does nothing costs hours.
 func unknownVariables(env map[string]string) error {
 	known := map[string]bool{}
-	for _, v := range variables {
-		known[v.name] = true
+	for _, v := range Variables() {
+		known[v.Name] = true
 	}
 	var unknown []string
 	for name := range env {

@@ -1,10 +1,16 @@
 package config
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func checkout(t *testing.T) string {
@@ -110,6 +116,47 @@ func TestUnusableCaches(t *testing.T) {
 		if _, err := Load([]string{"REDOX_CACHE=" + dir}, checkout(t), Flags{}); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "REDOX_CACHE=DIR") {
 			t.Errorf("%q: %v, want %q", dir, err, want)
 		}
+	}
+}
+
+// TestEveryVariableIsListed: what the package reads of the environment is what its lists say, and the other way round.
+func TestEveryVariableIsListed(t *testing.T) {
+	syntax, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := map[string]bool{}
+	for _, name := range slices.Concat(networkVariables, transportVariables, displayVariables) {
+		read[name] = true
+	}
+	ast.Inspect(syntax, func(n ast.Node) bool {
+		var name ast.Expr
+		switch n := n.(type) {
+		case *ast.IndexExpr: // env["NAME"]
+			if env, ok := n.X.(*ast.Ident); ok && env.Name == "env" {
+				name = n.Index
+			}
+		case *ast.CallExpr: // boolean(env, "NAME"), number(env, "NAME", …)
+			if len(n.Args) > 1 {
+				if env, ok := n.Args[0].(*ast.Ident); ok && env.Name == "env" {
+					name = n.Args[1]
+				}
+			}
+		}
+		if text, ok := name.(*ast.BasicLit); ok {
+			read[strings.Trim(text.Value, `"`)] = true
+		}
+		return true
+	})
+	listed := map[string]bool{}
+	for _, v := range slices.Concat(Variables(), Standard()) {
+		listed[v.Name] = true
+		if v.Meaning == "" {
+			t.Errorf("%s: no meaning", v.Name)
+		}
+	}
+	if diff := cmp.Diff(listed, read); diff != "" {
+		t.Errorf("-listed +read\n%s", diff)
 	}
 }
 

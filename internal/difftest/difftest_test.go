@@ -72,14 +72,20 @@ func TestTwoCasesOfOneName(t *testing.T) {
 }
 
 func TestReadExpected(t *testing.T) {
-	_, err := ReadExpected("expected.toml", []byte(`
+	_, err := ReadExpected("expected.toml", []byte("[[known]]\ncases = ['c/d']\n[[defect]]\nname = 'x'\n[[object]]\nname = 'y'\n"))
+	for _, want := range []string{`"known.0.reason" is missing`, `"known.0.patch"`, `"known.0.note"`, `"defect.0.refused"`, `"object.0.patch"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+	_, err = ReadExpected("expected.toml", []byte(`
 [[known]]
+patch = "p"
 cases = ["a/b", "a/b"]
 reason = "because"
 note = "n.md"
-[[known]]
-cases = ["c/d"]
 [[defect]]
+patch = "p"
 name = "x"
 refused = "("
 note = "n.md"
@@ -88,7 +94,7 @@ patch = "p"
 name = "y"
 note = "n.md"
 `))
-	for _, want := range []string{`"a/b" is there twice`, "cases, reason and note", "missing closing", `object "y": patch, name, note and refused or has-not`} {
+	for _, want := range []string{`"a/b" is there twice`, "missing closing", `object "y": refused or has-not`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}

@@ -19,20 +19,25 @@ import (
 // Object is a program that is compiled and not run: what is looked at is the object file. The file is
 // objects/<name>.rs. It shows a defect of the Cranelift backend like a Defect does.
 type Object struct {
-	Patch string         `toml:"patch"` // of cg_clif that mends it
-	Name  string         `toml:"name"`
-	Note  string         `toml:"note"`
-	Spec  map[string]any `toml:"spec"` // keys of the target specification that are other than the user space's
-	// Refused is what the compiler says without the fix, as a regular expression over its output; "" where it compiles.
+	// Patch is that of cg_clif which mends it, without .toml.
+	Patch string `toml:"patch,required"`
+	// Name is the program's, objects/<name>.rs beside the file.
+	Name string `toml:"name,required"`
+	// Note is a file below notes/.
+	Note string `toml:"note,required"`
+	// Spec has the keys of the target specification, as rustc's JSON names them, that are other than the user space's.
+	Spec map[string]any `toml:"spec"`
+	// Refused is what the compiler says without the fix, as a regular expression over its output. Where it compiles `has-not` has to be there.
 	Refused string `toml:"refused"`
-	// Has and HasNot are regular expressions over the lines of List: each of Has matches at least one, none of HasNot any.
-	Has    []string `toml:"has"`
+	// Has are regular expressions over the lines in which the object file is listed; each matches at least one.
+	Has []string `toml:"has"`
+	// HasNot are regular expressions that match none of these lines.
 	HasNot []string `toml:"has-not"`
 }
 
 func (o *Object) check() error {
-	if o.Name == "" || o.Note == "" || o.Patch == "" || o.Refused == "" && len(o.HasNot) == 0 {
-		return errors.New("patch, name, note and refused or has-not have to be there")
+	if o.Refused == "" && len(o.HasNot) == 0 {
+		return errors.New("refused or has-not has to be there")
 	}
 	var all *multierror.Error
 	for _, expression := range slices.Concat([]string{o.Refused}, o.Has, o.HasNot) {

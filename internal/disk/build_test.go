@@ -160,17 +160,17 @@ func TestMakeKeepsTheOldOne(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	tests := map[string]string{
-		"size-mib = 4":                                          "too few",
-		"size-mib = 64\nefi-mib = 40":                           "1 to 32",
-		"size-mib = 64\nsiez = 1":                               "siez",
-		"size-mib = 64\nhostname = \"a b\"":                     "hostname",
-		"size-mib = 64\nuuid = \"12\"":                          "UUID",
-		"size-mib = 64\n[[file]]\nto = \"/a\"":                  "either from or text",
-		"size-mib = 64\n[[user]]\nname = \"A\"":                 "no name",
-		"size-mib = 64\n[[dir]]\npath = \"/a\"\nmode = \"999\"": "octal",
+		"size-mib = 4":                         "too few",
+		"size-mib = 64\nefi-mib = 40":          "1 to 32",
+		"size-mib = 64\nsiez = 1":              "siez",
+		"size-mib = 64\nhostname = \"a b\"":    "hostname",
+		"size-mib = 64\nuuid = \"12\"":         "UUID",
+		"size-mib = 64\n[[file]]\nto = \"/a\"": "exactly one of from, text",
+		"size-mib = 64\n[[user]]\nname = \"A\"\nhome = \"/\"\nshell = \"/s\"":                        "no name",
+		"size-mib = 64\n[[dir]]\npath = \"/a\"\nmode = \"999\"":                                      "octal",
 		"size-mib = 64\n[[user]]\nname = \"a\"\nhome = \"/\"\nshell = \"/s\"\npassword = \"secret\"": "password",
 		"size-mib = 64\n[[user]]\nname = \"a\"\nhome = \"/;\"\nshell = \"/s\"\npassword = \"!\"":     "semicolon",
-		"size-mib = 64\n[[user]]\nname = \"a\"\npassword = \"!\"":                                    "no home",
+		"size-mib = 64\n[[user]]\nname = \"a\"\npassword = \"!\"":                                    `"user.0.home" is missing`,
 		"size-mib = 64\n[[group]]\nname = \"a b\"\ngid = 1":                                          "group",
 		"size-mib = 64\ntime = -1": "before 1970",
 	}

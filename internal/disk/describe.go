@@ -13,93 +13,127 @@ import (
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
-// Description is images/<name>.toml: what an image consists of.
+// Description is images/<name>.toml: what a disk image consists of. Keys that take a reference (`from`, and those of [boot]) take
+//
+//	kernel:boot/kernel     a file or folder of the staged tree of a recipe
+//	file:some/path         a file or folder, relative to the checkout
 type Description struct {
 	// Name is the file's name without .toml.
 	Name string `toml:"-"`
 
+	// Description is one line for lists.
 	Description string `toml:"description"`
-	// Size is the whole image's, EFI the boot partition's (default 1), in MiB.
-	Size int64 `toml:"size-mib"`
-	EFI  int64 `toml:"efi-mib"`
-	// UUID of the file system; the partitions' are derived from it. The default depends on the name only.
+	// Size is the whole image's in MiB.
+	Size int64 `toml:"size-mib,required"`
+	// EFI is the boot partition's size in MiB, 1 (the default) to 32.
+	EFI int64 `toml:"efi-mib"`
+	// UUID is the file system's; those of the partitions are derived from it. The default depends on the file's name only.
 	UUID *UUID `toml:"uuid"`
-	// Time is what all files say, in seconds since 1970.
+	// Time is what all files say, in seconds since 1970; 0 by default.
 	Time int64 `toml:"time"`
 	// Hostname is written to /etc/hostname.
 	Hostname string `toml:"hostname"`
-	// Packages are installed with all they depend on, from the repositories that pkg:install asks.
+	// Packages are installed with all they depend on, from the repositories that `mage pkg:install` asks.
 	Packages []string `toml:"packages"`
 
-	Boot   Boot    `toml:"boot"`
-	Trees  []Tree  `toml:"tree"`
-	Files  []File  `toml:"file"`
-	Dirs   []Dir   `toml:"dir"`
-	Links  []Link  `toml:"link"`
-	Users  []User  `toml:"user"`
+	// Boot is what the machine starts from.
+	Boot Boot `toml:"boot"`
+	// Trees are placed whole.
+	Trees []Tree `toml:"tree"`
+	// Files are placed one by one.
+	Files []File `toml:"file"`
+	// Dirs are directories with a mode or owner of their own, or empty ones. Those above a file need not be listed: they belong to
+	// root and have mode 0755.
+	Dirs []Dir `toml:"dir"`
+	// Links are symbolic links.
+	Links []Link `toml:"link"`
+	// Users are the lines of /etc/passwd and /etc/shadow. Without any the three files about users are not written.
+	Users []User `toml:"user"`
+	// Groups are the lines of /etc/group. A user whose group is not listed gets one of the user's name.
 	Groups []Group `toml:"group"`
 }
 
-// Boot is what the machine starts from. The values are references, as everywhere in a description:
-//
-//	kernel:boot/kernel     a file or folder of the staged tree of a recipe
-//	initfs                 the initfs image that a recipe makes (for key initfs only)
-//	file:some/path         a file or folder, relative to the checkout
+// Boot is what the machine starts from. Each value is a reference to a single file.
 type Boot struct {
-	Loader string `toml:"loader"` // UEFI program; becomes EFI/BOOT/BOOTAA64.EFI
-	Kernel string `toml:"kernel"` // becomes boot/kernel and usr/lib/boot/kernel
-	Initfs string `toml:"initfs"` // becomes boot/initfs and usr/lib/boot/initfs
+	// Loader is a UEFI program; it becomes EFI/BOOT/BOOTAA64.EFI (BOOTX64.EFI for x86_64) of the boot partition.
+	Loader string `toml:"loader"`
+	// Kernel becomes boot/kernel and usr/lib/boot/kernel.
+	Kernel string `toml:"kernel"`
+	// Initfs becomes boot/initfs and usr/lib/boot/initfs: a reference, or the name of the recipe that makes the initfs image.
+	Initfs string `toml:"initfs"`
 }
 
 // Tree places everything of a reference below a directory.
 type Tree struct {
-	From string `toml:"from"`
-	To   string `toml:"to"` // "/" by default
+	// From is a reference; "ion:" is all of the recipe ion's tree.
+	From string `toml:"from,required"`
+	// To is the directory, "/" by default.
+	To string `toml:"to"`
 }
 
 // File is one file, from a reference or as text.
 type File struct {
-	To   string  `toml:"to"`
-	From string  `toml:"from"`
-	Text *string `toml:"text"`
-	Mode string  `toml:"mode"` // octal; default 0644, or what the reference has
-	UID  uint32  `toml:"uid"`
-	GID  uint32  `toml:"gid"`
-	// Replace allows that the path is there already.
+	// To is an absolute path in the image.
+	To string `toml:"to,required"`
+	// From is a reference to a single file.
+	From string `toml:"from,oneof"`
+	// Text is the content.
+	Text *string `toml:"text,oneof"`
+	// Mode has the permission bits, octal: "0755". The default is 0644, or what the reference has.
+	Mode string `toml:"mode"`
+	// UID is the owner, 0 by default.
+	UID uint32 `toml:"uid"`
+	// GID is the group, 0 by default.
+	GID uint32 `toml:"gid"`
+	// Replace allows that something else places a file there, which this one takes the place of.
 	Replace bool `toml:"replace"`
 }
 
 // Dir is a directory with a mode or owner of its own.
 type Dir struct {
-	Path string `toml:"path"`
-	Mode string `toml:"mode"` // octal, default 0755
-	UID  uint32 `toml:"uid"`
-	GID  uint32 `toml:"gid"`
+	// Path is absolute.
+	Path string `toml:"path,required"`
+	// Mode has the permission bits, octal; 0755 by default.
+	Mode string `toml:"mode"`
+	// UID is the owner, 0 by default.
+	UID uint32 `toml:"uid"`
+	// GID is the group, 0 by default.
+	GID uint32 `toml:"gid"`
 }
 
 // Link is a symbolic link.
 type Link struct {
-	Path   string `toml:"path"`
-	Target string `toml:"target"`
+	// Path is where the link is, absolute.
+	Path string `toml:"path,required"`
+	// Target is what the link says, absolute or not.
+	Target string `toml:"target,required"`
 }
 
 // User is a line of /etc/passwd and /etc/shadow.
 type User struct {
-	Name string `toml:"name"`
-	Full string `toml:"full-name"` // default: the name
-	UID  uint32 `toml:"uid"`
-	GID  uint32 `toml:"gid"`
-	Home string `toml:"home"` // made with mode 0700 if it is not there
+	// Name has lower-case letters, digits, _ and -, at most 32 of them.
+	Name string `toml:"name,required"`
+	// Full is the name for people; by default `name`.
+	Full string `toml:"full-name"`
+	// UID is the user's number, 0 (root) by default.
+	UID uint32 `toml:"uid"`
+	// GID is the number of the user's group, 0 by default.
+	GID uint32 `toml:"gid"`
+	// Home is the user's folder, made with mode 0700 if it is not there.
+	Home string `toml:"home,required"`
 	// Shell is started by login.
-	Shell string `toml:"shell"`
-	// Password is "" for none, "!" for a locked account, or an Argon2 hash.
+	Shell string `toml:"shell,required"`
+	// Password is "" (the default) for none, "!" for a locked account, or an Argon2 hash.
 	Password string `toml:"password"`
 }
 
-// Group is a line of /etc/group. A user whose group is not listed gets one of his own name.
+// Group is a line of /etc/group.
 type Group struct {
-	Name    string   `toml:"name"`
-	GID     uint32   `toml:"gid"`
+	// Name has lower-case letters, digits, _ and -, at most 32 of them.
+	Name string `toml:"name,required"`
+	// GID is the group's number.
+	GID uint32 `toml:"gid"`
+	// Members are names of users.
 	Members []string `toml:"members"`
 }
 
@@ -166,9 +200,6 @@ func (d *Description) checkPlaces() error {
 	var all *multierror.Error
 	fail := func(format string, args ...any) { all = multierror.Append(all, fmt.Errorf(format, args...)) }
 	for _, f := range d.Files {
-		if (f.From == "") == (f.Text == nil) {
-			fail("file %q wants either from or text", f.To)
-		}
 		if _, err := mode(f.Mode, 0); err != nil {
 			fail("file %q: %w", f.To, err)
 		}
@@ -191,9 +222,6 @@ func (u User) check() error {
 	// Anything else makes login panic.
 	if p := u.Password; p != "" && p != "!" && !strings.HasPrefix(p, "$argon2") {
 		return errors.New(`the password is "" for none, "!" for locked, or a hash that starts with $argon2`)
-	}
-	if u.Home == "" || u.Shell == "" {
-		return errors.New("no home or no shell")
 	}
 	return nil
 }

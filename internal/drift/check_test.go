@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,7 +137,8 @@ func installed(release string) *toolchain.Installed {
 
 // TestWhySourcesAreMissing: what keeps a source from being compared is said once for each kind that would look at it, with what helps.
 func TestWhySourcesAreMissing(t *testing.T) {
-	c, sources := newCheckout(t, []string{"far", "new", "odd", "torn"}, []string{"new"})
+	c, sources := newCheckout(t, []string{"crate", "far", "new", "odd", "torn"}, []string{"new"})
+	sources.problems["crate"] = fmt.Errorf("fetching: %w", &source.NoCargoError{})
 	sources.problems["far"] = fmt.Errorf("fetching: %w", &source.HostError{Host: "example.org", Err: errors.New("no route")})
 	sources.problems["new"] = fmt.Errorf("fetching: %w", &source.OfflineError{})
 	sources.problems["torn"] = errors.New("the archive is torn\nat byte 7")
@@ -153,6 +155,7 @@ func TestWhySourcesAreMissing(t *testing.T) {
 		}
 	}
 	want := []string{
+		"toolchain-file: source of crate: it is a crate, and there is no cargo to get it: mage toolchain:install",
 		"toolchain-file: source of far: host example.org cannot be reached: name a [mirror] in overrides.toml, then mage fetch",
 		"toolchain-file: source of new: it is not fetched: mage fetch",
 		"toolchain-file: source of odd: overrides.toml:3: no such folder: mend overrides.toml",
@@ -241,5 +244,50 @@ func TestLockSources(t *testing.T) {
 	delete(c.Recipes, "lost")
 	if locked, err = LockSources(t.Context(), c); err != nil || len(locked.Written) != 0 || locked.Sources != 2 {
 		t.Errorf("locked again: %+v, %v", locked, err)
+	}
+}
+
+// TestLocksAreThoseOfCargoSteps: a folder of C programs may have a Cargo.lock of upstream's, by which nothing is built.
+func TestLocksAreThoseOfCargoSteps(t *testing.T) {
+	c, sources := newCheckout(t, []string{"c", "tests"}, nil)
+	c.Recipes["c"].Cargo.Dir = "crates"
+	c.Recipes["c"].Steps = []recipe.Step{{Kind: recipe.KindCargo, Dir: "one"}}
+	c.Recipes["tests"].Source = recipe.Source{SameAs: "c"}
+	c.Recipes["tests"].Steps = []recipe.Step{{Kind: recipe.KindCPrograms, Dir: "tests"}}
+	sources.put(t, c, "c", map[string]string{"crates/Cargo.lock": "1", "crates/one/Cargo.lock": "2", "one/Cargo.lock": "3", "tests/Cargo.lock": "4"})
+	write(t, c.path(LockFile), "")
+	if _, err := LockSources(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	lock, _, err := LoadLock(c.path(LockFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"crates/Cargo.lock", "crates/one/Cargo.lock"}, slices.Sorted(maps.Keys(lock.Source["c"].Cargo))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestByReason: one reason is said once, with the first things and how much there is of each kind.
+func TestByReason(t *testing.T) {
+	r := &Report{}
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		r.skip(PatchSeries, name, "far away", "go there")
+		r.skip(ToolchainFile, name, "far away", "go there")
+	}
+	r.skip(Sysroot, "s", "far away", "come back")
+	r.skip(Sysroot, "s", "unknown", "learn")
+	r.finish()
+	var got []string
+	for _, g := range ByReason(r.Unchecked) {
+		got = append(got, g.Annotation(len(got) > 0).String())
+	}
+	want := []string{
+		"::warning title=drift%3A not checked::far away: a, b, c and 2 more (5 toolchain-file, 5 patch-series)%0Ago there",
+		"::error title=drift%3A not checked::far away: s (1 sysroot)%0Acome back",
+		"::error title=drift%3A not checked::unknown: s (1 sysroot)%0Alearn",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

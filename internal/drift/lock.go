@@ -25,16 +25,17 @@ const LockFile = "recipes/lock.toml"
 // sourceLockFix is the command that writes it.
 const sourceLockFix = "mage drift:lock"
 
-// Lock is the content of the file, by Source.Name.
+// Lock is recipes/lock.toml: what the pinned sources were found to hold when somebody looked at them. `mage drift:lock` writes it.
 type Lock struct {
+	// Source has the recipes' sources by the recipe's name; with "@seed" behind it that of the profile.
 	Source map[string]LockedSource `toml:"source"`
 }
 
 // LockedSource is one source.
 type LockedSource struct {
-	// Identity is Source.Identity.
-	Identity string `toml:"identity"`
-	// Cargo has the SHA-256 of the Cargo.lock files that builds go by, by slash path.
+	// Identity says which source was looked at: "git:" and the commit, "crate:sha256:" or "archive:sha256:" and the digest.
+	Identity string `toml:"identity,required"`
+	// Cargo has the SHA-256 of the Cargo.lock files that builds go by, by slash path in the source.
 	Cargo map[string]string `toml:"cargo-lock"`
 }
 

@@ -57,14 +57,6 @@ func (f Finding) Annotation() github.Annotation {
 	return a
 }
 
-// Unchecked is something that could not be compared. It is no drift, and it is never passed over in silence.
-type Unchecked struct {
-	Kind Kind   `json:"kind"`
-	What string `json:"what"`
-	Why  string `json:"why"`
-	Fix  string `json:"fix"` // what makes it possible to compare
-}
-
 // SeriesState is what became of a patch series on a source.
 type SeriesState struct {
 	Source  string `json:"source"`

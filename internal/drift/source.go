@@ -121,7 +121,8 @@ func (c *Checkout) describe(r *recipe.Recipe, profile string) Source {
 	return src
 }
 
-// cargoLocks are where the Cargo.lock files lie that the recipes of a source build by.
+// cargoLocks are where the Cargo.lock files lie that the recipes of a source build by: those of cargo steps. The folder of another
+// step, as of C programs, may have one too, and nothing here goes by it.
 func (c *Checkout) cargoLocks(name, profile string) []string {
 	var paths []string
 	for _, other := range c.Recipes.Names() {
@@ -131,7 +132,9 @@ func (c *Checkout) cargoLocks(name, profile string) []string {
 		}
 		paths = append(paths, path.Join(r.Cargo.Dir, "Cargo.lock"))
 		for _, step := range r.Steps {
-			paths = append(paths, path.Join(step.Dir, "Cargo.lock"))
+			if step.Kind == recipe.KindCargo {
+				paths = append(paths, path.Join(r.Cargo.Dir, step.Dir, "Cargo.lock"))
+			}
 		}
 	}
 	slices.Sort(paths)
@@ -150,6 +153,9 @@ func (c *Checkout) load(ctx context.Context, src *Source, profile string) {
 	src.why, src.fix = errs.FirstLine(err.Error()), "mage fetch"
 	if errors.As(err, new(*source.OfflineError)) {
 		src.why = "it is not fetched"
+	}
+	if errors.As(err, new(*source.NoCargoError)) {
+		src.why, src.fix = "it is a crate, and there is no cargo to get it", installFix
 	}
 	if host := (*source.HostError)(nil); errors.As(err, &host) {
 		src.why, src.fix = "host "+host.Host+" cannot be reached", "name a [mirror] in overrides.toml, then mage fetch"

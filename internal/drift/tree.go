@@ -1,11 +1,11 @@
 package drift
 
 import (
-	"io/fs"
 	"slices"
 
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/patch"
+	"github.com/pannous/redox-clif/internal/patch/castree"
 	"github.com/pannous/redox-clif/internal/symlink"
 )
 
@@ -22,33 +22,7 @@ func OpenTree(store *cas.Store, d cas.Digest) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tree{patch.NewOverlay(&stored{store, files}), files}, nil
-}
-
-// stored is the tree without changes.
-type stored struct {
-	store *cas.Store
-	files *cas.Tree
-}
-
-// ReadFile implements patch.Reader.
-func (s *stored) ReadFile(name string) (patch.File, error) {
-	e, ok := s.files.Entries[name]
-	switch {
-	case !ok:
-		return patch.File{}, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
-	case e.Dir:
-		return patch.File{}, &fs.PathError{Op: "read", Path: name, Err: patch.ErrNotRegular}
-	case e.Link != "":
-		return patch.File{Data: []byte(e.Link), Link: true}, nil
-	}
-	data, err := s.store.ReadAll(e.Digest)
-	return patch.File{Data: data, Executable: e.Executable}, err
-}
-
-// List implements patch.Reader.
-func (s *stored) List() ([]string, error) {
-	return slices.DeleteFunc(s.files.Paths(), func(p string) bool { return s.files.Entries[p].Dir }), nil
+	return &Tree{patch.NewOverlay(&castree.Tree{Store: store, Files: files}), files}, nil
 }
 
 // named lists the regular files whose paths are wanted, sorted.

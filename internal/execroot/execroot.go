@@ -13,7 +13,6 @@
 package execroot
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -168,11 +167,7 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 		return folder{dir, []*os.File{temp.lock.File()}}, func() { os.RemoveAll(dir) }, err
 	}
 	dir := filepath.Join(r.Dir, filepath.FromSlash(s.Key))
-	lock, err := lockfile.Wait(ctx, filepath.Join(dir, lockName), func() {
-		if r.Notice != nil {
-			r.Notice(fmt.Sprintf("waiting for %s: another build, or a process that a killed build left behind, works there", dir))
-		}
-	})
+	lock, err := lockfile.Wait(ctx, filepath.Join(dir, lockName), func() { r.noticeWaiting(dir) })
 	if err != nil {
 		return folder{}, nil, err
 	}
@@ -192,6 +187,13 @@ func (r *Runner) real(dir string) (string, error) {
 		return "", err
 	}
 	return filepath.EvalSymlinks(dir)
+}
+
+// noticeWaiting says who works in a folder.
+func (r *Runner) noticeWaiting(dir string) {
+	if r.Notice != nil {
+		r.Notice(fmt.Sprintf("waiting for %s, which works in %s", lockfile.Holder(filepath.Join(dir, lockName)), dir))
+	}
 }
 
 // Names in a lasting folder that are this package's own.
@@ -279,7 +281,7 @@ func (r *Runner) Tool(ctx context.Context, dir string, env map[string]string, ex
 // of a jobserver owns from the start.
 func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string) error {
 	c := r.expandCommand(s, root.dir, args)
-	script, err := c.writeScript(s.LogPath)
+	script, err := r.writeScript(c, s.LogPath)
 	if err != nil {
 		return err
 	}
@@ -337,22 +339,5 @@ func (r *Runner) keepFailed(s Spec, root folder, failed *CommandError) {
 	}
 	c := r.expandCommand(s, dir, args)
 	failed.Args = c.args
-	_, _ = c.writeScript(s.LogPath)
-}
-
-// writeScript keeps the command as a shell script beside the log. Only its owner may read it: a proxy's
-// password may be among the settings.
-func (c expanded) writeScript(logPath string) (string, error) {
-	if logPath == "" {
-		return "", nil
-	}
-	path := strings.TrimSuffix(logPath, ".log") + ".sh"
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "#!/bin/sh\n# Repeats the command of %s with the same environment.\n", filepath.Base(logPath))
-	fmt.Fprintf(&b, "cd %s &&\nexec env -i \\\n", process.Quote([]string{c.dir}))
-	for _, e := range c.env {
-		fmt.Fprintf(&b, "  %s \\\n", process.Quote([]string{e}))
-	}
-	fmt.Fprintf(&b, "  %s\n", process.Quote(c.args))
-	return path, os.WriteFile(path, b.Bytes(), 0o700)
+	_, _ = r.writeScript(c, s.LogPath)
 }

@@ -27,11 +27,7 @@ type shared struct {
 // mended before it is used.
 func (r *Runner) share(ctx context.Context, d cas.Digest) (shared, error) {
 	dir := filepath.Join(r.Dir, sharedName, d.Hash[:16])
-	waiting := func() {
-		if r.Notice != nil {
-			r.Notice("waiting for " + dir + ", which another build makes")
-		}
-	}
+	waiting := func() { r.noticeWaiting(dir) }
 	for {
 		lock, err := lockfile.WaitShared(ctx, filepath.Join(dir, lockName), waiting)
 		if err != nil {

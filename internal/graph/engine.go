@@ -45,6 +45,8 @@ type Engine struct {
 type Summary struct {
 	Outputs  Outputs
 	Outcomes map[*Node]Outcome
+	// Took is how long the nodes ran that did.
+	Took map[*Node]time.Duration
 }
 
 // Count is how many nodes ended in an outcome.
@@ -78,7 +80,7 @@ func (e *Engine) Build(ctx context.Context, roots []*Node) (*Summary, error) {
 	e.Observer.Begin(order)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	b := &build{Engine: e, ctx: ctx, sum: &Summary{Outputs{}, map[*Node]Outcome{}}, repair: map[*Node]*sync.Mutex{}}
+	b := &build{Engine: e, ctx: ctx, sum: &Summary{Outputs{}, map[*Node]Outcome{}, map[*Node]time.Duration{}}, repair: map[*Node]*sync.Mutex{}}
 	if e.Memory > 0 {
 		b.memory = semaphore.NewWeighted(e.Memory)
 	}
@@ -188,6 +190,9 @@ func (b *build) depFailed(n *Node) bool {
 func (b *build) finish(n *Node, o Outcome, out cas.Digest, took time.Duration, err error) {
 	b.mu.Lock()
 	b.sum.Outcomes[n] = o
+	if o == Ran {
+		b.sum.Took[n] = took
+	}
 	if err == nil && o != Skipped {
 		b.sum.Outputs[n] = out
 	}
@@ -258,8 +263,9 @@ func (b *build) notify(r action.Result) {
 // bytes behind them, and when its own output is to be made whole again, they are what is wanted.
 func (b *build) execute(n *Node, act *action.Action, complete bool) (cas.Digest, Outcome, time.Duration, error) {
 	key := act.Digest()
-	lock, err := lockfile.Wait(b.ctx, filepath.Join(b.LockDir, key.Hash), func() {
-		b.Observer.Notice(n.ID + " is being built by another run; waiting for it")
+	path := filepath.Join(b.LockDir, key.Hash)
+	lock, err := lockfile.Wait(b.ctx, path, func() {
+		b.Observer.Notice(fmt.Sprintf("%s is being built by %s; waiting for it", n.ID, lockfile.Holder(path)))
 	})
 	if err != nil {
 		return cas.Digest{}, Failed, 0, fmt.Errorf("locking the step: %w", err)
@@ -308,7 +314,7 @@ func (t *try) run(in Outputs) (err error) {
 		}
 	}()
 	if t.complete {
-		if err := t.ensureDeps(t.n); err != nil {
+		if err := t.ensureDeps(t.n, nil); err != nil {
 			return err
 		}
 	}

@@ -196,7 +196,9 @@ func damage(t *testing.T, w *world, text, how string) {
 
 // What is lost is built again when something needs its bytes, and not before.
 func TestLostOutputIsBuiltAgain(t *testing.T) {
-	for _, how := range []string{"deleted", "flipped", "flipped without a trace"} {
+	for how, why := range map[string]string{
+		"deleted": "is gone from the cache", "flipped": "was damaged in the cache", "flipped without a trace": "was damaged in the cache",
+	} {
 		t.Run(how, func(t *testing.T) {
 			w := newWorld(t)
 			config := "B"
@@ -212,6 +214,9 @@ func TestLostOutputIsBuiltAgain(t *testing.T) {
 			config = "C"
 			if got := w.build(b); got != "C(A())" {
 				t.Errorf("got %s", got)
+			}
+			if said := strings.Join(w.log, "\n"); !strings.Contains(said, "notice a: a file of its result "+why) {
+				t.Errorf("it is not said that it %s:\n%s", why, said)
 			}
 			// Without a trace the damage is met by b itself, which then runs again.
 			if got := strings.Join(uniq(w.takeRan()), " "); got != "a b" {
@@ -276,6 +281,9 @@ func TestLostFileIsFoundBehindANodeThatOnlyResolves(t *testing.T) {
 	}
 	if got := strings.Join(uniq(w.takeRan()), " "); got != "a b" {
 		t.Errorf("ran %q", got)
+	}
+	if said := strings.Join(w.log, "\n"); strings.Contains(said, "notice whole") {
+		t.Errorf("what is put together again is no loss:\n%s", said)
 	}
 }
 
@@ -458,7 +466,7 @@ func TestTwoEnginesShareTheWork(t *testing.T) {
 		t.Errorf("ran %d times", ran.Load())
 	}
 	said := strings.Join(append(engines[0].log, engines[1].log...), "\n")
-	if !strings.Contains(said, "notice slow is being built by another run") {
+	if !strings.Contains(said, "notice slow is being built by another step of this run") {
 		t.Errorf("nobody said that it waits:\n%s", said)
 	}
 	for _, w := range engines {
@@ -544,7 +552,7 @@ func TestDryRunVerdicts(t *testing.T) {
 	w.takeRan()
 	want("a up to date", "b up to date", "c up to date")
 	config = "two"
-	want("a run argument: removed (was one) (and 1 more)", "b depends on the outputs of a", "c up to date")
+	want("a run argument: one -> two", "b depends on the outputs of a", "c up to date")
 	config = "one"
 	sum, err := w.Build(t.Context(), roots)
 	if err != nil {

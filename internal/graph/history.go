@@ -2,7 +2,6 @@ package graph
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,33 +85,6 @@ func (h *History) Put(id string, r *Record) error {
 	}
 	h.keep(id, r)
 	return nil
-}
-
-// reason says in one line why an action that is not in the cache has to run.
-func reason(store *cas.Store, last *Record, now *action.Action) string {
-	if last == nil {
-		return "not built before"
-	}
-	diffs := action.Differences(store, last.Action, now)
-	if len(diffs) == 0 {
-		// Collected, or made for another cache: a checkout remembers one build of each step, wherever its result is.
-		return "its result is not in this cache"
-	}
-	text := clip(diffs[0].String(), reasonWidth)
-	if len(diffs) > 1 {
-		text += fmt.Sprintf(" (and %d more)", len(diffs)-1)
-	}
-	return text
-}
-
-// reasonWidth bounds the reason in a progress line; `mage why` shows all of it.
-const reasonWidth = 100
-
-func clip(s string, width int) string {
-	if r := []rune(s); len(r) > width {
-		return string(r[:width]) + "…"
-	}
-	return s
 }
 
 // IDs are the nodes there are records of.

@@ -19,7 +19,7 @@ func (b *build) repairing(n *Node, f func(in Outputs) error) error {
 		if !isMissing(err) || again == maxRepairs {
 			return err
 		}
-		if err := b.ensureDeps(n); err != nil {
+		if err := b.ensureDeps(n, err); err != nil {
 			return err
 		}
 	}
@@ -31,10 +31,10 @@ func isMissing(err error) bool {
 }
 
 // ensureDeps makes sure that what n needs is really in the store: outputs of actions that
-// were up to date are looked at only when somebody has missed bytes of theirs.
-func (b *build) ensureDeps(n *Node) error {
+// were up to date are looked at only when somebody has missed bytes of theirs, which is the cause (nil when nobody has yet).
+func (b *build) ensureDeps(n *Node, cause error) error {
 	for _, d := range n.Deps {
-		if err := b.ensure(d); err != nil {
+		if err := b.ensure(d, cause); err != nil {
 			return err
 		}
 	}
@@ -42,7 +42,7 @@ func (b *build) ensureDeps(n *Node) error {
 }
 
 // ensure makes a node's output again when it has been lost or damaged.
-func (b *build) ensure(n *Node) error {
+func (b *build) ensure(n *Node, cause error) error {
 	b.repair[n].Lock()
 	defer b.repair[n].Unlock()
 	b.mu.Lock()
@@ -52,8 +52,11 @@ func (b *build) ensure(n *Node) error {
 	if !isMissing(err) {
 		return err
 	}
-	b.Observer.Notice(fmt.Sprintf("%s: %v; making it again", n.ID, err))
-	again, err := b.remake(n)
+	if n.Resolve == nil {
+		// What is no action is read again: nothing is wrong when a store does not have a folder of the user's yet.
+		b.Observer.Notice(n.ID + ": " + lossText(err, cause))
+	}
+	again, err := b.remake(n, cause)
 	if err != nil {
 		return failure(n, err)
 	}
@@ -63,11 +66,20 @@ func (b *build) ensure(n *Node) error {
 	return b.Store.Complete(out)
 }
 
+// lossText says what became of a result that is not whole. A damaged blob is dropped when it is read: of that only the reader knows.
+func lossText(err, cause error) string {
+	var missing, read *cas.MissingError
+	if errors.As(err, &missing) && errors.As(cause, &read) && read.Digest == missing.Digest && read.Damaged {
+		return fmt.Sprintf("a file of its result was damaged in the cache (blob %s); making it again", read.Digest.Short())
+	}
+	return fmt.Sprintf("a file of its result is gone from the cache, removed or dropped as damaged (%v); making it again", err)
+}
+
 // remake makes a node's output although its action has a result already.
-func (b *build) remake(n *Node) (cas.Digest, error) {
+func (b *build) remake(n *Node, cause error) (cas.Digest, error) {
 	if n.Resolve != nil {
 		// What is lost belongs to something it is put together from.
-		if err := b.ensureDeps(n); err != nil {
+		if err := b.ensureDeps(n, cause); err != nil {
 			return cas.Digest{}, err
 		}
 		return b.resolve(n)
@@ -83,6 +95,7 @@ func (b *build) remake(n *Node) (cas.Digest, error) {
 	b.mu.Lock()
 	if err == nil {
 		b.sum.Outcomes[n] = outcome
+		b.sum.Took[n] = took
 	}
 	b.mu.Unlock()
 	if err != nil {
@@ -95,7 +108,7 @@ func (b *build) remake(n *Node) (cas.Digest, error) {
 // checkRoots makes sure that what the caller will read is there.
 func (b *build) checkRoots(roots []*Node) error {
 	for _, n := range roots {
-		if err := b.ensure(n); err != nil {
+		if err := b.ensure(n, nil); err != nil {
 			return err
 		}
 	}

@@ -26,10 +26,11 @@ func TestRepoConfig(t *testing.T) {
 		"flag":    {file: "x", flag: "https://a/pkg," + root, want: []pkgrepo.Repo{{URL: "https://a/pkg"}, {URL: root}}},
 		"file": {file: "[[repository]]\nname = 'n'\nurl = 'local'\nmirrors = ['https://m']\nkey = '" + key + "'\n",
 			want: []pkgrepo.Repo{{Name: "n", URL: filepath.Join(root, "local"), Mirrors: []string{"https://m"}, Key: keyOf(0x0f)}}},
-		"empty":        {file: "# nothing\n", fails: []string{"lists no [[repository]]"}},
+		"empty":        {file: "# nothing\n", fails: []string{`key "repository" is missing`}},
 		"no such flag": {flag: "no-such", fails: []string{`"no-such" is neither a URL nor a folder`}},
-		"all mistakes": {file: "[[repository]]\nname = 'n'\n[[repository]]\nurl = 'https://x'\nkey = '12'\n[[repository]]\nurl = 'gone'\n",
-			fails: []string{"repository 1: has no url", "repository 2: key", "repository 3: repository \"gone\""}},
+		"all mistakes": {file: "[[repository]]\nurl = 'https://x'\nkey = '12'\n[[repository]]\nurl = 'gone'\n",
+			fails: []string{"repository 1: key", "repository 2: repository \"gone\""}},
+		"no url": {file: "[[repository]]\nname = 'n'\n", fails: []string{`key "repository.0.url" is missing`}},
 	}
 	for name, tt := range tests {
 		file := filepath.Join(root, RepositoriesFile)

@@ -26,20 +26,25 @@ import (
 // DefaultRepository is asked when neither -repo nor packages.toml names another one.
 const DefaultRepository = "https://static.redox-os.org/pkg"
 
-// repositoriesFile, in the checkout, lists repositories; it need not be there.
+// RepositoriesFile, in the checkout, lists repositories; it need not be there.
 const RepositoriesFile = "packages.toml"
 
-// repositories is the file's content.
-type repositories struct {
-	Repository []repository `toml:"repository"`
+// Repositories is packages.toml: the package repositories that are asked where -repo names none.
+type Repositories struct {
+	// Repository is asked in the order of the file.
+	Repository []repository `toml:"repository,required"`
 }
 
-// repository is one of them, asked in the order of the file.
+// repository is a folder or a site with packages.
 type repository struct {
-	Name    string   `toml:"name"`    // default: the host's name, or the path of a folder
-	URL     string   `toml:"url"`     // https://…, or a folder, relative to the checkout
-	Mirrors []string `toml:"mirrors"` // the same content elsewhere
-	Key     string   `toml:"key"`     // public key in hex, in place of the one seen first
+	// Name is what messages call it; by default the host's name, or the path of a folder.
+	Name string `toml:"name"`
+	// URL begins with https:// or http://, or is a folder, relative to the checkout.
+	URL string `toml:"url,required"`
+	// Mirrors have the same content elsewhere.
+	Mirrors []string `toml:"mirrors"`
+	// Key is the public key that signs the packages, 64 hex digits. By default the one that is seen first is trusted and remembered.
+	Key string `toml:"key"`
 }
 
 // repoConfig is the repositories to ask: those of the flag, else those of the file, else the default.
@@ -63,7 +68,7 @@ func repoConfig(s *session.Session, flag string) ([]pkgrepo.Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	var content repositories
+	var content Repositories
 	if err := tomlfile.Decode(RepositoriesFile, text, &content); err != nil {
 		return nil, err
 	}
@@ -71,7 +76,7 @@ func repoConfig(s *session.Session, flag string) ([]pkgrepo.Repo, error) {
 }
 
 // listed checks the entries of the file.
-func listed(s *session.Session, content repositories) ([]pkgrepo.Repo, error) {
+func listed(s *session.Session, content Repositories) ([]pkgrepo.Repo, error) {
 	var list []pkgrepo.Repo
 	var all *multierror.Error
 	fail := func(i int, err error) {
@@ -79,10 +84,6 @@ func listed(s *session.Session, content repositories) ([]pkgrepo.Repo, error) {
 	}
 	for i, r := range content.Repository {
 		one := pkgrepo.Repo{Name: r.Name}
-		if r.URL == "" {
-			fail(i, errors.New("has no url"))
-			continue
-		}
 		for n, url := range append([]string{r.URL}, r.Mirrors...) {
 			at, err := location(url, s.Config.Root)
 			if err != nil {
@@ -102,9 +103,6 @@ func listed(s *session.Session, content repositories) ([]pkgrepo.Repo, error) {
 			one.Key = &key
 		}
 		list = append(list, one)
-	}
-	if len(list) == 0 && all == nil {
-		return nil, fmt.Errorf("%s lists no [[repository]]; without the file %s is asked", RepositoriesFile, DefaultRepository)
 	}
 	return list, errs.One(all)
 }

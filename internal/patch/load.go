@@ -13,37 +13,65 @@ import (
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
-// rawPatch is the file as written; see the package comment for the fields.
-type rawPatch struct {
-	Title     string        `toml:"title"`
-	Reason    string        `toml:"reason"`
-	Upstream  string        `toml:"upstream"`
-	Needed    *rawCondition `toml:"needed"`
+// Document is patches/<series>/NNNN-name.toml as it is written: edits of a source's files and new files, with the reason for them.
+//
+// Every pattern is an RE2 regular expression, in which ^ and $ are the ends of lines. Texts and anchors have "\n"; in a file whose
+// every line ends in "\r\n" they match and produce that. A final newline that is missing stays missing.
+type Document struct {
+	// Title is one line for lists.
+	Title string `toml:"title,required"`
+	// Reason says why the change is needed.
+	Reason string `toml:"reason,required"`
+	// Upstream is the URL or commit that has the same change.
+	Upstream string `toml:"upstream"`
+	// Needed is what the source must have for the patch to be wanted: without a match the whole patch is "not needed".
+	Needed *rawCondition `toml:"needed"`
+	// Satisfied is what the source has when it needs the patch no more: with a match the whole patch is "satisfied".
 	Satisfied *rawCondition `toml:"satisfied"`
-	Edit      []rawEdit     `toml:"edit"`
-	File      []rawFile     `toml:"file"`
+	// Edit has changes of existing files, made in this order.
+	Edit []rawEdit `toml:"edit"`
+	// File has whole files of ours. One that is there already with the same bytes is "satisfied".
+	File []rawFile `toml:"file"`
 }
 
+// rawCondition is a pattern in one file of the source.
 type rawCondition struct {
-	File    string `toml:"file"`
-	Pattern string `toml:"pattern"`
+	// File is a slash path in the source.
+	File string `toml:"file,required"`
+	// Pattern is looked for in the file.
+	Pattern string `toml:"pattern,required"`
 }
 
+// rawEdit is one change of one existing file. It is satisfied when its text stands where the edit would put it.
 type rawEdit struct {
-	File      string  `toml:"file"`
-	Anchor    string  `toml:"anchor"`
-	Until     string  `toml:"until"`
-	Where     string  `toml:"where"`
-	Text      *string `toml:"text"`
-	Count     *int    `toml:"count"`
-	Regex     bool    `toml:"regex"`
-	Satisfied string  `toml:"satisfied"`
+	// File is a slash path in the source.
+	File string `toml:"file,required"`
+	// Anchor is the text to find, literal or with `regex = true` a pattern: short, and of identifiers.
+	Anchor string `toml:"anchor,required"`
+	// Until ends what is replaced: with `where = "replace"` the region goes from the anchor to the first `until` behind it. Without
+	// it the anchor alone is replaced.
+	Until string `toml:"until"`
+	// Where says how the text relates to the anchor.
+	Where Where `toml:"where,required"`
+	// Text is ours, taken literally: "$1" is not expanded. An empty one is a deletion, which needs a `satisfied` pattern or a
+	// condition on the patch.
+	Text *string `toml:"text,required"`
+	// Count is how often the anchor must occur, 1 by default.
+	Count *int `toml:"count"`
+	// Regex says that `anchor` and `until` are patterns.
+	Regex bool `toml:"regex"`
+	// Satisfied is a pattern that the same file matches when the edit is already there.
+	Satisfied string `toml:"satisfied"`
 }
 
+// rawFile is a new file.
 type rawFile struct {
-	Path string  `toml:"path"`
-	Text *string `toml:"text"`
-	From string  `toml:"from"`
+	// Path is a slash path in the source.
+	Path string `toml:"path,required"`
+	// Text is the content.
+	Text *string `toml:"text,oneof"`
+	// From is a file beside the patch with the content.
+	From string `toml:"from,oneof"`
 }
 
 // Load reads the series in folder name of fsys (os.DirFS of the repository's
@@ -97,7 +125,7 @@ func loadTOML(fsys fs.FS, dir, name string) (*Patch, error) {
 	if err != nil {
 		return nil, err
 	}
-	var raw rawPatch
+	var raw Document
 	if err := tomlfile.Decode(shown(dir, name), data, &raw); err != nil {
 		return nil, err
 	}
@@ -121,13 +149,10 @@ func (v *validator) fault(where, format string, args ...any) {
 	v.faults = multierror.Append(v.faults, fmt.Errorf("%s: %s: "+format, append([]any{v.file, where}, args...)...))
 }
 
-func (v *validator) patch(name string, raw *rawPatch, read func(string) ([]byte, error)) *Patch {
+func (v *validator) patch(name string, raw *Document, read func(string) ([]byte, error)) *Patch {
 	p := &Patch{Name: name, Title: raw.Title, Reason: strings.TrimSpace(raw.Reason), Upstream: raw.Upstream}
-	if raw.Title == "" || strings.Contains(raw.Title, "\n") {
+	if strings.Contains(raw.Title, "\n") {
 		v.fault("title", "must be one line")
-	}
-	if p.Reason == "" {
-		v.fault("reason", "missing: say why the change is needed")
 	}
 	p.Needed = v.condition("needed", raw.Needed)
 	p.Satisfied = v.condition("satisfied", raw.Satisfied)
@@ -149,37 +174,19 @@ func (v *validator) condition(where string, raw *rawCondition) *Condition {
 		return nil
 	}
 	v.path(where, "file", raw.File)
-	if raw.Pattern == "" {
-		v.fault(where, "pattern is missing")
-	}
 	return &Condition{File: raw.File, Pattern: v.regexp(where, "pattern", raw.Pattern)}
 }
 
 func (v *validator) edit(where string, raw *rawEdit, guarded bool) Edit {
 	e := Edit{
 		File: raw.File, Anchor: unixLines(raw.Anchor), Until: unixLines(raw.Until),
-		Where: Where(raw.Where), Count: 1, Regex: raw.Regex,
+		Where: raw.Where, Text: unixLines(*raw.Text), Count: 1, Regex: raw.Regex,
 	}
 	v.path(where, "file", raw.File)
-	switch e.Where {
-	case Replace, Before, After:
-	case "":
-		v.fault(where, `where is missing: "replace", "before" or "after"`)
-	default:
-		v.fault(where, `where = %q is none of "replace", "before", "after"`, raw.Where)
-	}
-	if e.Anchor == "" {
-		v.fault(where, "anchor is missing")
-	}
 	if e.Until != "" && e.Where != Replace {
 		v.fault(where, `until is only for where = "replace"`)
 	}
-	if raw.Text == nil {
-		v.fault(where, "text is missing")
-	} else {
-		e.Text = unixLines(*raw.Text)
-		v.emptyText(where, &e, raw, guarded)
-	}
+	v.emptyText(where, &e, raw, guarded)
 	if raw.Count != nil {
 		e.Count = *raw.Count
 		if e.Count < 1 {
@@ -213,8 +220,6 @@ func (v *validator) newFile(where string, raw *rawFile, read func(string) ([]byt
 	f := NewFile{Path: raw.Path}
 	v.path(where, "path", raw.Path)
 	switch {
-	case (raw.Text == nil) == (raw.From == ""):
-		v.fault(where, "exactly one of text and from must be given")
 	case raw.Text != nil:
 		f.Text = []byte(unixLines(*raw.Text))
 	case checkPath(raw.From) != nil:

@@ -14,25 +14,25 @@ import (
 func TestLoadReportsAllFaults(t *testing.T) {
 	fsys := fstest.MapFS{
 		"s/1.toml": {Data: []byte(`
-title = "x"
+title = "x\ny"
+reason = "r"
 [[edit]]
 file = "../up"
 anchor = "("
 regex = true
-where = "around"
+where = "before"
 text = ""
 count = 0
 satisfied = "["
 [[edit]]
 file = "/abs"
+anchor = "a"
 where = "before"
 until = "x"
+text = "t"
 [[file]]
 path = "a/../b"
-[[file]]
-path = "ok"
 text = "x"
-from = "y"
 [[file]]
 path = "ok2"
 from = "absent.rs"
@@ -45,6 +45,8 @@ from = "../secret"
 		"s/4.patch": {Data: []byte("nothing\n")},
 		"s/5.patch": {Data: []byte("--- a/../x\n+++ b/../x\n@@ -1 +1 @@\n-a\n+b\n")},
 		"s/6.toml":  {Data: []byte("title = \"x\"\nreason = \"r\"\n")},
+		"s/7.toml":  {Data: []byte("title = \"\"\n[[edit]]\nfile = \"f\"\n[[file]]\npath = \"ok\"\ntext = \"x\"\nfrom = \"y\"\n")},
+		"s/8.toml":  {Data: []byte("[[edit]]\nwhere = \"around\"\n")},
 	}
 	_, err := Load(fsys, "s")
 	var all *multierror.Error
@@ -52,10 +54,12 @@ from = "../secret"
 		t.Fatalf("%v", err)
 	}
 	for _, want := range []string{
-		"s/1.toml: reason: missing", `s/1.toml: edit 1: file: path "../up" leaves`, "edit 1: where = \"around\"", "edit 1: text is empty", "edit 1: count = 0", "edit 1: anchor: error parsing regexp", "edit 1: satisfied: error parsing regexp",
-		`edit 2: file: path "/abs" leaves`, "edit 2: until is only", "edit 2: anchor is missing", "edit 2: text is missing",
-		"file 1: path: path \"a/../b\" is not clean", "file 1: exactly one of", "file 2: exactly one of", "file 3: from: open s/absent.rs", "file 4: path: path \".git/config\"", "file 4: from: path \"../secret\"",
+		"s/1.toml: title: must be one line", `s/1.toml: edit 1: file: path "../up" leaves`, "edit 1: text is empty", "edit 1: count = 0", "edit 1: anchor: error parsing regexp", "edit 1: satisfied: error parsing regexp",
+		`edit 2: file: path "/abs" leaves`, "edit 2: until is only",
+		"file 1: path: path \"a/../b\" is not clean", "file 2: from: open s/absent.rs", "file 3: path: path \".git/config\"", "file 3: from: path \"../secret\"",
 		"typo", "anhcor", "s/3.toml:1:9", "s/4.patch: not a unified diff", "s/5.patch: line 1: path \"../x\" leaves", "s/6.toml: edit: the patch changes nothing",
+		`s/7.toml:1:1: key "title" is empty`, `s/7.toml:1:1: key "reason" is missing`, `s/7.toml:2:3: key "edit.0.anchor" is missing`, `key "edit.0.where" is missing: one of replace`,
+		`key "edit.0.text" is missing`, `key "file.0" must have exactly one of text, from`, `s/8.toml:2:9: key "edit.where" is "around", not one of replace, before, after`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not reported", want)

@@ -13,34 +13,7 @@
 // or git diff writes, or a mail box of several such: its commits are given to
 // `git apply` one by one, with their modes, links, copies and binary files.
 // Submodules, names without a/ and b/, and paths out of the tree are refused.
-// A .toml file has these keys and no others:
-//
-//	title    = "one line"                 # required
-//	reason   = """why it is needed"""     # required
-//	upstream = "url or commit"
-//	[needed]                              # pattern absent: the whole patch is "not needed"
-//	file = "src/a.rs"
-//	pattern = 'RE2'
-//	[satisfied]                           # pattern present: the whole patch is "satisfied"
-//	file = "src/a.rs"
-//	pattern = 'RE2'
-//	[[edit]]
-//	file      = "src/a.rs"                # slash path in the source
-//	anchor    = "fn foo("                 # literal, or RE2 with regex = true
-//	until     = "}"                       # only with where = "replace": the region ends with the first `until` after the anchor
-//	where     = "replace"                 # or "before", "after": whole lines beside the matched line(s)
-//	text      = """..."""
-//	count     = 1                         # how often the anchor must occur
-//	regex     = false                     # anchor and until are RE2
-//	satisfied = 'RE2'                     # in the same file: this edit is already there
-//	[[file]]
-//	path = "src/b.rs"                     # a new file of ours
-//	text = """..."""                      # or from = "b.rs", a file beside the patch
-//
-// Every RE2 pattern is compiled with (?m): ^ and $ are line ends. Texts and
-// anchors use "\n"; in a file whose every line ends in "\r\n" they match and
-// produce "\r\n". A missing final newline stays missing. `text` is literal:
-// "$1" is not expanded.
+// A .toml file has the keys of [Document] and no others.
 //
 // # Satisfied
 //
@@ -58,6 +31,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
 // Series is a loaded and validated folder of patches.
@@ -90,10 +65,13 @@ type Where string
 
 // The three kinds of edit.
 const (
-	Replace Where = "replace"
-	Before  Where = "before"
-	After   Where = "after"
+	Replace Where = "replace" // in place of the anchor, or of all up to `until`
+	Before  Where = "before"  // as whole lines before the lines that the anchor touches
+	After   Where = "after"   // as whole lines behind them
 )
+
+// Values are the three kinds.
+func (Where) Values() []string { return tomlfile.Values(Replace, Before, After) }
 
 // Edit is one change of one existing file.
 type Edit struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/patch"
+	"github.com/pannous/redox-clif/internal/patch/castree"
 	"github.com/pannous/redox-clif/internal/symlink"
 )
 
@@ -70,7 +71,7 @@ func (s *Sources) applyPatches(ctx context.Context, job *graph.Job, src cas.Dige
 		return cas.Digest{}, err
 	}
 	for _, one := range all {
-		report, err := patch.Apply(ctx, one, &storedTree{s.o.Store, tree}, patch.Options{})
+		report, err := patch.Apply(ctx, one, &castree.Tree{Store: s.o.Store, Files: tree}, patch.Options{})
 		if report != nil {
 			fmt.Fprintf(job.Log, "%s: %s\n", one.Name, report.Summary())
 			for _, result := range report.Results {

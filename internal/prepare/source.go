@@ -31,7 +31,7 @@ func pinned(r *recipe.Recipe) source.Source {
 		}
 		return g
 	case s.Archive != "":
-		return source.Archive{URL: s.Archive, SHA256: s.SHA256, Strip: s.Strip}
+		return source.Archive{URL: s.Archive, SHA256: s.SHA256, Blake3: s.Blake3, Strip: s.Strip}
 	case s.Crate != "":
 		return source.Crate{Name: s.Crate, Version: s.Version, SHA256: s.SHA256}
 	}

@@ -23,6 +23,7 @@ const (
 	Passed      Outcome = "passed"
 	Forbidden   Outcome = "forbidden line"  // Result.Line matches Result.Step
 	WrongAnswer Outcome = "wrong answer"    // Result.Line is what Result.Step claims, and not its pattern
+	Died        Outcome = "died"            // Result.Line are last words, of which Result.Step is the meaning
 	Silence     Outcome = "silence"         // nothing was printed for Limits.Silence
 	TimeLimit   Outcome = "time limit"      // Limits.Total was reached
 	Ended       Outcome = "ended too early" // the guest powered off or reset with steps missing
@@ -35,6 +36,15 @@ const (
 type Limits struct {
 	Silence time.Duration // without any output
 	Total   time.Duration
+	// Grace is the silence that ends a run after last words, and ten times as much ends it even without silence; 0 is a second.
+	Grace time.Duration
+}
+
+func (l Limits) grace() time.Duration {
+	if l.Grace == 0 {
+		return time.Second
+	}
+	return l.Grace
 }
 
 // Options of a run.
@@ -49,11 +59,11 @@ type Options struct {
 // Result is what happened.
 type Result struct {
 	Outcome Outcome
-	Line    string       // the line that decided it, for Forbidden and WrongAnswer
-	LineNo  int          // lines seen
+	Line    string       // the line that decided it, for Forbidden, WrongAnswer and Died
+	LineNo  int          // its number from 1; else lines seen
 	Step    string       // the forbidden pattern, or the step that was answered wrongly
 	Steps   []StepResult // all steps of the script, in its order
-	Last    []string     // the last lines, at most 20
+	Last    []string     // the last lines, or those around the last words, at most 20
 	Exit    int          // QEMU's exit status; -1 when it was killed
 	Stderr  string       // what QEMU itself said, at most 64 KiB
 	Elapsed time.Duration
@@ -99,6 +109,8 @@ func (e *GuestError) Error() string {
 		fmt.Fprintf(&b, ": line %d matches %s: %s", r.LineNo, r.Step, r.Line)
 	case WrongAnswer:
 		fmt.Fprintf(&b, ": line %d is not what %q wants: %s", r.LineNo, r.Step, r.Line)
+	case Died:
+		fmt.Fprintf(&b, ": %s, line %d: %s", r.Step, r.LineNo, r.Line)
 	case QEMUFailed:
 		fmt.Fprintf(&b, ": exit status %d", r.Exit)
 	}
@@ -111,7 +123,11 @@ func (e *GuestError) Error() string {
 		fmt.Fprintf(&b, "\nqemu says: %s", s)
 	}
 	if len(r.Last) > 0 {
-		fmt.Fprintf(&b, "\nlast lines:\n  %s", strings.Join(r.Last, "\n  "))
+		which := "last lines"
+		if r.Outcome == Died {
+			which = "the lines around it"
+		}
+		fmt.Fprintf(&b, "\n%s:\n  %s", which, strings.Join(r.Last, "\n  "))
 	}
 	if r.Log != "" {
 		fmt.Fprintf(&b, "\nlog: %s", r.Log)
@@ -163,7 +179,8 @@ func (r *Result) follow(ctx context.Context, p *process, m *matcher, sink io.Wri
 	defer silence.Stop()
 	defer total.Stop()
 	var err error
-	ended := false // by itself, with all its output read
+	ended := false                // by itself, with all its output read
+	var patience <-chan time.Time // with a guest that goes on printing after its last words
 loop:
 	for {
 		select {
@@ -178,6 +195,10 @@ loop:
 			m.finish()
 			r.Outcome = Silence
 			break loop
+		case <-patience:
+			m.finish()
+			r.Outcome = Died
+			break loop
 		case b, ok := <-p.output:
 			if !ok {
 				m.finish()
@@ -190,6 +211,12 @@ loop:
 			}
 			if m.feed(b) {
 				break loop
+			}
+			if m.died != nil {
+				silence.Reset(min(limits.grace(), limits.Silence))
+			}
+			if m.died != nil && patience == nil {
+				patience = time.After(10 * limits.grace())
 			}
 		}
 	}
@@ -206,10 +233,13 @@ func (r *Result) decide(m *matcher, ended bool) {
 		r.Outcome = m.failed
 	case ended && r.Exit != 0:
 		r.Outcome = QEMUFailed
-	case m.left > 0 && ended:
-		r.Outcome = Ended
-	case m.left == 0 && (ended || !m.script.PowerOff):
+	case m.passed(ended):
 		r.Outcome = Passed
+	case m.died != nil && (ended || r.Outcome != ""):
+		r.Outcome = Died
+		r.Line, r.LineNo, r.Step = m.died.line, m.died.number, m.died.meaning
+	case ended:
+		r.Outcome = Ended
 	case r.Outcome == "":
 		r.Outcome = Cancelled
 	}

@@ -37,6 +37,20 @@ func fake(mode string) int {
 	case "unfinished panic":
 		fmt.Print(boot, "KERNEL PANIC")
 		time.Sleep(time.Minute)
+	case "died", "died and goes on", "died and passes":
+		fmt.Print(boot, strings.Repeat("a driver is up\r\n", 30), "X0: 00\r\nX1: 00\r\nEXCEPTION in driver\r\nEXCEPTION in init\r\n")
+		time.Sleep(100 * time.Millisecond)
+		fmt.Print("it could not go on\r\n")
+		for range 600 {
+			if mode == "died and passes" {
+				fmt.Print("canary f128 = 1\r\ncanary sym = 2\r\ninit: all done\r\n")
+				return 0
+			}
+			if mode == "died and goes on" {
+				fmt.Print(".\r\n")
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 	case "silence":
 		fmt.Print(boot)
 		time.Sleep(time.Minute)
@@ -104,7 +118,11 @@ func bootScript() Script {
 			{Name: "the end", Pattern: re(`^init: all done$`)},
 		},
 		Forbidden: []*regexp.Regexp{re(`panicked|PANIC`), re(`\bFAIL\b`)},
-		PowerOff:  true,
+		LastWords: []LastWords{{
+			Pattern: re(`^EXCEPTION in (\w+)$`), Meaning: "a program is gone", Final: func(found []string) bool { return found[1] == "init" },
+		}},
+		Dumps:    []*regexp.Regexp{re(`^X\d+: `)},
+		PowerOff: true,
 	}
 }
 
@@ -124,6 +142,7 @@ func options(t *testing.T, mode string) Options {
 
 func TestRun(t *testing.T) {
 	short := Limits{Silence: 300 * time.Millisecond, Total: 10 * time.Second}
+	gracious := Limits{Silence: time.Minute, Total: time.Minute, Grace: 400 * time.Millisecond}
 	tests := []struct {
 		mode   string
 		edit   func(*Script)
@@ -136,6 +155,15 @@ func TestRun(t *testing.T) {
 		{mode: "success", edit: func(s *Script) { s.Unordered = true }, want: Passed},
 		{mode: "panic", want: Forbidden, err: []string{"line 3 matches panicked|PANIC: thread 'main' panicked at 'x'", "not seen: canary f128; canary sym; the end"}},
 		{mode: "unfinished panic", limits: short, want: Forbidden, err: []string{"KERNEL PANIC"}},
+		// By the default grace: without it the run would last ten times as long.
+		{mode: "died", limits: Limits{Silence: time.Minute, Total: time.Minute}, want: Died, err: []string{
+			"a program is gone, line 36: EXCEPTION in init\nnot seen: canary f128; canary sym; the end",
+			"the lines around it:\n" + strings.Repeat("  a driver is up\n", 9) + "  (2 lines of registers and stack)\n  EXCEPTION in driver\n  EXCEPTION in init\n  it could not go on\nlog: ",
+		}},
+		{mode: "died and goes on", limits: gracious, want: Died, err: []string{
+			"  EXCEPTION in init\n  it could not go on\n" + strings.Repeat("  .\n", 7) + "log: ",
+		}},
+		{mode: "died and passes", limits: gracious, want: Passed},
 		{mode: "silence", limits: short, want: Silence, err: []string{"silence after", "not seen: canary f128", "last lines:\n  boot\n  bootstrap: hello", "log: "}},
 		{mode: "chatter", limits: Limits{Silence: 5 * time.Second, Total: 500 * time.Millisecond}, want: TimeLimit, err: []string{"time limit after", "not seen"}},
 		// A guest that goes on printing is not silent, however long that takes.

@@ -14,9 +14,27 @@ type Script struct {
 	Steps     []Step
 	Unordered bool             // steps may match in any order
 	Forbidden []*regexp.Regexp // a line that matches ends the run: panic, FAIL
+	// LastWords end the run too, once the guest has had a moment to say the rest. A script that is fulfilled in that moment has passed.
+	LastWords []LastWords
+	// Dumps are lines that are left out of Result.Last: registers and stacks. The log has them.
+	Dumps []*regexp.Regexp
 	// PowerOff: after the last step the guest must end QEMU itself, with exit
 	// status 0. Otherwise the run ends, and QEMU with it, at the last step.
 	PowerOff bool
+}
+
+// LastWords are a line after which nothing that a script waits for can come. Unlike a forbidden line it is not what is tested.
+type LastWords struct {
+	Pattern *regexp.Regexp
+	Meaning string // for messages: "the kernel ended a program"
+	// Final, when set, tells from the pattern's submatches whether this line is one of them: the same words about another program may
+	// mean nothing.
+	Final func(submatches []string) bool
+}
+
+func (l LastWords) match(line string) bool {
+	found := l.Pattern.FindStringSubmatch(line)
+	return found != nil && (l.Final == nil || l.Final(found))
 }
 
 // Step is one thing that must be seen.
@@ -54,8 +72,11 @@ func (s Script) check() error {
 // maxLine bounds a line: a guest that never ends one must not fill memory.
 const maxLine = 64 << 10
 
-// lastLines is how many lines a Result shows.
-const lastLines = 20
+// lastLines is how many lines a Result shows, linesBefore how many of them lead to last words, themselves included.
+const (
+	lastLines   = 20
+	linesBefore = 12
+)
 
 // escapes are terminal control sequences: colours, cursor movement, titles.
 var escapes = regexp.MustCompile("\x1b(\\[[0-9;?=]*[ -/]*[@-~]|\\][^\a\x1b]*(\a|\x1b\\\\)|[()][0-9A-B]|[=>78cDEHM])")
@@ -72,10 +93,18 @@ type matcher struct {
 	used     int // bytes of the line a prompt has consumed, after cleaning
 	number   int // lines seen, the current one included
 	last     []string
+	leftOut  int // lines of dumps since the last one in last
+	died     *words
 	send     func(string)
 	failed   Outcome
 	failLine string
 	failStep string
+}
+
+// words are last words that came.
+type words struct {
+	line, meaning string
+	number        int // of the line, from 1
 }
 
 func newMatcher(s Script, send func(string)) *matcher {
@@ -109,7 +138,7 @@ func (m *matcher) feed(b []byte) bool {
 		b = b[i+1:]
 		m.endLine()
 	}
-	return m.failed != "" || m.left == 0 && !m.script.PowerOff
+	return m.failed != "" || m.passed(false)
 }
 
 // finish treats what is left as a line, when no more will come.
@@ -137,12 +166,26 @@ func (m *matcher) endLine() {
 			return
 		}
 	}
+	m.listen(text)
 	rest := text[min(m.used, len(text)):]
 	m.used = 0
 	if !m.wrongAnswer(text) {
 		m.match(rest, false)
 	}
 }
+
+// listen notes the first last words.
+func (m *matcher) listen(text string) {
+	for _, l := range m.script.LastWords {
+		if m.died == nil && l.match(text) {
+			m.died = &words{text, l.Meaning, m.number}
+			m.last = m.last[max(0, len(m.last)-linesBefore):]
+		}
+	}
+}
+
+// passed tells whether the script is fulfilled; ended says that the guest has ended by itself.
+func (m *matcher) passed(ended bool) bool { return m.left == 0 && (ended || !m.script.PowerOff) }
 
 // wrongAnswer looks at all steps to come, not only the next: a wrong value is
 // wrong whatever else is missing.
@@ -203,8 +246,26 @@ func (m *matcher) fail(o Outcome, line, step string) {
 	m.failed, m.failLine, m.failStep = o, line, step
 }
 
+// remember keeps the last lines, and of what follows last words the first: who goes on printing must not push them out.
 func (m *matcher) remember(text string) {
+	for _, d := range m.script.Dumps {
+		if d.MatchString(text) {
+			m.leftOut++
+			return
+		}
+	}
+	if m.leftOut > 0 {
+		m.keep(fmt.Sprintf("(%d lines of registers and stack)", m.leftOut))
+		m.leftOut = 0
+	}
+	m.keep(text)
+}
+
+func (m *matcher) keep(text string) {
 	if len(m.last) == lastLines {
+		if m.died != nil {
+			return
+		}
 		m.last = append(m.last[:0], m.last[1:]...)
 	}
 	m.last = append(m.last, text)

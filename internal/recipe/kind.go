@@ -2,7 +2,8 @@ package recipe
 
 import (
 	"slices"
-	"strings"
+
+	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
 // Kind is what a step does.
@@ -30,15 +31,25 @@ const (
 	TargetHost   TargetKind = "host"   // the machine that builds
 )
 
+// Values are all of them.
+func (TargetKind) Values() []string {
+	return tomlfile.Values(TargetUser, TargetKernel, TargetUEFI, TargetHost)
+}
+
 // Artifact is what a cargo step takes of its packages.
 type Artifact string
 
 // The artifacts of cargo steps.
 const (
-	ArtifactBin       Artifact = "bin" // programs, the default
-	ArtifactStaticlib Artifact = "staticlib"
-	ArtifactObject    Artifact = "object" // one for each package
+	ArtifactBin       Artifact = "bin"       // programs, the default
+	ArtifactStaticlib Artifact = "staticlib" // static libraries, lib<package>.a
+	ArtifactObject    Artifact = "object"    // an object file for each package
 )
+
+// Values are all of them.
+func (Artifact) Values() []string {
+	return tomlfile.Values(ArtifactBin, ArtifactStaticlib, ArtifactObject)
+}
 
 // Std is the set of library crates that a step is compiled against.
 type Std string
@@ -50,16 +61,24 @@ const (
 	StdNone Std = "none" // the host's own, or what the source brings
 )
 
+// Values are all of them.
+func (Std) Values() []string { return tomlfile.Values(StdFull, StdCore, StdNone) }
+
 // Rules are the checks of what a step links; package elfcheck has them.
 type Rules string
 
 // The rules for linked files.
 const (
-	RulesProgram   Rules = "program" // the default for programs of user space
-	RulesBootstrap Rules = "bootstrap"
-	RulesKernel    Rules = "kernel"
-	RulesNone      Rules = "none" // the default for all else
+	RulesProgram   Rules = "program"   // the default for programs of user space
+	RulesBootstrap Rules = "bootstrap" // the bootstrap of an initfs
+	RulesKernel    Rules = "kernel"    // a kernel
+	RulesNone      Rules = "none"      // the default for all else
 )
+
+// Values are all of them.
+func (Rules) Values() []string {
+	return tomlfile.Values(RulesProgram, RulesBootstrap, RulesKernel, RulesNone)
+}
 
 // kindText is what the text of a recipe says of one kind of step.
 type kindText struct {
@@ -92,6 +111,9 @@ func Kinds() []Kind {
 	}
 	return all
 }
+
+// Values are all kinds of step.
+func (Kind) Values() []string { return tomlfile.Values(Kinds()...) }
 
 // text is the row of a kind; one without any checks for a kind that there is not.
 func (k Kind) text() kindText {
@@ -160,39 +182,6 @@ func (s *Step) checkCPrograms() []fault {
 // isProgram tells whether a cargo step links programs for user space.
 func (s *Step) isProgram() bool {
 	return s.TargetOrDefault() == TargetUser && (s.Artifact == "" || s.Artifact == ArtifactBin)
-}
-
-// word is the value of a key that takes one of a few; the default is left out in most recipes and is "" then.
-type word struct {
-	key, value string
-	allowed    []string
-}
-
-// words are the keys of a step that take one of a few values.
-func (s *Step) words() []word {
-	return []word{
-		{"kind", string(s.Kind), texts(Kinds()...)},
-		{"target", string(s.Target), texts("", TargetUser, TargetKernel, TargetUEFI, TargetHost)},
-		{"artifact", string(s.Artifact), texts("", ArtifactBin, ArtifactStaticlib, ArtifactObject)},
-		{"std", string(s.Std), texts("", StdFull, StdCore, StdNone)},
-		{"backend", string(s.Backend), texts("", Cranelift, LLVM)},
-		{"rules", string(s.Rules), texts("", RulesProgram, RulesBootstrap, RulesKernel, RulesNone)},
-	}
-}
-
-func texts[T ~string](all ...T) []string {
-	var list []string
-	for _, v := range all {
-		list = append(list, string(v))
-	}
-	return list
-}
-
-func (w word) check() []fault {
-	if slices.Contains(w.allowed, w.value) {
-		return nil
-	}
-	return []fault{at(w.key)("%s is %q, not one of %s", w.key, w.value, strings.TrimPrefix(strings.Join(w.allowed, ", "), ", "))}
 }
 
 // TargetOrDefault is what the step is compiled for.

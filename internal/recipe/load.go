@@ -164,14 +164,14 @@ func Load(dir string) (*Recipe, error) {
 func Parse(path string, b []byte) (*Recipe, error) {
 	r := &Recipe{Dir: filepath.Dir(path), Path: path}
 	r.Name = filepath.Base(r.Dir)
-	if err := tomlfile.Decode(path, b, r); err != nil {
-		return nil, err
-	}
-	var all *multierror.Error
-	for _, f := range r.check() {
-		all = multierror.Append(all, tomlfile.At(path, b, f.key, "%s", f.text))
-	}
-	if err := listed(all); err != nil {
+	err := tomlfile.Decode(path, b, r, func() []*tomlfile.Problem {
+		var all []*tomlfile.Problem
+		for _, f := range r.check() {
+			all = append(all, tomlfile.At(path, b, f.key, "%s", f.text))
+		}
+		return all
+	})
+	if err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -200,9 +200,6 @@ func (r *Recipe) check() []fault {
 	var faults []fault
 	if !validName.MatchString(r.Name) {
 		faults = append(faults, at()("the folder's name %q is no recipe name (lower-case letters, digits and ._+-)", r.Name))
-	}
-	if r.Description == "" {
-		faults = append(faults, at("description")("description is missing: one line for `mage recipe:list`"))
 	}
 	faults = append(faults, below(r.Source.check(), "source")...)
 	for _, name := range slices.Sorted(maps.Keys(r.Profiles)) {
@@ -252,29 +249,20 @@ func (r *Recipe) check() []fault {
 }
 
 func (s *Source) check() []fault {
-	var kinds []string
-	for kind, v := range map[string]string{"git": s.Git, "archive": s.Archive, "crate": s.Crate, "path": s.Path, "same-as": s.SameAs} {
-		if v != "" {
-			kinds = append(kinds, kind)
-		}
-	}
-	sort.Strings(kinds)
-	if len(kinds) != 1 {
-		return []fault{at()("a source is exactly one of git, archive, crate, path and same-as (here: %s)", orNone(kinds))}
-	}
 	var faults []fault
-	switch kinds[0] {
-	case "git":
+	if s.Git != "" {
 		if err := git.CheckURL(s.Git); err != nil {
 			faults = append(faults, at("git")("%v", err))
 		}
-		if !validCommit.MatchString(s.Commit) {
-			faults = append(faults, at("commit")("commit %q is not a full commit id (40 hex digits); branches and tags move", s.Commit))
-		}
-	case "archive", "crate":
-		if !validSHA256.MatchString(s.SHA256) {
-			faults = append(faults, at("sha256")("sha256 %q is not a SHA-256 (64 hex digits)", s.SHA256))
-		}
+	}
+	if s.Git != "" && !validCommit.MatchString(s.Commit) {
+		faults = append(faults, at("commit")("commit %q is not a full commit id (40 hex digits); branches and tags move", s.Commit))
+	}
+	if s.Archive+s.Crate != "" {
+		faults = append(faults, s.checkSums()...)
+	}
+	if s.Blake3 != "" && s.Archive == "" {
+		faults = append(faults, at("blake3")("blake3 is the sum of an archive, and this source has none"))
 	}
 	if s.Crate != "" && s.Version == "" {
 		faults = append(faults, at("crate")("version is missing"))
@@ -284,37 +272,43 @@ func (s *Source) check() []fault {
 		if !validPath(path) || path == "" {
 			faults = append(faults, at("submodules", path)("%q is no path inside the source", path))
 		}
-		if sub.Git == "" || !validCommit.MatchString(sub.Commit) {
-			faults = append(faults, at("submodules", path)("a submodule needs git and a full commit id"))
-		} else if err := git.CheckURL(sub.Git); err != nil {
-			faults = append(faults, at("submodules", path)("%v", err))
+		if err := git.CheckURL(sub.Git); sub.Git != "" && err != nil {
+			faults = append(faults, at("submodules", path, "git")("%v", err))
+		}
+		if !validCommit.MatchString(sub.Commit) {
+			faults = append(faults, at("submodules", path, "commit")("a submodule needs a full commit id (40 hex digits)"))
 		}
 	}
 	return faults
 }
 
-func orNone(list []string) string {
-	if len(list) == 0 {
-		return "none"
+// checkSums: an archive has sha256, blake3 or both, a crate has sha256.
+func (s *Source) checkSums() []fault {
+	var faults []fault
+	if !validSum.MatchString(s.SHA256) && (s.SHA256 != "" || s.Blake3 == "" || s.Crate != "") {
+		faults = append(faults, at("sha256")("sha256 %q is not a SHA-256 (64 hex digits)%s", s.SHA256, s.orBlake3()))
 	}
-	return strings.Join(list, ", ")
+	if s.Archive != "" && s.Blake3 != "" && !validSum.MatchString(s.Blake3) {
+		faults = append(faults, at("blake3")("blake3 %q is not a BLAKE3 sum (64 hex digits)", s.Blake3))
+	}
+	return faults
+}
+
+// orBlake3 is what else would do where there is no sum at all.
+func (s *Source) orBlake3() string {
+	if s.Archive != "" && s.SHA256 == "" {
+		return "; an archive may have blake3 in its place"
+	}
+	return ""
 }
 
 func (s *Step) check() []fault {
 	var faults []fault
 	if !validName.MatchString(s.Name) {
-		faults = append(faults, at("name")("the step's name %q is missing or has other characters than a-z, 0-9 and ._+-", s.Name))
-	}
-	for _, w := range s.words() {
-		faults = append(faults, w.check()...)
+		faults = append(faults, at("name")("the step's name %q has other characters than a-z, 0-9 and ._+-", s.Name))
 	}
 	if s.Backend == LLVM && s.Reason == "" && s.Target != TargetHost {
 		faults = append(faults, at("backend")(`backend = "llvm" needs backend-reason: why Cranelift cannot build it`))
-	}
-	for i, need := range s.Needs {
-		if !slices.Contains(Needs(), need) {
-			faults = append(faults, at("needs", strconv.Itoa(i))("%q is nothing that a backend is probed for (there are %s)", need, strings.Join(Needs(), ", ")))
-		}
 	}
 	faults = append(faults, s.Kind.text().check(s)...)
 	if strings.Contains(s.Output, "/") || s.Output == ".." || s.Output == "." {
@@ -346,9 +340,6 @@ func (f *File) check() []fault {
 	}
 	if _, err := f.Perm(false); err != nil {
 		faults = append(faults, at("mode")("%v", err))
-	}
-	if !slices.Contains([]string{"", "all", "debug"}, f.Strip) {
-		faults = append(faults, at("strip")("strip is %q, not all or debug", f.Strip))
 	}
 	for i, link := range f.Links {
 		if !validPath(link) || link == "" {

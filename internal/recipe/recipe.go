@@ -10,29 +10,45 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
 // Backend is the code generator of rustc that a component is built with.
 type Backend string
 
+// The backends.
 const (
-	// Cranelift is the default backend.
-	Cranelift Backend = "cranelift"
-	// LLVM needs a reason in the recipe.
-	LLVM Backend = "llvm"
+	Cranelift Backend = "cranelift" // the default
+	LLVM      Backend = "llvm"      // needs a reason in the recipe
 )
 
-// What the sources of a step may need of a backend beyond plain Rust.
+// Values are both.
+func (Backend) Values() []string { return tomlfile.Values(Cranelift, LLVM) }
+
+// Need is what the sources of a step may ask of a backend beyond plain Rust. It is the name of a probe of the toolchain.
+type Need string
+
+// The needs.
 const (
-	Variadic  = "variadic-definition" // they define C-variadic functions
-	AsmSym    = "sym-operands-global" // their assembly names a private function
-	AsmObject = "asm-object"          // --emit obj of a crate that has assembly
+	Variadic  Need = "variadic-definition" // they define C-variadic functions
+	AsmSym    Need = "sym-operands-global" // their assembly names a private function
+	AsmObject Need = "asm-object"          // --emit obj of a crate that has assembly
 )
 
-// Needs lists them. Each is the name of a probe of the toolchain.
-func Needs() []string { return []string{Variadic, AsmSym, AsmObject} }
+// Needs lists them.
+func Needs() []Need { return []Need{Variadic, AsmSym, AsmObject} }
 
-// Recipe is one recipes/<name>/recipe.toml.
+// Values are all of them.
+func (Need) Values() []string { return tomlfile.Values(Needs()...) }
+
+// Recipe is recipes/<name>/recipe.toml: what is built, of which source, and what of it is staged. Keys that take a reference take
+//
+//	programs/init          output init of the step programs
+//	source/init.rc         a file of the patched source
+//	recipe/stubs.rs        a file beside recipe.toml
+//	base:bin/init          a file of the stage of the recipe base
+//	base:                  the whole stage of base
 type Recipe struct {
 	// Name is the folder's name.
 	Name string `toml:"-"`
@@ -42,55 +58,68 @@ type Recipe struct {
 	Path string `toml:"-"`
 
 	// Description is one line for lists: "coreutils as one multicall program".
-	Description string `toml:"description"`
+	Description string `toml:"description,required"`
 	// Source says where the source comes from.
-	Source Source `toml:"source"`
+	Source Source `toml:"source,required"`
 	// Patches are series below patches/, applied in this order: ["randd", "pcid"].
 	Patches []string `toml:"patches"`
 	// Cargo says how the source's Cargo workspace is fitted.
 	Cargo Cargo `toml:"cargo"`
 	// Steps are run as far as something asks for their outputs.
 	Steps []Step `toml:"step"`
-	// Files is the staged tree.
+	// Files are the staged tree, which is what the recipe gives.
 	Files []File `toml:"file"`
 	// Initfs makes the recipe's stage an initfs image.
 	Initfs *Initfs `toml:"initfs"`
 	// Boot says how `mage demo` boots the stage in QEMU.
 	Boot *Boot `toml:"boot"`
-	// Profiles replace source, patches and cargo, by profile name.
+	// Profiles are other sets of sources by name: with -profile=NAME (REDOX_PROFILE) what one has takes the place of the recipe's.
 	Profiles map[string]Profile `toml:"profile"`
 }
 
-// Source is exactly one of git, archive, crate, path and same-as.
+// Source says where a source comes from. Everything but `path` is fetched, and held to its digest.
 type Source struct {
-	Git    string `toml:"git"`    // URL
-	Commit string `toml:"commit"` // 40 hex digits
-	// Submodules are explicit: path in the tree -> repository and commit.
+	// Git is a repository's URL.
+	Git string `toml:"git,oneof"`
+	// Commit is that of the repository, 40 hex digits: branches and tags move. `git` needs it.
+	Commit string `toml:"commit"`
+	// Submodules are the repository's that are wanted, by their path in it. Others stay empty.
 	Submodules map[string]Submodule `toml:"submodules"`
 
-	Archive string `toml:"archive"` // URL of a tar archive
-	SHA256  string `toml:"sha256"`  // of the archive or crate file
-	Strip   int    `toml:"strip"`   // leading path components dropped on extraction
+	// Archive is the URL of a tar archive.
+	Archive string `toml:"archive,oneof"`
+	// SHA256 is the digest of the archive or of the crate's file, 64 hex digits. `crate` needs it, `archive` this or `blake3`.
+	SHA256 string `toml:"sha256"`
+	// Blake3 is a digest of the archive by BLAKE3, 64 hex digits. Beside `sha256` both have to be right.
+	Blake3 string `toml:"blake3"`
+	// Strip is how many leading components of the paths in an archive are dropped; 0 by default.
+	Strip int `toml:"strip"`
 
-	Crate   string `toml:"crate"` // name in the crate registry
+	// Crate is a name in the crate registry.
+	Crate string `toml:"crate,oneof"`
+	// Version is the crate's; `crate` needs it.
 	Version string `toml:"version"`
 
-	Path string `toml:"path"` // relative to the recipe's folder
+	// Path is a folder, relative to the recipe's: "." for sources of our own beside recipe.toml.
+	Path string `toml:"path,oneof"`
 
-	SameAs string `toml:"same-as"` // another recipe's source and patches
+	// SameAs is the name of another recipe: its source is taken, with its patches.
+	SameAs string `toml:"same-as,oneof"`
 }
 
 // Submodule is a repository placed inside another one.
 type Submodule struct {
-	Git    string `toml:"git"`
-	Commit string `toml:"commit"`
+	// Git is the repository's URL.
+	Git string `toml:"git,required"`
+	// Commit has 40 hex digits.
+	Commit string `toml:"commit,required"`
 }
 
 // Cargo fits a workspace to this build.
 type Cargo struct {
-	// Dir is the folder of the workspace in the source ("" is the top).
+	// Dir is the folder of the workspace in the source, by default the top.
 	Dir string `toml:"dir"`
-	// Members are the workspace members kept; what they need by path stays as well.
+	// Members are the workspace members kept; what they need by path stays as well. By default all stay.
 	Members []string `toml:"members"`
 	// Replace maps the URL of a git dependency to the recipe whose patched source takes its place.
 	Replace map[string]string `toml:"replace"`
@@ -105,56 +134,73 @@ type Cargo struct {
 
 // Profile is what another set of sources changes.
 type Profile struct {
-	Source  *Source   `toml:"source"`
+	// Source takes the place of the recipe's.
+	Source *Source `toml:"source"`
+	// Patches take the place of the recipe's; [] is none.
 	Patches *[]string `toml:"patches"`
-	Cargo   *Cargo    `toml:"cargo"`
-	// Packages are added to those of a step, by its name.
+	// Cargo takes the place of the recipe's.
+	Cargo *Cargo `toml:"cargo"`
+	// Packages are added to those of a cargo step, by the step's name.
 	Packages map[string][]string `toml:"packages"`
-	// BuildStd names the steps that build the standard library themselves in this profile.
+	// BuildStd names the cargo steps that build the standard library themselves in this profile.
 	BuildStd []string `toml:"build-std"`
 	// Files are added to the staged tree.
 	Files []File `toml:"file"`
 }
 
-// Step is one action of a recipe, told apart by Kind.
+// Step is one action of a recipe. What it does is its `kind`.
 type Step struct {
-	Name string `toml:"name"`
+	// Name is what references, logs and `mage why RECIPE/NAME` call the step: lower-case letters, digits and ._+-, but neither "source"
+	// nor "recipe".
+	Name string `toml:"name,required"`
 	// Kind is what the step does.
-	Kind Kind `toml:"kind"`
+	Kind Kind `toml:"kind,required"`
 
 	// Target is what it is compiled for, by default user space.
 	Target TargetKind `toml:"target"`
-	// Backend is "cranelift" (the default) or "llvm" with a reason.
+	// Backend is the code generator of rustc.
 	Backend Backend `toml:"backend"`
-	Reason  string  `toml:"backend-reason"`
-	// Needs is what the sources ask of a backend beyond plain Rust, see [Needs]. Beside backend = "llvm" it is
-	// why: where the toolchain's Cranelift passes these probes, the step is not tied to LLVM.
-	Needs []string `toml:"needs"`
+	// Reason says why Cranelift cannot build the step. LLVM needs one, except on the host.
+	Reason string `toml:"backend-reason"`
+	// Needs is what the sources ask of a backend beyond plain Rust. Beside `backend = "llvm"` it is why: where the toolchain's Cranelift
+	// passes these probes, the step is not tied to LLVM.
+	Needs []Need `toml:"needs"`
 
-	// For cargo. Dir is the manifest's folder in the source; for c-programs that of the C files.
-	Dir             string   `toml:"dir"`
-	Packages        []string `toml:"packages"`
-	Bins            []string `toml:"bins"`     // default: the packages
-	Artifact        Artifact `toml:"artifact"` // default: bin
-	Features        []string `toml:"features"`
-	DefaultFeatures *bool    `toml:"default-features"`
-	// Std is the crates of the standard library it is compiled against, by default all; they are prepared once.
+	// Dir is the manifest's folder for a cargo step, below that of the workspace and by default itself; for c-programs the folder of C
+	// files in the source.
+	Dir string `toml:"dir"`
+	// Packages are what cargo builds, by name; a cargo step needs some.
+	Packages []string `toml:"packages"`
+	// Bins are the programs taken of a cargo step; by default those named like the packages.
+	Bins []string `toml:"bins"`
+	// Artifact is what a cargo step takes of its packages, by default programs.
+	Artifact Artifact `toml:"artifact"`
+	// Features are turned on for cargo's packages.
+	Features []string `toml:"features"`
+	// DefaultFeatures says whether the packages' own default features are on; true by default.
+	DefaultFeatures *bool `toml:"default-features"`
+	// Std is the crates of the standard library that a cargo or rustc step is compiled against, by default all; they are prepared once.
 	Std Std `toml:"std"`
 	// BuildStd has cargo build these crates itself by -Zbuild-std, in place of those prepared once.
 	BuildStd bool `toml:"build-std"`
-	// Sysroot is the recipe whose stage has lib/crt0.o and the C libraries; for c-programs as well.
-	Sysroot   string            `toml:"sysroot"`
-	RustFlags []string          `toml:"rustflags"`
-	Env       map[string]string `toml:"env"`
+	// Sysroot is the recipe whose stage has lib/crt0.o and the C libraries, for cargo steps that link programs and for c-programs.
+	Sysroot string `toml:"sysroot"`
+	// RustFlags are added to those of rustc in a cargo step.
+	RustFlags []string `toml:"rustflags"`
+	// Env is added to the environment of cargo, where nothing of the user's gets. %{commit} in a value is the commit of the source.
+	Env map[string]string `toml:"env"`
 	// CC gives the build scripts of C in crates a C compiler for the target, which takes its headers
 	// from the sysroot.
 	CC bool `toml:"cc"`
 
-	// For rustc, link, archive and rename-symbols: references, see [ParseRef].
+	// Inputs are references, for every kind but cargo: what is compiled, linked, packed or renamed. For c-headers it is cbindgen.
 	Inputs []string `toml:"inputs"`
-	Output string   `toml:"output"`
-	Script string   `toml:"script"` // linker script, a reference; for cargo steps as well
-	Args   []string `toml:"args"`   // for c-programs those of the C compiler
+	// Output is the name of the file or folder made; every kind but cargo needs it.
+	Output string `toml:"output"`
+	// Script is a linker script, a reference, for link and cargo steps.
+	Script string `toml:"script"`
+	// Args are added to the arguments of the tool: cargo, rustc, the linker, the C compiler.
+	Args []string `toml:"args"`
 
 	// Rules are the checks of the linked file, by default those for programs where the step links some.
 	Rules Rules `toml:"rules"`
@@ -163,32 +209,44 @@ type Step struct {
 // File places something into the staged tree.
 type File struct {
 	// From is a reference; a folder brings everything below it.
-	From string `toml:"from"`
-	// To is the path in the stage.
+	From string `toml:"from,required"`
+	// To is the path in the stage; "" (the default) is the top.
 	To string `toml:"to"`
-	// Mode is octal, default 0755 for executables and 0644 for others.
+	// Mode has the permission bits, octal; by default 0755 for executables and 0644 for others.
 	Mode string `toml:"mode"`
-	// Strip takes symbols and debug information out of an ELF file: "all" or "debug".
-	Strip string `toml:"strip"`
-	// Links are paths in the stage that become symbolic links to To: the names of a program that does
+	// Strip takes symbols and debug information out of an ELF file; by default they stay.
+	Strip Strip `toml:"strip"`
+	// Links are paths in the stage that become symbolic links to `to`: the names of a program that does
 	// what it is called.
 	Links []string `toml:"links"`
 }
 
+// Strip is what is taken out of an ELF file.
+type Strip string
+
+// What can be taken out. The section that names the compilers stays.
+const (
+	StripAll   Strip = "all"   // all symbols and debug information
+	StripDebug Strip = "debug" // debug information
+)
+
+// Values are both.
+func (Strip) Values() []string { return tomlfile.Values(StripAll, StripDebug) }
+
 // Initfs makes an image out of the stage.
 type Initfs struct {
-	// Version is the layout, 1 or 2 (facts in package initfs).
-	Version int `toml:"version"`
+	// Version is the layout: 1 (upstream's base until February 2026) or 2 (from the end of April 2026).
+	Version int `toml:"version,required"`
 	// Bootstrap is a reference to the bootstrap ELF.
-	Bootstrap string `toml:"bootstrap"`
-	// MaxSize bounds the image in MiB; 0 means 64, upstream's release limit.
+	Bootstrap string `toml:"bootstrap,required"`
+	// MaxSize bounds the image in MiB; 0 (the default) means 64, upstream's release limit.
 	MaxSize int `toml:"max-size-mib"`
 }
 
 // Boot says how an image is booted by a smoke kernel.
 type Boot struct {
 	// Kernel is a reference to the ELF given to QEMU's -kernel.
-	Kernel string `toml:"kernel"`
+	Kernel string `toml:"kernel,required"`
 	// Canaries are the names of the checks that init has to report as passed.
 	Canaries []string `toml:"canaries"`
 	// Exits are the programs that init runs and the status each has to end with.
@@ -240,13 +298,7 @@ type Ref struct {
 	Path   string // slash path, "" for everything
 }
 
-// ParseRef reads a reference:
-//
-//	programs/init          output init of the step programs
-//	source/init.rc         a file of the patched source
-//	recipe/stubs.rs        a file beside recipe.toml
-//	base:bin/init          a file of the stage of the recipe base
-//	base:                  the whole stage of base
+// ParseRef reads a reference; see [Recipe] for what there is.
 func ParseRef(s string) (Ref, error) {
 	if name, path, ok := strings.Cut(s, ":"); ok {
 		if !validName.MatchString(name) || !validPath(path) {
@@ -264,7 +316,7 @@ func ParseRef(s string) (Ref, error) {
 var (
 	validName   = regexp.MustCompile(`^[a-z0-9][a-z0-9_.+-]*$`)
 	validCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	validSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	validSum    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
 // validPath accepts relative slash paths that stay where they are.

@@ -3,21 +3,29 @@ package relibctest
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
 // Verdict is what came of a test by both backends.
 type Verdict string
 
+// The verdicts.
 const (
 	Passed      Verdict = "passed"        // the same by both, and as upstream expects
 	Fails       Verdict = "fails on both" // the same by both, and not as upstream expects
-	Differs     Verdict = "differs"
-	NotCompiled Verdict = "not compiled" // by neither
-	NotRun      Verdict = "not run"      // because the list says so
-	NotReached  Verdict = "not reached"  // though it should have been run
+	Differs     Verdict = "differs"       // something else by either
+	NotCompiled Verdict = "not compiled"  // by neither
+	NotRun      Verdict = "not run"       // because the list says so
+	NotReached  Verdict = "not reached"   // though it should have been run
 	// Unsteady is no verdict but a word of the list: the test passes at times only, by both.
 	Unsteady Verdict = "unsteady"
 )
+
+// Values are those that the list can have: what is no success, and is known.
+func (Verdict) Values() []string {
+	return tomlfile.Values(NotRun, NotCompiled, Fails, Differs, Unsteady)
+}
 
 // Backends, the reference first.
 const (

@@ -39,7 +39,7 @@ func (b *Build) Inputs() (Inputs, error) {
 	if err != nil {
 		return Inputs{}, err
 	}
-	llvm := BootstrapLLVM
+	llvm := string(BootstrapLLVM)
 	if b.LLVM != nil {
 		llvm = b.LLVM.Version
 	}

@@ -34,7 +34,7 @@ type kit struct {
 func newKit(t *testing.T) *kit { return newKitWith(t, SystemLLVM) }
 
 // newKitWith is a kit with LLVM from somewhere.
-func newKitWith(t *testing.T, llvm string) *kit {
+func newKitWith(t *testing.T, llvm LLVMOrigin) *kit {
 	t.Helper()
 	dir, host := t.TempDir(), HostTriple()
 	machine := rustbuildtest.NewMachine(t, dir, host)

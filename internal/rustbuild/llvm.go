@@ -4,45 +4,59 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
-// Where the LLVM of a toolchain comes from.
+// LLVMOrigin is where the LLVM of a toolchain comes from.
+type LLVMOrigin string
+
+// The places that it can come from.
 const (
 	// SystemLLVM is one that is installed. The toolchain is linked with it and has links to its tools.
-	SystemLLVM = "system"
+	SystemLLVM LLVMOrigin = "system"
 	// BootstrapLLVM is compiled by rustc's bootstrap from the sources in the archive and becomes a part of the toolchain.
-	BootstrapLLVM = "bootstrap"
+	BootstrapLLVM LLVMOrigin = "bootstrap"
 )
+
+// Values are both.
+func (LLVMOrigin) Values() []string { return tomlfile.Values(SystemLLVM, BootstrapLLVM) }
 
 // LLVMSource says where LLVM comes from.
 type LLVMSource struct {
-	From string `toml:"from"` // SystemLLVM or BootstrapLLVM; -llvm of `mage toolchain:build` comes before it
+	// From is "system" by default; `mage toolchain:build -llvm=…` comes before it.
+	From LLVMOrigin `toml:"from"`
 	LLVMRange
-	LeaveOut  []string `toml:"leave-out"` // as Source.LeaveOut, with the system's LLVM
-	Bootstrap OwnLLVM  `toml:"bootstrap"`
+	// LeaveOut is as [source] has it, for what is not needed with the system's LLVM.
+	LeaveOut []string `toml:"leave-out"`
+	// Bootstrap is what it takes to compile LLVM too.
+	Bootstrap OwnLLVM `toml:"bootstrap"`
 }
 
 // LLVMRange bounds the major version of the system's LLVM.
 type LLVMRange struct {
-	Oldest int `toml:"oldest"`
-	Newest int `toml:"newest"`
+	// Oldest is the oldest major version of the system's LLVM that will do.
+	Oldest int `toml:"oldest,required"`
+	// Newest is the newest major version that will do.
+	Newest int `toml:"newest,required"`
 }
 
 // OwnLLVM is what it takes to compile LLVM too.
 type OwnLLVM struct {
-	LeaveOut []string       `toml:"leave-out"` // as Source.LeaveOut
-	DiskMiB  int64          `toml:"disk-mib"`  // in addition to Needs
-	Seconds  int            `toml:"seconds"`   // in addition to Takes
-	Settings map[string]any `toml:"settings"`  // bootstrap.toml, over Recipe.Bootstrap
+	// LeaveOut is as [source] has it, for what is not needed then.
+	LeaveOut []string `toml:"leave-out"`
+	// DiskMiB comes on top of that of [needs].
+	DiskMiB int64 `toml:"disk-mib"`
+	// Seconds come on top of those of [takes].
+	Seconds int `toml:"seconds"`
+	// Settings are those of rustc's bootstrap.toml that take the place of [bootstrap]'s or come on top.
+	Settings map[string]any `toml:"settings"`
 }
 
 func (s *LLVMSource) faults() []string {
 	var faults []string
 	if s.Oldest < 1 || s.Newest < s.Oldest {
 		faults = append(faults, "llvm.oldest and llvm.newest must be major versions, the oldest first")
-	}
-	if s.From != SystemLLVM && s.From != BootstrapLLVM {
-		faults = append(faults, fmt.Sprintf("llvm.from must be %q or %q", SystemLLVM, BootstrapLLVM))
 	}
 	return faults
 }
@@ -63,7 +77,7 @@ func (r *Recipe) workName() string {
 
 // choose makes the recipe one for LLVM from somewhere; "" leaves it as the file says. The flags, what is extracted,
 // the disk and the estimate follow.
-func (r *Recipe) choose(from string) error {
+func (r *Recipe) choose(from LLVMOrigin) error {
 	if from != "" {
 		r.LLVM.From = from
 	}

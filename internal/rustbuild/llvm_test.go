@@ -18,7 +18,7 @@ func TestOwnLLVM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.LLVMFrom != BootstrapLLVM || m.LLVM != BootstrapLLVM || !slices.Equal(m.Tools, []string{"llvm-readelf"}) {
+	if m.LLVMFrom != BootstrapLLVM || m.LLVM != string(BootstrapLLVM) || !slices.Equal(m.Tools, []string{"llvm-readelf"}) {
 		t.Errorf("manifest %+v", m)
 	}
 	settings, err := os.ReadFile(filepath.Join(k.build.Source(), "bootstrap.toml"))
@@ -118,10 +118,14 @@ func TestOwnLLVMGoesOn(t *testing.T) {
 }
 
 func TestChooseLLVM(t *testing.T) {
-	load := func(text, llvm string) (*Recipe, error) {
+	load := func(text string, llvm LLVMOrigin) (*Recipe, error) {
 		return Load(fstest.MapFS{Folder + "/fake.toml": {Data: []byte(text)}}, "fake", llvm)
 	}
-	for _, test := range []struct{ text, llvm, want string }{
+	for _, test := range []struct {
+		text string
+		llvm LLVMOrigin
+		want string
+	}{
 		{fakeRecipe, "here", `not from "here"`},
 		{strings.Replace(fakeRecipe, "disk-mib = 30", "", 1), BootstrapLLVM, "llvm.bootstrap needs settings and disk-mib"},
 	} {
@@ -131,8 +135,9 @@ func TestChooseLLVM(t *testing.T) {
 	}
 	said := strings.Replace(fakeRecipe, "oldest = 21", "oldest = 21\nfrom = \"bootstrap\"", 1)
 	for _, test := range []struct {
-		text, llvm string
-		own        bool
+		text string
+		llvm LLVMOrigin
+		own  bool
 	}{{fakeRecipe, "", false}, {fakeRecipe, BootstrapLLVM, true}, {said, "", true}, {said, SystemLLVM, false}} {
 		if r, err := load(test.text, test.llvm); err != nil || r.OwnLLVM() != test.own {
 			t.Errorf("%q: own %v, %v", test.llvm, !test.own, err)

@@ -139,13 +139,13 @@ func TestRecipeFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, text := range map[string]string{
-		"unknown":                     fakeRecipe + "\n[unknown]\na = 1\n",
-		"64 lower-case":               strings.Replace(fakeRecipe, "sha256 = \"0", "sha256 = \"g", 1),
-		"is no pattern":               strings.Replace(fakeRecipe, "vendor/windows-*", "src/[", 1),
-		"stage0 is missing":           strings.Replace(fakeRecipe, `stage0 = "0.9.0"`, "", 1),
-		"llvm.oldest and llvm.newest": strings.Replace(fakeRecipe, "newest = 22", "newest = 20", 1),
-		"needs.disk-mib":              strings.Replace(fakeRecipe, "disk-mib = 10\n", "", 1),
-		"llvm.from must be":           strings.Replace(fakeRecipe, "oldest = 21", "oldest = 21\nfrom = \"here\"", 1),
+		"unknown":                      fakeRecipe + "\n[unknown]\na = 1\n",
+		"64 lower-case":                strings.Replace(fakeRecipe, "sha256 = \"0", "sha256 = \"g", 1),
+		"is no pattern":                strings.Replace(fakeRecipe, "vendor/windows-*", "src/[", 1),
+		`"stage0" is missing`:          strings.Replace(fakeRecipe, `stage0 = "0.9.0"`, "", 1),
+		"llvm.oldest and llvm.newest":  strings.Replace(fakeRecipe, "newest = 22", "newest = 20", 1),
+		`"needs.disk-mib" is missing`:  strings.Replace(fakeRecipe, "disk-mib = 10\n", "", 1),
+		"not one of system, bootstrap": strings.Replace(fakeRecipe, "oldest = 21", "oldest = 21\nfrom = \"here\"", 1),
 	} {
 		if err := load(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

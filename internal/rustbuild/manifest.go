@@ -23,14 +23,22 @@ const ManifestName = "redox-clif-toolchain.toml"
 // Inputs are what a toolchain is made of, as far as it shows in what comes out: machine paths, the number of jobs
 // and the time are not in it.
 type Inputs struct {
-	Name      string `toml:"name" json:"name"`
-	Release   string `toml:"release" json:"release"`
-	Host      string `toml:"host" json:"host"`
-	Source    string `toml:"source" json:"source"`       // SHA-256 of the archive
-	Stage0    string `toml:"stage0" json:"stage0"`       // version of the compiler and cargo it begins with
-	LLVM      string `toml:"llvm" json:"llvm"`           // full version of the system's LLVM; BootstrapLLVM: the source has it
-	Bootstrap string `toml:"bootstrap" json:"bootstrap"` // SHA-256 of the flags, bootstrap.toml without the machine's
-	Patches   string `toml:"patches" json:"patches"`     // SHA-256 over what the series do
+	// Name is the toolchain's, that of the file in toolchain/builds.
+	Name string `toml:"name" json:"name"`
+	// Release is what rustc -vV says.
+	Release string `toml:"release" json:"release"`
+	// Host is the triple of the machine that the toolchain runs on.
+	Host string `toml:"host" json:"host"`
+	// Source is the SHA-256 of the archive.
+	Source string `toml:"source" json:"source"`
+	// Stage0 is the version of the compiler and cargo that the build begins with.
+	Stage0 string `toml:"stage0" json:"stage0"`
+	// LLVM is the full version of the system's LLVM, or "bootstrap" where the source has it.
+	LLVM string `toml:"llvm" json:"llvm"`
+	// Bootstrap is the SHA-256 of the flags, bootstrap.toml without the machine's.
+	Bootstrap string `toml:"bootstrap" json:"bootstrap"`
+	// Patches is the SHA-256 over what the series do.
+	Patches string `toml:"patches" json:"patches"`
 }
 
 // format is raised when the same inputs give another toolchain: another way to put one together.
@@ -64,15 +72,21 @@ func (in Inputs) Differences(other Inputs) []string {
 	return names
 }
 
-// Manifest describes a built toolchain.
+// Manifest is redox-clif-toolchain.toml: what the toolchain in whose folder it lies was made of.
 type Manifest struct {
 	Inputs
-	Identity string   `toml:"identity" json:"identity"`   // of Inputs
-	Archive  string   `toml:"archive" json:"archive"`     // where the source came from
-	Applied  []string `toml:"applied" json:"applied"`     // "cg_clif/0001-json-targets.toml: title", what the backend has over the released one
-	LLVMFrom string   `toml:"llvm-from" json:"llvm-from"` // SystemLLVM or BootstrapLLVM
-	Tools    []string `toml:"tools" json:"tools"`         // links in the folder of rust-lld, to this machine's LLVM if that was used; they are not packed
-	Content  string   `toml:"content" json:"content"`     // ContentDigest
+	// Identity is the SHA-256 over the keys above.
+	Identity string `toml:"identity" json:"identity"`
+	// Archive is the URL that the source came from.
+	Archive string `toml:"archive" json:"archive"`
+	// Applied are the patches, what the backend has over the released one: "cg_clif/0001-json-targets.toml: title".
+	Applied []string `toml:"applied" json:"applied"`
+	// LLVMFrom says where its LLVM comes from.
+	LLVMFrom LLVMOrigin `toml:"llvm-from" json:"llvm-from"`
+	// Tools are links in the folder of rust-lld, to this machine's LLVM if that was used; they are not packed.
+	Tools []string `toml:"tools" json:"tools"`
+	// Content is the SHA-256 over the sorted lines "<sha256> <mode> <path>\n" of all that is packed, mode "x" or "-".
+	Content string `toml:"content" json:"content"`
 }
 
 // LLVMOrigin says which LLVM the toolchain has, for people.

@@ -25,39 +25,59 @@ import (
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
-// Recipe is a toolchain/builds/<name>.toml: everything that a build does not take from the machine.
+// Recipe is toolchain/builds/<name>.toml: how `mage toolchain:build` makes a rustc, and everything that does not come from the machine
+// for that. The file's name is the toolchain's.
 type Recipe struct {
-	Name        string         `toml:"-"`
-	Description string         `toml:"description"`
-	Release     string         `toml:"release"` // what rustc -vV must say: "1.96.0-nightly"
-	Stage0      string         `toml:"stage0"`  // a released version, for rustup: "1.95.0"
-	Patches     []string       `toml:"patches"` // series
-	Source      Source         `toml:"source"`
-	LLVM        LLVMSource     `toml:"llvm"`
-	Bootstrap   map[string]any `toml:"bootstrap"` // bootstrap.toml without what depends on the machine
-	Needs       Needs          `toml:"needs"`
-	Takes       Takes          `toml:"takes"`
+	// Name is the file's name without .toml.
+	Name string `toml:"-"`
+	// Description is one line for lists.
+	Description string `toml:"description"`
+	// Release is what rustc -vV must say in the end: "1.96.0-nightly".
+	Release string `toml:"release,required"`
+	// Stage0 is the released version that the build begins with, for rustup: "1.95.0".
+	Stage0 string `toml:"stage0,required"`
+	// Patches are series below patches/, applied in this order to the sources of the backend.
+	Patches []string `toml:"patches"`
+	// Source is the archive of rustc's sources.
+	Source Source `toml:"source,required"`
+	// LLVM says where LLVM comes from.
+	LLVM LLVMSource `toml:"llvm,required"`
+	// Bootstrap has the settings of rustc's bootstrap.toml, without what depends on the machine.
+	Bootstrap map[string]any `toml:"bootstrap"`
+	// Needs is what a build takes of the machine, with the system's LLVM.
+	Needs Needs `toml:"needs,required"`
+	// Takes is how long a build takes on two processors with nothing beside, with the system's LLVM. It is for the estimate that is shown.
+	Takes Takes `toml:"takes"`
 }
 
 // Source is the archive of rustc's sources.
 type Source struct {
-	Archive       string   `toml:"archive"`
-	SHA256        string   `toml:"sha256"`         // of the archive, lower-case hex
-	Size          int64    `toml:"size"`           // of the archive in bytes, 0 when not known
-	LeaveOut      []string `toml:"leave-out"`      // folders that are not extracted, path.Match patterns
-	ManifestsOnly []string `toml:"manifests-only"` // folders of which only what cargo asks of every crate is
+	// Archive is the URL of a tar archive.
+	Archive string `toml:"archive,required"`
+	// SHA256 is the digest of the archive, 64 lower-case hex digits.
+	SHA256 string `toml:"sha256,required"`
+	// Size is that of the archive in bytes; 0 (the default) when it is not known.
+	Size int64 `toml:"size"`
+	// LeaveOut has patterns (* and ? within a name) for folders that are not extracted.
+	LeaveOut []string `toml:"leave-out"`
+	// ManifestsOnly has patterns for folders of which only what cargo asks of every crate is extracted.
+	ManifestsOnly []string `toml:"manifests-only"`
 }
 
 // Needs is what a build takes of the machine.
 type Needs struct {
-	DiskMiB   int64 `toml:"disk-mib"`   // for everything, from nothing
-	MemoryMiB int64 `toml:"memory-mib"` // for each job
+	// DiskMiB is for everything, from nothing.
+	DiskMiB int64 `toml:"disk-mib,required"`
+	// MemoryMiB is for each job.
+	MemoryMiB int64 `toml:"memory-mib,required"`
 }
 
-// Takes is how long a build takes on two processors with nothing beside, in seconds.
+// Takes is how long a build takes.
 type Takes struct {
+	// Seconds are for all of it.
 	Seconds int `toml:"seconds"`
-	Backend int `toml:"backend-seconds"` // where only the backend is compiled again
+	// Backend has the seconds for a build that compiles the backend only again.
+	Backend int `toml:"backend-seconds"`
 }
 
 // Folder is where the recipes are, below toolchain/.
@@ -85,7 +105,7 @@ func Names(fsys fs.FS) ([]string, error) {
 
 // Load reads a recipe; name may be empty when there is only one. llvm is SystemLLVM, BootstrapLLVM or "", which is what the
 // recipe says. All faults are in the error.
-func Load(fsys fs.FS, name, llvm string) (*Recipe, error) {
+func Load(fsys fs.FS, name string, llvm LLVMOrigin) (*Recipe, error) {
 	names, err := Names(fsys)
 	if err != nil {
 		return nil, err
@@ -124,13 +144,6 @@ func (r *Recipe) validate() error {
 	}
 	if !validName.MatchString(r.Name) || strings.Contains(r.Name, "..") || strings.HasSuffix(r.Name, ownLLVMSuffix) {
 		fault("the file's name is no name for a toolchain")
-	}
-	for _, text := range []struct{ key, value string }{
-		{"release", r.Release}, {"stage0", r.Stage0}, {"source.archive", r.Source.Archive},
-	} {
-		if text.value == "" {
-			fault("%s is missing", text.key)
-		}
 	}
 	if !validSum.MatchString(r.Source.SHA256) {
 		fault("source.sha256 must be 64 lower-case hex digits")

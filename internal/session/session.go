@@ -77,7 +77,7 @@ func (s *Session) Say(format string, args ...any) {
 func (s *Session) Lock(ctx context.Context) (func(), error) {
 	path := filepath.Join(s.Config.Out(), ".lock")
 	l, err := lockfile.Wait(ctx, path, func() {
-		s.Say("another run works in this checkout; waiting for it to end (%s)", path)
+		s.Say("%s works in this checkout; waiting for it to end (%s)", lockfile.Holder(path), path)
 	})
 	if err != nil {
 		return nil, err
@@ -239,17 +239,17 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 			return nil, err
 		}
 	}
-	ran, fresh := summary.Count(graph.Ran), summary.Count(graph.UpToDate)
-	if ran == 0 && o.Quiet {
-		return done, nil
+	if !o.Quiet {
+		for _, url := range builder.Sources().UnusedOverrides() {
+			s.Say("%s: [git.%q] is used by nothing that was built", s.Relative(s.Config.Overrides), url)
+		}
 	}
-	for _, url := range builder.Sources().UnusedOverrides() {
-		s.Say("%s: [git.%q] is used by nothing that was built", s.Relative(s.Config.Overrides), url)
-	}
-	if ran == 0 {
+	fresh := summary.Count(graph.UpToDate)
+	switch {
+	case summary.Count(graph.Ran) > 0:
+		s.Say("%s", ui.Summary(summary, time.Since(start)))
+	case !o.Quiet:
 		s.Say("nothing to do: all %d steps are up to date, no compiler ran", fresh)
-	} else {
-		s.Say("%d steps ran, %d were up to date, in %s", ran, fresh, ui.Seconds(time.Since(start)))
 	}
 	return done, nil
 }

@@ -57,8 +57,8 @@ func (s *Session) Tools(ctx context.Context) (builder.Tools, error) {
 }
 
 // craneliftLacks is what only some components need and this Cranelift cannot do.
-func (t *Toolchain) craneliftLacks() map[string]string {
-	lacks := map[string]string{}
+func (t *Toolchain) craneliftLacks() map[recipe.Need]string {
+	lacks := map[recipe.Need]string{}
 	for _, need := range recipe.Needs() {
 		if r := t.Caps.Can(toolchain.Cranelift, toolchain.Feature(need)); !r.OK {
 			lacks[need] = r.Detail

@@ -121,7 +121,7 @@ func TestArchive(t *testing.T) {
 		for _, path := range []string{"/good", "/norange"} {
 			for _, have := range [][]byte{data[:100], data, []byte("something else")} {
 				f := newFetcher(t)
-				write(t, f.archiveFile(sum(data))+".part", string(have), 0o644)
+				write(t, f.archiveFile(Archive{SHA256: sum(data)})+".part", string(have), 0o644)
 				if err := fetch(f, path, sum(data)); err != nil {
 					t.Errorf("%s with %d bytes: %v", path, len(have), err)
 				}
@@ -150,7 +150,7 @@ func TestArchive(t *testing.T) {
 		if !errors.Is(err, download.ErrStalled) || !strings.Contains(err.Error(), "nothing for 50ms; what arrived is kept") {
 			t.Errorf("%v", err)
 		}
-		if part, err := os.ReadFile(f.archiveFile(sum(data)) + ".part"); err != nil || len(part) != 10 {
+		if part, err := os.ReadFile(f.archiveFile(Archive{SHA256: sum(data)}) + ".part"); err != nil || len(part) != 10 {
 			t.Errorf("what arrived was not kept: %d bytes, %v", len(part), err)
 		}
 	})
@@ -204,7 +204,7 @@ func TestBadTars(t *testing.T) {
 		"broken gzip":     goodTar(t)[:200],
 	} {
 		f := newFetcher(t)
-		write(t, f.archiveFile(sum(data)), string(data), 0o644)
+		write(t, f.archiveFile(Archive{SHA256: sum(data)}), string(data), 0o644)
 		dest := t.TempDir() + "/in"
 		if _, err := f.Export(context.Background(), resolve(t, &Overrides{}, Archive{URL: "u", SHA256: sum(data)}), dest); err == nil {
 			t.Errorf("%s: no error", name)
@@ -253,6 +253,11 @@ mkdir -p $CARGO_HOME/registry/cache/index-1 && cp $CARGO_HOME/the.crate $CARGO_H
 	var host *HostError
 	if err := fake("echo 'error: x\nCould not resolve host: h' >&2; exit 101").Fetch(context.Background(), r); !errors.As(err, &host) {
 		t.Errorf("host: %v", err)
+	}
+	f = fake("")
+	f.Cargo = ""
+	if err := f.Fetch(context.Background(), r); !errors.As(err, new(*NoCargoError)) || !strings.Contains(err.Error(), "kibi") {
+		t.Errorf("without cargo: %v", err)
 	}
 	f = fake("touch $CARGO_HOME/called")
 	f.Offline = true

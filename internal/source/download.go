@@ -19,11 +19,13 @@ import (
 	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
-func (f *Fetcher) archiveFile(sum string) string { return filepath.Join(f.Store, "archive", sum) }
-func (f *Fetcher) crateFile(sum string) string   { return filepath.Join(f.Store, "crate", sum) }
+func (f *Fetcher) archiveFile(a Archive) string {
+	return filepath.Join(f.Store, "archive", a.digests().file())
+}
+func (f *Fetcher) crateFile(sum string) string { return filepath.Join(f.Store, "crate", sum) }
 
 func (f *Fetcher) fetchArchive(ctx context.Context, a Archive, from string) error {
-	file := f.archiveFile(a.SHA256)
+	file := f.archiveFile(a)
 	if exists(file) {
 		return nil
 	}
@@ -34,7 +36,7 @@ func (f *Fetcher) fetchArchive(ctx context.Context, a Archive, from string) erro
 		if exists(file) {
 			return nil
 		}
-		return f.get(ctx, from, file, a.URL, a.SHA256)
+		return f.get(ctx, from, file, a.URL, a.digests())
 	})
 }
 
@@ -43,18 +45,14 @@ func exists(file string) bool {
 	return err == nil
 }
 
-// get gives what lies at from its final name in the store once it is complete and has the digest. What came of it before, in
+// get gives what lies at from its final name in the store once it is complete and has the digests. What came of it before, in
 // this run or an earlier one, is continued.
-func (f *Fetcher) get(ctx context.Context, from, file, what, want string) error {
+func (f *Fetcher) get(ctx context.Context, from, file, what string, want digests) error {
 	// A host that gives nothing is not asked again: there may be many sources at it, and its name tells the user more than waiting.
 	client := download.Client{HTTP: f.Client, Stall: f.Stall, Attempts: 1}
 	part := file + ".part"
 	err := client.Get(ctx, download.File{From: []string{from}, Part: part, Check: func(r io.Reader) error {
-		got, err := readSHA256(r)
-		if err == nil && got != want {
-			err = &DigestError{What: what, Want: want, Got: got}
-		}
-		return err
+		return want.check(what, r)
 	}})
 	if err != nil {
 		return downloadFailure(from, err)
@@ -71,12 +69,8 @@ func fileSHA256(name string) (string, error) {
 		return "", err
 	}
 	defer in.Close()
-	return readSHA256(in)
-}
-
-func readSHA256(r io.Reader) (string, error) {
 	h := sha256.New()
-	_, err := io.Copy(h, r)
+	_, err = io.Copy(h, in)
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
@@ -104,7 +98,7 @@ func (f *Fetcher) fetchCrate(ctx context.Context, c Crate) error {
 			return nil
 		}
 		if cached := f.cachedCrate(c); cached != "" {
-			return f.get(ctx, cached, file, c.String(), c.SHA256)
+			return f.get(ctx, cached, file, c.String(), c.digests())
 		}
 		if err := f.cargoFetch(ctx, c); err != nil {
 			return err
@@ -113,7 +107,7 @@ func (f *Fetcher) fetchCrate(ctx context.Context, c Crate) error {
 		if cached == "" {
 			return fmt.Errorf("cargo fetched %s but its cache in %s has no such file (is the registry replaced by a folder?): name a [source] for it in overrides.toml", c, f.CargoHome)
 		}
-		return f.get(ctx, cached, file, c.String(), c.SHA256)
+		return f.get(ctx, cached, file, c.String(), c.digests())
 	})
 }
 
@@ -134,6 +128,9 @@ func (f *Fetcher) cachedCrate(c Crate) string {
 }
 
 func (f *Fetcher) cargoFetch(ctx context.Context, c Crate) error {
+	if f.Cargo == "" {
+		return &NoCargoError{Crate: c.String()}
+	}
 	dir, err := os.MkdirTemp(f.Store, "crate-")
 	if err != nil {
 		return err

@@ -20,6 +20,13 @@ func (e *OfflineError) Error() string {
 	return e.What + " is not here yet and this run is offline: `mage fetch` gets it"
 }
 
+// NoCargoError: a crate is not in the store, and the Fetcher has no cargo.
+type NoCargoError struct{ Crate string }
+
+func (e *NoCargoError) Error() string {
+	return "there is no cargo to get " + e.Crate + ": `mage toolchain:install` brings it"
+}
+
 // HostError: a host could not be reached.
 type HostError struct {
 	Host string
@@ -32,10 +39,14 @@ func (e *HostError) Error() string {
 func (e *HostError) Unwrap() error { return e.Err }
 
 // DigestError: what arrived is not what the pin names.
-type DigestError struct{ What, Want, Got string }
+type DigestError struct {
+	What      string
+	Algorithm string // sha256 or blake3
+	Want, Got string // hex
+}
 
 func (e *DigestError) Error() string {
-	return fmt.Sprintf("%s has the wrong digest: expected %s, found %s; nothing of it was kept", e.What, e.Want, e.Got)
+	return fmt.Sprintf("%s has the wrong digest: expected %s %s, found %s; nothing of it was kept. Either name a [mirror] in overrides.toml that has the old bytes, or look at the new ones and pin them", e.What, e.Algorithm, e.Want, e.Got)
 }
 
 // CommitError: the repository does not have the commit.

@@ -41,7 +41,7 @@ func (f *Fetcher) Export(ctx context.Context, r *Resolved, dest string) (*Findin
 	case Git:
 		err = f.exportGit(ctx, s, dest, found)
 	case Archive:
-		err = f.exportTar(ctx, f.archiveFile(s.SHA256), s.Strip, s.URL, dest, nil, found)
+		err = f.exportTar(ctx, f.archiveFile(s), s.Strip, s.URL, dest, nil, found)
 	case Crate:
 		err = f.exportTar(ctx, f.crateFile(s.SHA256), 1, s.String(), dest, nil, found)
 	case Path:

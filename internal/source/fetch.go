@@ -23,7 +23,7 @@ import (
 // by several goroutines and several processes on one store at once.
 //
 // Layout of the store: git/<name>-<hash>.git (bare, one per URL),
-// archive/<sha256>, crate/<sha256>, each with a .lock beside it while in work
+// archive/<digests>, crate/<sha256>, each with a .lock beside it while in work
 // and, for downloads, a .part that a later run continues.
 type Fetcher struct {
 	Store   string   // folder, created when needed

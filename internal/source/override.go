@@ -29,32 +29,46 @@ type Overrides struct {
 	file    string                 // where it was read, for announcements
 }
 
+// override takes the place of the source of one recipe, with the recipe's patches on top.
 type override struct {
-	Dir    string `toml:"dir"`
-	Git    string `toml:"git"`
+	// Dir is a folder, relative to the file.
+	Dir string `toml:"dir,oneof"`
+	// Git is the URL of another repository, or the path of one when it begins with ./ or ../.
+	Git string `toml:"git,oneof"`
+	// Commit is taken of the repository, 40 lower-case hex digits; `git` needs it.
 	Commit string `toml:"commit"`
 }
 
-// GitOverride replaces a git dependency inside Cargo workspaces: exactly one
-// of Dir, Version and Remove.
+// GitOverride replaces a git dependency inside Cargo workspaces.
 type GitOverride struct {
-	Dir     string `toml:"dir"`     // a folder or a git repository that has the crates
-	Version string `toml:"version"` // of the crate registry
-	Remove  bool   `toml:"remove"`
-	Commit  string `toml:"commit"` // only dependencies locked at this commit; with Dir as a repository: the commit taken from it
+	// Dir is a folder or a git repository that has the crates, relative to the file.
+	Dir string `toml:"dir,oneof"`
+	// Version takes the crate of that version from the crate registry instead: "0.36.7".
+	Version string `toml:"version,oneof"`
+	// Remove takes the dependency out of the workspace.
+	Remove bool `toml:"remove,oneof"`
+	// Commit limits this to dependencies that are locked at the commit, 40 lower-case hex digits. Where `dir` is a repository it is
+	// the commit that is taken from it.
+	Commit string `toml:"commit"`
 }
 
-type rawOverrides struct {
-	Mirror map[string]string      `toml:"mirror"`
-	Source map[string]override    `toml:"source"`
-	Git    map[string]GitOverride `toml:"git"`
+// Document is overrides.toml as it is written: what one user builds with in place of pinned sources. Git ignores the file. An override is a
+// part of what is built, so its results are others in the cache, and it is announced.
+type Document struct {
+	// Mirror has for the beginning of a URL what replaces it, in every source that is fetched; the longest that fits wins. What begins
+	// with ./ or ../ is relative to the file.
+	Mirror map[string]string `toml:"mirror"`
+	// Source replaces sources, by the name of the recipe; "recipe/path" is a submodule.
+	Source map[string]override `toml:"source"`
+	// Git replaces git dependencies of Cargo workspaces, by URL. It does not matter whether the URL ends in .git or a slash.
+	Git map[string]GitOverride `toml:"git"`
 }
 
 // LoadOverrides reads overrides.toml. file is used in messages and as the base
 // of relative folders; env maps REDOX_SOURCE_* names to folders and wins over
 // the file. data may be nil when there is no file.
 func LoadOverrides(file string, data []byte, env map[string]string) (*Overrides, error) {
-	var raw rawOverrides
+	var raw Document
 	if err := tomlfile.Decode(file, data, &raw); err != nil {
 		return nil, err
 	}
@@ -100,8 +114,6 @@ func LoadOverrides(file string, data []byte, env map[string]string) (*Overrides,
 
 func (s override) problem() string {
 	switch {
-	case (s.Dir == "") == (s.Git == ""):
-		return "exactly one of dir and git is needed"
 	case s.Git != "" && git.CheckURL(s.Git) != nil:
 		return git.CheckURL(s.Git).Error()
 	case s.Git != "" && s.Commit == "":
@@ -113,15 +125,7 @@ func (s override) problem() string {
 }
 
 func (g GitOverride) problem() string {
-	n := 0
-	for _, given := range []bool{g.Dir != "", g.Version != "", g.Remove} {
-		if given {
-			n++
-		}
-	}
 	switch {
-	case n != 1:
-		return "exactly one of dir, version and remove is needed"
 	case g.Version != "" && !version.MatchString(g.Version):
 		return "version must be a full version such as 0.36.7"
 	case g.Commit != "" && !commitHex.MatchString(g.Commit):
@@ -357,7 +361,7 @@ func (r *Resolved) Announcements() []string {
 	return lines
 }
 
-// Identity names the content: commits for git, SHA-256 for archives and
+// Identity names the content: commits for git, digests for archives and
 // crates, submodules with their paths. ok is false when the source or a
 // submodule is a folder, whose content only the caller's tree digest names.
 func (r *Resolved) Identity() (id string, ok bool) {
@@ -365,7 +369,7 @@ func (r *Resolved) Identity() (id string, ok bool) {
 	case Git:
 		id, ok = "git:"+s.Commit, true
 	case Archive:
-		id, ok = fmt.Sprintf("archive:sha256:%s:strip=%d", s.SHA256, s.Strip), true
+		id, ok = fmt.Sprintf("archive:%s:strip=%d", s.digests().identity(), s.Strip), true
 	case Crate:
 		id, ok = "crate:sha256:"+s.SHA256, true
 	case Path:

@@ -11,12 +11,12 @@ func (f *Fetcher) ExportPart(ctx context.Context, a Archive, wants func(name str
 	if err := emptyDir(dest); err != nil {
 		return err
 	}
-	return diskFull(dest, f.exportTar(ctx, f.archiveFile(a.SHA256), a.Strip, a.URL, dest, wants, &Findings{}))
+	return diskFull(dest, f.exportTar(ctx, f.archiveFile(a), a.Strip, a.URL, dest, wants, &Findings{}))
 }
 
 // Arrived is how many bytes of an archive that is being fetched are here.
 func (f *Fetcher) Arrived(a Archive) int64 {
-	for _, file := range []string{f.archiveFile(a.SHA256), f.archiveFile(a.SHA256) + ".part"} {
+	for _, file := range []string{f.archiveFile(a), f.archiveFile(a) + ".part"} {
 		if info, err := os.Stat(file); err == nil {
 			return info.Size()
 		}

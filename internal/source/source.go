@@ -3,8 +3,8 @@
 //
 // It owns the kinds of source, the user's overrides and mirrors, the local
 // store of what was fetched, and the verification of all of it: a commit by
-// git itself, an archive and a crate by their SHA-256, always before anything
-// is visible under its final name. It must not know recipes, patches or how
+// git itself, an archive by its SHA-256 or BLAKE3, a crate by its SHA-256, always
+// before anything is visible under its final name. It must not know recipes, patches or how
 // trees are hashed; it reads no environment and prints nothing.
 //
 // What is fetched is identified by its content, so a mirror changes nothing
@@ -53,6 +53,7 @@ type Git struct {
 type Archive struct {
 	URL    string // http, https or a local file
 	SHA256 string // lower-case hex, of the file as downloaded
+	Blake3 string // the same, in place of SHA256 or beside it
 	Strip  int    // leading path components dropped
 }
 
@@ -67,7 +68,7 @@ type Path string
 
 var (
 	commitHex = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	sumHex    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	crateName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 	version   = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*$`)
 )
@@ -101,8 +102,8 @@ func (a Archive) Validate() error {
 	if a.URL == "" {
 		faults = multierror.Append(faults, errors.New("archive is no URL"))
 	}
-	if !sha256Hex.MatchString(a.SHA256) {
-		faults = multierror.Append(faults, fmt.Errorf("sha256 = %q must be 64 lower-case hex digits", a.SHA256))
+	if err := a.digests().validate(); err != nil {
+		faults = multierror.Append(faults, err)
 	}
 	if a.Strip < 0 {
 		faults = multierror.Append(faults, fmt.Errorf("strip = %d is negative", a.Strip))
@@ -119,7 +120,7 @@ func (c Crate) Validate() error {
 	if !version.MatchString(c.Version) {
 		faults = multierror.Append(faults, fmt.Errorf("version = %q must be a full version", c.Version))
 	}
-	if !sha256Hex.MatchString(c.SHA256) {
+	if !sumHex.MatchString(c.SHA256) {
 		faults = multierror.Append(faults, fmt.Errorf("sha256 = %q must be 64 lower-case hex digits", c.SHA256))
 	}
 	return faults.ErrorOrNil()

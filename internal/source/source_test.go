@@ -11,7 +11,7 @@ func TestValidate(t *testing.T) {
 	full, sum := strings.Repeat("0", 40), strings.Repeat("0", 64)
 	for _, ok := range []Source{
 		Git{URL: "u", Commit: full, Submodules: map[string]Git{"a/b": {URL: "u", Commit: full}}},
-		Archive{URL: "u", SHA256: sum, Strip: 1}, Crate{Name: "kibi", Version: "0.2.2", SHA256: sum}, Path("."),
+		Archive{URL: "u", SHA256: sum, Strip: 1}, Archive{URL: "u", Blake3: sum}, Archive{URL: "u", SHA256: sum, Blake3: sum}, Crate{Name: "kibi", Version: "0.2.2", SHA256: sum}, Path("."),
 	} {
 		if err := ok.Validate(); err != nil {
 			t.Errorf("%v: %v", ok, err)
@@ -23,7 +23,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{Git{}, 2}, {Git{URL: "u", Commit: "main"}, 1}, {Git{URL: "--upload-pack=x", Commit: full[:39] + "A"}, 2}, {Git{URL: "ext::sh", Commit: full}, 1},
 		{Git{URL: "u", Commit: full, Submodules: map[string]Git{"../x": {}, ".git/hooks": {URL: "u", Commit: full}}}, 4},
-		{Archive{Strip: -1}, 3}, {Crate{Name: "a/b", Version: "1", SHA256: sum[1:]}, 3}, {Path(""), 1},
+		{Archive{Strip: -1}, 3}, {Archive{URL: "u", SHA256: sum, Blake3: sum[1:]}, 1}, {Archive{URL: "u", SHA256: "x", Blake3: sum + "0"}, 2}, {Crate{Name: "a/b", Version: "1", SHA256: sum[1:]}, 3}, {Path(""), 1},
 	} {
 		err := tc.src.Validate()
 		if err == nil || strings.Count(err.Error(), "* ") != tc.faults && tc.faults > 1 {
@@ -40,16 +40,11 @@ func TestLoadOverridesFaults(t *testing.T) {
 [mirror]
 "" = "x"
 "https://h/" = "ext::sh"
-[source.both]
-dir = "a"
-git = "b"
-[source.nothing]
 [source.short]
 dir = "a"
 commit = "abc"
-[git."https://h/x"]
-dir = "a"
-remove = true
+[source.open]
+git = "a"
 [git."https://h/y"]
 version = "1"
 [source.helper]
@@ -59,7 +54,7 @@ commit = "0000000000000000000000000000000000000000"
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"overrides.toml:3", "overrides.toml:5:9", "overrides.toml:8", "overrides.toml:9", "overrides.toml:12", "overrides.toml:15", "OTHER", `overrides.toml:4:1: "ext::sh"`, `overrides.toml:17:9: "fd::17"`} {
+	for _, want := range []string{"overrides.toml:3", "overrides.toml:5", "overrides.toml:8", "overrides.toml:10", "OTHER", `overrides.toml:4:1: "ext::sh"`, `overrides.toml:12:9: "fd::17"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not reported", want)
 		}
@@ -67,8 +62,13 @@ commit = "0000000000000000000000000000000000000000"
 	if t.Failed() {
 		t.Log(err)
 	}
-	if _, err := LoadOverrides("o.toml", []byte("[sources]\n"), nil); err == nil || !strings.Contains(err.Error(), "o.toml:1:2") {
-		t.Errorf("unknown table: %v", err)
+	for _, text := range []string{
+		"[sources]\n", "[source.both]\ndir = 'a'\ngit = 'b'\n", "[source.nothing]\n", "[git.'https://h/x']\ndir = 'a'\nremove = true\n",
+		"[git.'https://h/x']\nremove = false\n",
+	} {
+		if _, err := LoadOverrides("o.toml", []byte(text), nil); err == nil || !strings.Contains(err.Error(), "o.toml:") {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func committed(t *testing.T, f *Fetcher, dir string) *Resolved {
 // archived is the same of a tar file.
 func archived(t *testing.T, f *Fetcher, data []byte) *Resolved {
 	t.Helper()
-	write(t, f.archiveFile(sum(data)), string(data), 0o644)
+	write(t, f.archiveFile(Archive{SHA256: sum(data)}), string(data), 0o644)
 	return resolve(t, &Overrides{}, Archive{URL: "u", SHA256: sum(data)})
 }
 

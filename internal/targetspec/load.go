@@ -231,7 +231,7 @@ func (s *Spec) check() error {
 		rules.holds(is(s.OS, "uefi"), `a uefi target needs os = "uefi"`)
 		rules.holds(is(s.BinaryFormat, "coff"), `a uefi target needs binary-format = "coff"`)
 	default:
-		rules.holds(false, "kind must be user, kernel or uefi, is %q", s.Kind)
+		rules.holds(false, "kind is not set, here or in what it inherits: one of %s", strings.Join(s.Kind.Values(), ", "))
 	}
 	return rules.broken.ErrorOrNil()
 }

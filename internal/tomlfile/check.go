@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,20 +27,22 @@ var (
 type checker struct {
 	doc      *document
 	problems []*Problem
+	values   []*Problem      // values that are none of an enumeration's, which can be decoded all the same
 	unknown  map[string]bool // dotted paths already reported, so that [a] and [a.b] are one problem
-	fields   map[reflect.Type]fields
+	keys     map[reflect.Type][]Key
 }
 
-// check lists everything in the document that does not fit the type of into.
-// The error is about into itself and never about the document.
-func check(doc *document, into any) ([]*Problem, error) {
+// check lists everything in the document that does not fit the type of into, and
+// the values that fit it and are none of an enumeration's. The error is about into
+// itself and never about the document.
+func check(doc *document, into any) (wrong, values []*Problem, err error) {
 	root := reflect.TypeOf(into)
 	if root == nil || root.Kind() != reflect.Pointer || reflect.ValueOf(into).IsNil() {
-		return nil, fmt.Errorf("decode %s: want a non-nil pointer, got %T", doc.path, into)
+		return nil, nil, fmt.Errorf("decode %s: want a non-nil pointer, got %T", doc.path, into)
 	}
-	c := &checker{doc: doc, unknown: map[string]bool{}, fields: map[reflect.Type]fields{}}
+	c := &checker{doc: doc, unknown: map[string]bool{}, keys: map[reflect.Type][]Key{}}
 	c.walk(root.Elem())
-	return c.problems, nil
+	return c.problems, c.values, nil
 }
 
 // walk visits the top-level expressions. Where a table header cannot be
@@ -133,26 +136,28 @@ func (c *checker) member(t reflect.Type, inside []string, key *unstable.Node) re
 	case reflect.Interface:
 		return t
 	case reflect.Struct:
-		known := c.fieldsOf(t)
-		if field, ok := known.find(string(key.Data)); ok {
-			return field
+		known := c.keysOf(t)
+		for _, k := range known {
+			if k.Name == string(key.Data) {
+				return k.Field.Type
+			}
 		}
-		c.reportUnknown(inside, key, known)
+		c.reportUnknown(inside, key, keyNames(known))
 	}
 	return nil
 }
 
-// fieldsOf is asked for the same few types by every key of a document.
-func (c *checker) fieldsOf(t reflect.Type) fields {
-	known, ok := c.fields[t]
+// keysOf is asked for the same few types by every key of a document.
+func (c *checker) keysOf(t reflect.Type) []Key {
+	known, ok := c.keys[t]
 	if !ok {
-		known = fieldsOf(t)
-		c.fields[t] = known
+		known = Keys(t)
+		c.keys[t] = known
 	}
 	return known
 }
 
-func (c *checker) reportUnknown(inside []string, key *unstable.Node, known fields) {
+func (c *checker) reportUnknown(inside []string, key *unstable.Node, known []string) {
 	word := string(key.Data)
 	path := strings.Join(append(append([]string(nil), inside...), word), "\x00")
 	if c.unknown[path] {
@@ -163,10 +168,10 @@ func (c *checker) reportUnknown(inside []string, key *unstable.Node, known field
 	if len(inside) > 0 {
 		message += " in " + dotted(inside)
 	}
-	if near := nearest(word, known.names()); near != "" {
+	if near := nearest(word, known); near != "" {
 		message += fmt.Sprintf("; did you mean %q?", near)
 	} else if len(known) > 0 {
-		message += "; known here: " + strings.Join(known.names(), ", ")
+		message += "; known here: " + strings.Join(known, ", ")
 	}
 	c.report(spanOfNode(key), "%s", message)
 }
@@ -216,7 +221,9 @@ func (c *checker) scalar(t reflect.Type, path []string, node *unstable.Node, at 
 	ok := false
 	switch t.Kind() {
 	case reflect.String:
-		ok = node.Kind == unstable.String
+		if ok = node.Kind == unstable.String; ok {
+			c.enum(t, path, node, at)
+		}
 	case reflect.Bool:
 		ok = node.Kind == unstable.Bool
 	case reflect.Float32, reflect.Float64:
@@ -245,6 +252,13 @@ func (c *checker) text(t reflect.Type, path []string, node *unstable.Node, at sp
 	}
 }
 
+// enum holds a string to the values of its type, if that has a list of them.
+func (c *checker) enum(t reflect.Type, path []string, node *unstable.Node, at span) {
+	if values := ValuesOf(t); values != nil && !slices.Contains(values, string(node.Data)) {
+		c.values = append(c.values, c.doc.problem(at, "%s is %q, not one of %s", name(path), node.Data, strings.Join(values, ", ")))
+	}
+}
+
 // integer checks the range, which go-toml would report one at a time.
 func (c *checker) integer(t reflect.Type, path []string, node *unstable.Node, at span) {
 	number, err := strconv.ParseInt(strings.ReplaceAll(string(node.Data), "_", ""), 0, 64)
@@ -254,12 +268,13 @@ func (c *checker) integer(t reflect.Type, path []string, node *unstable.Node, at
 		c.report(at, "%s is out of range", name(path))
 		return
 	}
-	if low, high := limits(t); number < low || uint64(max(number, 0)) > high {
+	if low, high := Limits(t); number < low || uint64(max(number, 0)) > high {
 		c.report(at, "%s must be between %d and %d, is %d", name(path), low, high, number)
 	}
 }
 
-func limits(t reflect.Type) (low int64, high uint64) {
+// Limits are the smallest and the largest value of an integer type.
+func Limits(t reflect.Type) (low int64, high uint64) {
 	bits := t.Bits()
 	switch t.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:

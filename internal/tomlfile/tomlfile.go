@@ -1,9 +1,11 @@
 // Package tomlfile decodes the project's own TOML files strictly: every
-// unknown key and every value of the wrong type is reported in one go, with
-// file, line, column, the source line and a caret.
+// unknown key, every value of the wrong type or none of an enumeration's, and
+// every key that has to be there and is not, is reported in one go, with file,
+// line, column, the source line and a caret.
 //
-// It owns the walk of a document beside the Go type it is decoded into, and
-// the form of the message. It must not know any particular file: recipes,
+// It owns the walk of a document beside the Go type it is decoded into, what the
+// struct tags say of keys, and the form of the message. Package reference makes
+// the JSON schemas of what is accepted here. It must not know any particular file: recipes,
 // target specs and pins bring their own types. Files written by others
 // (Cargo.toml and the like) are not read with this package, since a key that
 // we do not know is no mistake there.
@@ -17,6 +19,8 @@ package tomlfile
 import (
 	"bytes"
 	"errors"
+	"reflect"
+	"slices"
 	"sort"
 	"strings"
 
@@ -29,33 +33,43 @@ import (
 )
 
 // Decode fills into, a non-nil pointer to a struct or map, from data. path is
-// used in messages only.
+// used in messages only. Each of more finds what no type can say, by [At]; it is
+// asked when into is filled.
 //
 // The error is a *multierror.Error whose members are *Problem, in the order of
-// the document; into is untouched then. Keys are matched exactly as written in
-// the field's toml tag: go-toml's tolerance of another letter case is a typo
-// here.
-func Decode(path string, data []byte, into any) error {
+// the document; into is untouched when one is about a key or a type. Keys are
+// matched exactly as written in the field's toml tag: go-toml's tolerance of
+// another letter case is a typo here.
+func Decode(path string, data []byte, into any, more ...func() []*Problem) error {
 	_, data, _ = tomledit.CutMark(data)
 	doc := &document{path: path, data: data}
 	if err := doc.parse(); err != nil {
 		return doc.failure([]*Problem{err})
 	}
-	problems, err := check(doc, into)
+	wrong, values, err := check(doc, into)
 	if err != nil {
 		return err
 	}
-	if dup := doc.redefinition(); dup != nil {
-		problems = appendNew(problems, dup)
+	tables, dup := doc.tables()
+	if dup != nil {
+		wrong = appendNew(wrong, dup)
 	}
-	if len(problems) > 0 {
-		return doc.failure(problems)
+	if len(wrong) > 0 { // a key that seems to be missing then is a misspelt one mostly
+		return doc.failure(append(wrong, values...))
 	}
+	problems := append(values, doc.missing(reflect.TypeOf(into), tables)...)
 	// Nothing should be left to find; if the decoder still objects, its own
 	// message is passed on rather than lost.
 	decoder := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
 		return doc.failure(doc.fromDecoder(err))
+	}
+	var found []*Problem
+	for _, find := range more {
+		found = append(found, find()...)
+	}
+	if problems = appendNew(problems, found...); len(problems) > 0 {
+		return doc.failure(problems)
 	}
 	return nil
 }
@@ -87,15 +101,14 @@ func (d *document) parse() *Problem {
 	return d.problem(d.spanOf(syntax.Highlight), "%s", syntax.Message)
 }
 
-// redefinition reports a key or table that is defined twice, which the grammar
-// alone does not see.
-func (d *document) redefinition() *Problem {
+// tables are the document's values. The problem is a key or table that is defined
+// twice, which the grammar alone does not see.
+func (d *document) tables() (map[string]any, *Problem) {
 	var all map[string]any
-	err := toml.Unmarshal(d.data, &all)
-	if err == nil {
-		return nil
+	if err := toml.Unmarshal(d.data, &all); err != nil {
+		return nil, d.fromDecoder(err)[0]
 	}
-	return d.fromDecoder(err)[0]
+	return all, nil
 }
 
 // fromDecoder translates what go-toml reports; it never returns an empty list.
@@ -135,12 +148,13 @@ func (d *document) failure(problems []*Problem) error {
 	return all
 }
 
-// appendNew adds a problem unless one is already reported at the same line.
-func appendNew(problems []*Problem, next *Problem) []*Problem {
-	for _, known := range problems {
-		if known.Line == next.Line {
-			return problems
+// appendNew adds problems unless one was reported at the same line before.
+func appendNew(problems []*Problem, next ...*Problem) []*Problem {
+	all := problems
+	for _, one := range next {
+		if !slices.ContainsFunc(problems, func(known *Problem) bool { return known.Line == one.Line }) {
+			all = append(all, one)
 		}
 	}
-	return append(problems, next)
+	return all
 }

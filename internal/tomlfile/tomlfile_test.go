@@ -3,6 +3,7 @@ package tomlfile
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +169,100 @@ func TestDecodeProblems(t *testing.T) {
 	}
 }
 
+// colour is an enumeration.
+type colour string
+
+func (colour) Values() []string { return Values[colour]("red", "green") }
+
+// house has keys that have to be there.
+type house struct {
+	Name  string          `toml:"name,required"`
+	Paint colour          `toml:"paint,required"`
+	Trim  *colour         `toml:"trim"`
+	Rooms []room          `toml:"room"`
+	Sheds map[string]room `toml:"shed"`
+	Yard  *room           `toml:"yard"`
+}
+
+type room struct {
+	Doors []string `toml:"doors,required"`
+	Text  *string  `toml:"text,oneof"`
+	From  string   `toml:"from,oneof"`
+	Bare  bool     `toml:"bare,oneof"`
+}
+
+func TestWhatHasToBeThere(t *testing.T) {
+	const top = "name = 'x'\npaint = 'red'\n"
+	tests := []struct{ name, text, want string }{
+		{"all of it", top + "trim = 'green'\nroom = [{doors = ['a'], text = ''}]\n[shed.a]\ndoors = ['b']\nfrom = 'x'\n[yard]\ndoors = ['c']\nbare = true\n", "<nil>"},
+		{"nothing", "", "1:1: key \"name\" is missing\n1:1: key \"paint\" is missing: one of red, green"},
+		{"empty", "name = ''\npaint = 'red'", `1:1: key "name" is empty`},
+		{"other value", "name = 'x'\npaint = 'rde'", `2:9: key "paint" is "rde", not one of red, green`},
+		{"other value of a pointer", top + "trim = ''", `3:8: key "trim" is "", not one of red, green`},
+		{"in an element", top + "[[room]]\ndoors = ['a']\nbare = true\n[[room]]\nbare = true", `6:3: key "room.1.doors" is missing`},
+		{"in an inline table", top + "room = [{doors = [], bare = true}]", `3:10: key "room.0.doors" is empty`},
+		{"in a map", top + "[shed.old]\nbare = true", `3:7: key "shed.old.doors" is missing`},
+		{"in a pointer", top + "[yard]\nbare = true", `3:2: key "yard.doors" is missing`},
+		{"none of several", top + "[yard]\ndoors = ['a']", `3:2: key "yard" must have exactly one of text, from, bare, has none`},
+		{"two of them", top + "[yard]\ndoors = ['a']\ntext = ''\nfrom = 'y'", `3:2: key "yard" must have exactly one of text, from, bare, has text and from`},
+		{"one that is none", top + "[yard]\ndoors = ['a']\nbare = false", `5:1: key "yard.bare" is false`},
+		{"a misspelt one is not missing too", "nam = 'x'\npaint = 'red'", `1:1: unknown key "nam"; did you mean "name"?`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var into house
+			if got := places(Decode("f", []byte(test.text), &into)); got != test.want {
+				t.Errorf("got\n%s\nwant\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestWhatNoTypeCanSay: the caller's checks see what was decoded, and what they find stands beside the rest; not where a line has a
+// problem already, which may be its cause, and not where the types do not fit.
+func TestWhatNoTypeCanSay(t *testing.T) {
+	for text, want := range map[string]string{
+		"name = 'x'\npaint = 'red'":                           "<nil>",
+		"name = 'bad'\npaint = 'rde'\nroom = [{bare = true}]": "1:1: bad name\n1:1: bad twice\n2:9: key \"paint\" is \"rde\", not one of red, green\n3:9: key \"room.0.doors\" is missing",
+		"name = ''\npaint = 'red'":                            "1:1: key \"name\" is empty",
+		"name = 'bad'\npaint = 1":                             "2:9: key \"paint\" must be a string, is an integer",
+	} {
+		var into house
+		err := Decode("f", []byte(text), &into, func() []*Problem {
+			if into.Name == "x" {
+				return nil
+			}
+			here := []string{"name"}
+			return []*Problem{At("f", []byte(text), here, "bad name"), At("f", []byte(text), here, "bad twice")}
+		})
+		if got := places(err); got != want {
+			t.Errorf("%q: got\n%s\nwant\n%s", text, got, want)
+		}
+	}
+}
+
+func TestKeys(t *testing.T) {
+	type lent struct {
+		Name string `toml:"name"`
+		Jobs int    `toml:"jobs"`
+	}
+	type own struct {
+		lent
+		Name  []string `toml:"name,required"`
+		Plain bool
+	}
+	var got []string
+	for _, k := range Keys(reflect.TypeFor[own]()) {
+		got = append(got, fmt.Sprint(k.Name, " ", k.Field.Type, " ", k.Struct.Name(), " ", k.Required))
+	}
+	if diff := cmp.Diff([]string{"name []string own true", "jobs int lent false", "Plain bool own false"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := ValuesOf(reflect.TypeFor[*colour]()); !cmp.Equal(got, []string{"red", "green"}) {
+		t.Errorf("a pointer to an enumeration has %v", got)
+	}
+}
+
 func places(err error) string {
 	var all *multierror.Error
 	if !errors.As(err, &all) {
@@ -240,6 +335,7 @@ func FuzzDecode(f *testing.F) {
 		if err := Decode("f", data, &into); err != nil && err.Error() == "" {
 			t.Error("an error without text")
 		}
+		_ = Decode("f", data, new(house))
 		_ = At("f", data, []string{"step", "0"}, "x")
 	})
 }

@@ -1,55 +1,84 @@
 package tomlfile
 
 import (
+	"cmp"
 	"reflect"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// fields are the keys a struct accepts, by name.
-type fields map[string]reflect.Type
+// Key is a key that a table decoded into a struct takes.
+type Key struct {
+	// Name is the key as it is written.
+	Name string
+	// Field is the struct's field, Struct the type that declares it: of an embedded struct's fields that one.
+	Field  reflect.StructField
+	Struct reflect.Type
+	// Required says that the key has to be there, OneOf that exactly one of the table's keys that say so has to be.
+	Required, OneOf bool
+}
 
-// fieldsOf reads the toml tags of a struct as go-toml does: a tag of "-" hides
-// the field, a field without a tag goes by its Go name, and an embedded struct
-// without a tag lends its fields.
-func fieldsOf(t reflect.Type) fields {
-	known := fields{}
-	for i := range t.NumField() {
-		field := t.Field(i)
-		tag, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
-		embedded := field.Anonymous && tag == "" && indirect(field.Type).Kind() == reflect.Struct
+// Keys are the keys that a struct takes, in the order of its fields. The toml tags are read as go-toml does: a tag of "-" hides
+// the field, a field without a tag goes by its Go name, and an embedded struct without a tag lends its fields. The options
+// "required" and "oneof" of a tag are this package's own.
+func Keys(t reflect.Type) []Key {
+	var keys []Key
+	add := func(k Key, embedded bool) {
+		at := slices.IndexFunc(keys, func(known Key) bool { return known.Name == k.Name })
 		switch {
-		case tag == "-":
-		case embedded:
-			for name, inner := range fieldsOf(indirect(field.Type)) {
-				if _, shadowed := known[name]; !shadowed {
-					known[name] = inner
-				}
-			}
-		case !field.IsExported():
-		case tag == "":
-			known[field.Name] = field.Type
-		default:
-			known[tag] = field.Type
+		case at < 0:
+			keys = append(keys, k)
+		case !embedded:
+			keys[at] = k
 		}
 	}
-	return known
-}
-
-func (f fields) find(name string) (reflect.Type, bool) {
-	t, ok := f[name]
-	return t, ok
-}
-
-func (f fields) names() []string {
-	names := make([]string, 0, len(f))
-	for name := range f {
-		names = append(names, name)
+	for i := range t.NumField() {
+		field := t.Field(i)
+		tag, options, _ := strings.Cut(field.Tag.Get("toml"), ",")
+		switch {
+		case tag == "-":
+		case field.Anonymous && tag == "" && indirect(field.Type).Kind() == reflect.Struct:
+			for _, lent := range Keys(indirect(field.Type)) {
+				add(lent, true)
+			}
+		case field.IsExported():
+			has := func(option string) bool { return slices.Contains(strings.Split(options, ","), option) }
+			add(Key{cmp.Or(tag, field.Name), field, t, has("required"), has("oneof")}, false)
+		}
 	}
-	sort.Strings(names)
+	return keys
+}
+
+// keyNames are the names in the order of the alphabet.
+func keyNames(keys []Key) []string {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.Name
+	}
+	slices.Sort(names)
 	return names
+}
+
+// Enum is a type of string that takes a few values only. Decode accepts no others.
+type Enum interface{ Values() []string }
+
+// Values are constants as an [Enum] lists them.
+func Values[T ~string](all ...T) []string {
+	list := make([]string, len(all))
+	for i, v := range all {
+		list[i] = string(v)
+	}
+	return list
+}
+
+// ValuesOf are the values of an [Enum] type, nil for any other type.
+func ValuesOf(t reflect.Type) []string {
+	if enum, ok := reflect.Zero(indirect(t)).Interface().(Enum); ok {
+		return enum.Values()
+	}
+	return nil
 }
 
 func indirect(t reflect.Type) reflect.Type {

@@ -17,25 +17,36 @@ import (
 )
 
 // Lock is toolchain/toolchain.lock.toml: what the pinned channel was found to
-// be on the hosts where it was verified.
+// be on the hosts where it was verified. `mage toolchain:lock` writes it.
 type Lock struct {
-	Channel string              `toml:"channel"`
-	Host    map[string]Verified `toml:"host"` // by host triple
+	// Channel is that of the pin.
+	Channel string `toml:"channel"`
+	// Host has what was verified, by host triple.
+	Host map[string]Verified `toml:"host"`
 	// Built are toolchains that were built from sources, by name and host triple.
 	Built map[string]map[string]BuiltFrom `toml:"built,omitempty"`
 }
 
 // BuiltFrom is what a toolchain was built from. All digests are SHA-256 in hexadecimal.
 type BuiltFrom struct {
-	Identity string   `toml:"identity"` // over all that follows but the names of the patches
-	Release  string   `toml:"release"`
-	Archive  string   `toml:"archive"`
-	Source   string   `toml:"source"`
-	Stage0   string   `toml:"stage0"`
-	LLVM     string   `toml:"llvm"`
-	Flags    string   `toml:"flags"`
-	Patches  string   `toml:"patches"`
-	Applied  []string `toml:"applied"`
+	// Identity is the digest over all that follows but the names of the patches.
+	Identity string `toml:"identity"`
+	// Release is what rustc -vV says.
+	Release string `toml:"release"`
+	// Archive is the URL of rustc's sources.
+	Archive string `toml:"archive"`
+	// Source is the digest of the archive.
+	Source string `toml:"source"`
+	// Stage0 is the version of the compiler that the build began with.
+	Stage0 string `toml:"stage0"`
+	// LLVM is the version of the system's LLVM, or "bootstrap" where the source has it.
+	LLVM string `toml:"llvm"`
+	// Flags is the digest of bootstrap.toml without the machine's.
+	Flags string `toml:"flags"`
+	// Patches is the digest over what the series do.
+	Patches string `toml:"patches"`
+	// Applied are the names of the patches with their titles.
+	Applied []string `toml:"applied"`
 }
 
 // RecordBuilt notes what a toolchain was built from.
@@ -51,12 +62,18 @@ func (l *Lock) RecordBuilt(name, host string, from BuiltFrom) {
 
 // Verified is one installed toolchain that was looked at.
 type Verified struct {
-	Release    string            `toml:"release"`
-	Commit     string            `toml:"commit"`
-	CommitDate string            `toml:"commit-date"`
-	LLVM       string            `toml:"llvm"`
-	Cargo      string            `toml:"cargo"`
-	Files      map[string]string `toml:"files"` // SHA-256 as in Identity.Files
+	// Release is what rustc -vV says.
+	Release string `toml:"release"`
+	// Commit is that of rustc, 40 hexadecimal digits.
+	Commit string `toml:"commit"`
+	// CommitDate is that commit's day.
+	CommitDate string `toml:"commit-date"`
+	// LLVM is the version that rustc has.
+	LLVM string `toml:"llvm"`
+	// Cargo is what cargo says of its version.
+	Cargo string `toml:"cargo"`
+	// Files has the SHA-256 of what takes part in a build, by slash path; of a folder over the files in it.
+	Files map[string]string `toml:"files"`
 }
 
 // LockDrift is one difference between the lock and an installed toolchain.

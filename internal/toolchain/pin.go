@@ -12,37 +12,50 @@ import (
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
-// Pin is toolchain/toolchain.toml, the one place that names a toolchain.
+// Pin is toolchain/toolchain.toml: the one place that names a toolchain. It is a rust-toolchain.toml as rustup reads it, which passes over
+// the tables other than [toolchain]. `mage toolchain:pin CHANNEL` changes it.
 type Pin struct {
-	Toolchain PinnedChannel `toml:"toolchain"`
-	Optional  Optional      `toml:"optional"`
-	Expected  Expected      `toml:"expected"`
-	Requires  Requires      `toml:"requires"`
+	// Toolchain is the part that rustup reads too.
+	Toolchain PinnedChannel `toml:"toolchain,required"`
+	// Optional is what is installed only when asked for.
+	Optional Optional `toml:"optional"`
+	// Expected is what the channel must turn out to be.
+	Expected Expected `toml:"expected"`
+	// Requires is what a toolchain from anywhere must bring.
+	Requires Requires `toml:"requires"`
 }
 
 // PinnedChannel is the part that rustup reads too.
 type PinnedChannel struct {
-	Channel    string   `toml:"channel"`    // "nightly-2026-01-02": always dated or a release
-	Profile    string   `toml:"profile"`    // "minimal"
-	Components []string `toml:"components"` // "rust-src", "llvm-tools"
+	// Channel is dated or a release, so that it never moves: "nightly-2026-01-02", "1.94.0".
+	Channel string `toml:"channel,required"`
+	// Profile is rustup's: "minimal".
+	Profile string `toml:"profile"`
+	// Components are those of the channel that have to be there: "rust-src", "llvm-tools".
+	Components []string `toml:"components"`
 }
 
 // Optional are components that are installed only when asked for.
 type Optional struct {
-	Components []string `toml:"components"` // "rustc-codegen-cranelift-preview"
+	// Components are installed by `mage toolchain:install -cranelift`: "rustc-codegen-cranelift-preview".
+	Components []string `toml:"components"`
 }
 
-// Expected is what the channel must turn out to be. Empty values are not
-// checked: they are empty between a change of the pin and its verification.
+// Expected is what the channel must turn out to be. What is empty is not checked, as between a change of the pin and its
+// verification.
 type Expected struct {
-	Release string `toml:"release"` // "1.94.0-nightly"
-	Commit  string `toml:"commit"`  // 40 hexadecimal digits
+	// Release is that of rustc: "1.94.0-nightly".
+	Release string `toml:"release"`
+	// Commit is that of rustc, 40 hexadecimal digits.
+	Commit string `toml:"commit"`
 }
 
 // Requires is what a toolchain from anywhere must bring.
 type Requires struct {
-	Release string   `toml:"release"` // the oldest rustc that will do: "1.94.0"
-	Tools   []string `toml:"tools"`   // names beside rust-lld: "llvm-nm"
+	// Release is the oldest rustc that will do: "1.94.0".
+	Release string `toml:"release"`
+	// Tools are programs in the folder of rust-lld: "llvm-nm".
+	Tools []string `toml:"tools"`
 }
 
 // LoadPin reads the pin. Every problem of the file is in the error.
@@ -64,11 +77,8 @@ func DecodePin(path string, data []byte) (*Pin, error) {
 	at := func(table, key, format string, args ...any) {
 		wrong = multierror.Append(wrong, tomlfile.At(path, data, []string{table, key}, format, args...))
 	}
-	switch channel := pin.Toolchain.Channel; {
-	case channel == "":
-		at("toolchain", "channel", "channel is missing")
-	case checkChannel(channel) != nil:
-		at("toolchain", "channel", "%v", checkChannel(channel))
+	if err := checkChannel(pin.Toolchain.Channel); err != nil {
+		at("toolchain", "channel", "%v", err)
 	}
 	if commit := pin.Expected.Commit; commit != "" && !isHex(commit, 40) {
 		at("expected", "commit", "commit must be 40 hexadecimal digits")

@@ -84,7 +84,8 @@ func TestProjectPin(t *testing.T) {
 
 func TestDecodePinErrors(t *testing.T) {
 	tests := []struct{ text, want string }{
-		{"", "channel is missing"},
+		{"", `"toolchain" is missing`},
+		{"[toolchain]\nprofile = 'minimal'\n", `p:1:2: key "toolchain.channel" is missing`},
 		{"[toolchain]\nchannel = 'nightly'\n", `p:2:1: channel "nightly" moves`},
 		{"[toolchain]\nchannel = 'stable'\n", "moves"},
 		{"[toolchain]\nchannel = '1.94'\n", "moves"},

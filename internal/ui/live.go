@@ -87,11 +87,8 @@ func (l *live) Started(n *graph.Node, reason string, estimate time.Duration) {
 	bar := l.block().New(1, mpb.NopStyle(), mpb.BarRemoveOnComplete(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		of := ""
-		if s.estimate >= time.Second {
-			of = " of about " + Seconds(s.estimate)
-		}
-		return fmt.Sprintf("  %s  %s%s  %s", n.ID, Seconds(time.Since(s.start)), of, clip(s.status, statusWidth))
+		elapsed := time.Since(s.start)
+		return fmt.Sprintf("  %s  %s%s  %s", n.ID, Seconds(elapsed), pace(elapsed, s.estimate), clip(s.status, statusWidth))
 	})))
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,7 +118,7 @@ func (l *live) Finished(n *graph.Node, o graph.Outcome, d time.Duration, err err
 		s.bar.Abort(true)
 	}
 	switch {
-	case o == graph.Ran:
+	case o == graph.Ran && d >= moment:
 		l.Notice(fmt.Sprintf("%s: done in %s", n.ID, Seconds(d)))
 	case o == graph.Failed:
 		l.Notice(fmt.Sprintf("%s: FAILED after %s", n.ID, Seconds(d)))

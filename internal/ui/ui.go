@@ -7,9 +7,7 @@ package ui
 
 import (
 	"fmt"
-	"io"
 	"os"
-	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -29,74 +27,11 @@ func New(w *os.File, verbose, dumb bool) Observer {
 	if !verbose && !dumb && term.IsTerminal(int(w.Fd())) {
 		return newLive(w)
 	}
-	return NewPlain(w, verbose)
-}
-
-// Plain writes one line per event.
-type Plain struct {
-	mu      sync.Mutex
-	w       io.Writer
-	verbose bool
-	total   int
-	done    map[*graph.Node]bool
-}
-
-var _ Observer = (*Plain)(nil)
-
-// NewPlain returns an observer for pipes, files and CI.
-func NewPlain(w io.Writer, verbose bool) *Plain {
-	return &Plain{w: w, verbose: verbose, done: map[*graph.Node]bool{}}
-}
-
-// Begin implements graph.Observer.
-func (p *Plain) Begin(nodes []*graph.Node) { p.total = len(nodes) }
-
-// Started implements graph.Observer.
-func (p *Plain) Started(n *graph.Node, reason string, estimate time.Duration) {
-	p.line("%s %s: %s%s", p.count(), n.ID, reason, about(estimate))
-}
-
-// Status implements graph.Observer.
-func (p *Plain) Status(n *graph.Node, line string) {
-	if p.verbose {
-		p.line("  %s| %s", n.ID, line)
-	}
-}
-
-// Finished implements graph.Observer.
-func (p *Plain) Finished(n *graph.Node, o graph.Outcome, d time.Duration, err error) {
-	if o != graph.Skipped {
-		p.mu.Lock()
-		p.done[n] = true // a step that was lost and made again counts once
-		p.mu.Unlock()
-	}
-	switch {
-	case o == graph.Ran:
-		p.line("%s %s: done in %s", p.count(), n.ID, Seconds(d))
-	case o == graph.Failed:
-		p.line("%s %s: FAILED after %s", p.count(), n.ID, Seconds(d))
-	case p.verbose, o == graph.Skipped && d > 0:
-		p.line("%s %s: %s", p.count(), n.ID, ended(o, d))
-	}
-}
-
-// Notice implements graph.Observer.
-func (p *Plain) Notice(line string) { p.line("%s", line) }
-
-// Close implements Observer.
-func (p *Plain) Close() {}
-
-func (p *Plain) count() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	width := len(fmt.Sprint(p.total))
-	return fmt.Sprintf("[%*d/%d]", width, len(p.done), p.total)
-}
-
-func (p *Plain) line(format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	fmt.Fprintf(p.w, format+"\n", args...)
+	p := NewPlain(w, verbose, time.Now)
+	ticker := time.NewTicker(heartbeat)
+	stop := p.beat(ticker.C)
+	p.stop = func() { ticker.Stop(); stop() }
+	return p
 }
 
 // ended words an outcome. A step that was skipped after some time was stopped.
@@ -112,6 +47,18 @@ func about(d time.Duration) string {
 		return ""
 	}
 	return fmt.Sprintf(" (about %s)", Seconds(d))
+}
+
+// pace compares a running step with the last time it ran, of which estimate is the duration; "" if that is not known.
+// A step that takes longer than then has no time left that anybody knows.
+func pace(elapsed, estimate time.Duration) string {
+	switch {
+	case estimate == 0:
+		return ""
+	case elapsed < estimate:
+		return ", about " + Seconds(max(estimate-elapsed, time.Second)) + " left"
+	}
+	return ", longer than last time (" + Seconds(estimate) + ")"
 }
 
 // Seconds writes a duration for people: 0.3s, 42s, 3m07s, 5h02m, 3 days.

@@ -30,25 +30,27 @@ func play(o graph.Observer) {
 	}
 	o.Begin(order)
 	o.Finished(n["demo/source"], graph.UpToDate, 0, nil)
-	o.Started(n["demo/programs"], "file src/main.rs: 12 -> 34", 90*time.Second)
+	o.Started(n["demo/programs"], "file src/main.rs changed", 90*time.Second)
 	o.Status(n["demo/programs"], "Compiling demo-init v0.1.0")
 	o.Notice("demo/kernel is being built by another run; waiting for it")
 	o.Finished(n["demo/programs"], graph.Ran, 187*time.Second, nil)
 	// Its output is lost and made again: it counts once.
 	o.Started(n["demo/programs"], "its result is not in this cache", 300*time.Millisecond)
 	o.Finished(n["demo/programs"], graph.Ran, 2500*time.Millisecond, nil)
+	// Most steps are over in a moment: -v has them.
+	o.Started(n["demo/strip"], "not built before", 0)
+	o.Finished(n["demo/strip"], graph.Ran, 40*time.Millisecond, nil)
 	o.Started(n["demo/kernel"], "not built before", 0)
 	o.Started(n["demo/slow"], "not built before", 0)
 	o.Finished(n["demo/kernel"], graph.Failed, 42*time.Second, errors.New("broken"))
 	o.Finished(n["demo/slow"], graph.Skipped, time.Second, nil)
-	o.Finished(n["demo/strip"], graph.Skipped, 0, nil)
 	o.Finished(n["demo/initfs"], graph.Skipped, 0, nil)
 }
 
 func TestPlainGolden(t *testing.T) {
 	for _, verbose := range []bool{false, true} {
 		var out bytes.Buffer
-		p := NewPlain(&out, verbose)
+		p := NewPlain(&out, verbose, time.Now)
 		play(p)
 		p.Close()
 		golden(t, fmt.Sprintf("plain-%v.txt", verbose), out.Bytes())
@@ -108,6 +110,7 @@ func TestLiveClosesInTheMiddle(t *testing.T) {
 		}
 		l.Status(nodes[0], strings.Repeat("long ", 40))
 		l.Finished(nodes[0], graph.Ran, time.Second, nil)
+		l.Finished(nodes[1], graph.Ran, 40*time.Millisecond, nil)
 		time.Sleep(2 * time.Millisecond)
 		done := make(chan struct{})
 		go func() { l.Close(); close(done) }()
@@ -117,7 +120,7 @@ func TestLiveClosesInTheMiddle(t *testing.T) {
 			t.Fatal("Close hangs")
 		}
 		l.Notice("after the end")
-		if text := out.String(); !strings.Contains(text, "step0: done in 1.0s") || !strings.Contains(text, "after the end") {
+		if text := out.String(); !strings.Contains(text, "step0: done in 1.0s") || !strings.Contains(text, "after the end") || strings.Contains(text, "step1: done") {
 			t.Errorf("output %q", text)
 		}
 	}
@@ -187,7 +190,7 @@ func TestMarksOfAShortBuildDiffer(t *testing.T) {
 
 func TestTrace(t *testing.T) {
 	now := time.Unix(100, 0)
-	tr := NewTrace(NewPlain(&bytes.Buffer{}, false), func() time.Time { now = now.Add(time.Second); return now })
+	tr := NewTrace(NewPlain(&bytes.Buffer{}, false, time.Now), func() time.Time { now = now.Add(time.Second); return now })
 	play(tr)
 	path := filepath.Join(t.TempDir(), "trace.json")
 	if err := tr.WriteFile(path); err != nil {
@@ -203,7 +206,7 @@ func TestTrace(t *testing.T) {
 	if err := json.Unmarshal(text, &back); err != nil {
 		t.Fatal(err)
 	}
-	if len(back.TraceEvents) != 4 || tr.Spans() != 4 {
+	if len(back.TraceEvents) != 5 || tr.Spans() != 5 {
 		t.Errorf("%d events", len(back.TraceEvents))
 	}
 	// Steps one after the other are drawn in one lane, beside each other in two.
@@ -211,7 +214,7 @@ func TestTrace(t *testing.T) {
 	for _, e := range back.TraceEvents {
 		lanes = append(lanes, e["tid"])
 	}
-	if diff := cmp.Diff([]any{0.0, 0.0, 0.0, 1.0}, lanes); diff != "" {
+	if diff := cmp.Diff([]any{0.0, 0.0, 0.0, 0.0, 1.0}, lanes); diff != "" {
 		t.Error(diff)
 	}
 }

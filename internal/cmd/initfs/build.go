@@ -31,7 +31,7 @@ func showInitfs(ctx context.Context, s *session.Session, built *session.Built) e
 	s.Say("%s: %s, %d files, sha256 %s", filepath.Join(s.Relative(s.Config.Out()), builder.ImageName),
 		ui.Bytes(m.Image.Size), len(m.Files), m.Image.SHA256[:16])
 	if shares := backendShares(m); shares != "" {
-		s.Say("compiled by %s", shares)
+		s.Say("compiled programs, without the bootstrap: %s", shares)
 	}
 	if m.Purity != nil {
 		s.Say("purity: %s (`mage purity` lists what is not)", purityText(*m.Purity))
@@ -49,7 +49,8 @@ func backendShares(m *manifest.Manifest) string {
 	var shares []string
 	for _, backend := range slices.Sorted(maps.Keys(m.Bytes)) {
 		n := m.Bytes[backend]
-		shares = append(shares, fmt.Sprintf("%s: %s (%.0f %%)", backend, ui.Bytes(n), 100*float64(n)/float64(total)))
+		// Rounded down, as the purity is: 100 means all.
+		shares = append(shares, fmt.Sprintf("%s %s (%.1f %%)", backend, ui.Bytes(n), float64(n*1000/max(total, 1))/10))
 	}
 	return strings.Join(shares, ", ")
 }

@@ -88,6 +88,8 @@ func printPurity(out io.Writer, r *purity.Report) error {
 	return nil
 }
 
+// purityText says what is counted: it is another number than that of the programs alone.
 func purityText(p manifest.Purity) string {
-	return fmt.Sprintf("%.1f %% by Cranelift: %s of %s compiled, files counted whole", p.Percent, ui.Bytes(p.Cranelift), ui.Bytes(p.Compiled))
+	return fmt.Sprintf("%.1f %% by Cranelift: %s of %s compiled, the bootstrap included, each file whole with what is linked into it",
+		p.Percent, ui.Bytes(p.Cranelift), ui.Bytes(p.Compiled))
 }

@@ -12,20 +12,29 @@ import (
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
+// DriftFlags say how drift is told, and what of it is a failure.
+type DriftFlags struct {
+	JSON   bool
+	Strict bool // what could not be compared is a failure too
+}
+
 // Drift compares everything derived with what it is derived from. The error says that something drifted, or
 // what kept it from looking. Sources that are not here are fetched unless -offline.
-func Drift(ctx context.Context, s *session.Session, asJSON bool) error {
+func Drift(ctx context.Context, s *session.Session, f DriftFlags) error {
 	r, failed := findDrift(ctx, s)
 	if r == nil {
 		return failed
 	}
-	if asJSON {
+	if f.JSON {
 		failed = errors.Join(failed, ui.WriteJSON(s.Streams.Out, "drift", r))
 	} else {
-		printDrift(s.Streams.Out, r, s.Config.GitHub)
+		printDrift(s.Streams.Out, r, f.Strict, s.Config.GitHub)
 	}
 	if failed == nil && len(r.Findings) > 0 {
 		failed = &DriftError{len(r.Findings)}
+	}
+	if f.Strict && len(r.Unchecked) > 0 {
+		failed = errors.Join(failed, &UncheckedError{len(r.Unchecked)})
 	}
 	return errors.Join(failed, s.BrokenError())
 }
@@ -35,7 +44,7 @@ func findDrift(ctx context.Context, s *session.Session) (*drift.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := openCheckout(s, !s.Config.Offline)
+	c, err := openCheckout(s, installed.Toolchain, !s.Config.Offline)
 	if err != nil {
 		return nil, err
 	}
@@ -52,15 +61,28 @@ func (e *DriftError) Error() string {
 	return fmt.Sprintf("%d things drifted", e.Count)
 }
 
-func printDrift(out io.Writer, r *drift.Report, annotate bool) {
+// UncheckedError says that -strict was given and something could not be compared; what and why is printed already.
+type UncheckedError struct{ Count int }
+
+func (e *UncheckedError) Error() string {
+	if e.Count == 1 {
+		return "1 comparison could not be made, and -strict wants all"
+	}
+	return fmt.Sprintf("%d comparisons could not be made, and -strict wants all", e.Count)
+}
+
+func printDrift(out io.Writer, r *drift.Report, strict, annotate bool) {
 	for _, f := range r.Findings {
 		fmt.Fprintf(out, "%s: %s\n    expected: %s\n    found:    %s\n    mend:     %s\n", f.Kind, f.Place(), f.Expected, ui.Dash(f.Found), f.Fix)
 		if annotate {
 			fmt.Fprintln(out, f.Annotation())
 		}
 	}
-	for _, u := range r.Unchecked {
-		fmt.Fprintf(out, "not checked: %s: %s (%s): %s\n", u.Kind, u.What, u.Why, u.Fix)
+	for _, g := range drift.ByReason(r.Unchecked) {
+		fmt.Fprintf(out, "not checked: %s\n    mend:     %s\n", g.Message(), g.Fix)
+		if annotate {
+			fmt.Fprintln(out, g.Annotation(strict))
+		}
 	}
 	for _, p := range r.Patches {
 		fmt.Fprintf(out, "patches/%s on %s: %s\n", p.Series, p.Source, p.Summary)
@@ -73,7 +95,11 @@ func printDrift(out io.Writer, r *drift.Report, annotate bool) {
 // DriftLock writes down what the pinned sources hold now. What is not here or overridden keeps what was
 // locked for it before, and when nothing fitting was, the error says so.
 func DriftLock(ctx context.Context, s *session.Session, asJSON bool) error {
-	c, err := openCheckout(s, !s.Config.Offline)
+	installed, err := s.LookAtToolchain(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := openCheckout(s, installed.Toolchain, !s.Config.Offline)
 	if err != nil {
 		return err
 	}
@@ -97,7 +123,7 @@ func DriftUpstream(ctx context.Context, s *session.Session, asJSON bool) error {
 	if s.Config.Offline {
 		return fmt.Errorf("upstream cannot be asked with -offline")
 	}
-	c, err := openCheckout(s, true)
+	c, err := openCheckout(s, nil, true)
 	if err != nil {
 		return err
 	}

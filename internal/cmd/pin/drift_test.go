@@ -1,6 +1,7 @@
 package pin
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -118,6 +119,37 @@ func TestNotFetchedIsSaid(t *testing.T) {
 	if diff := cmp.Diff(want, r.Unchecked); diff != "" {
 		t.Error(diff)
 	}
+
+	s, out := c.open(config.Flags{Offline: &yes})
+	if err := Drift(t.Context(), s, DriftFlags{}); err != nil {
+		t.Error(err)
+	}
+	said := "not checked: it is not fetched: source of base, source of tool-kit (2 toolchain-file, 2 source-lock, 1 patch-series)\n    mend:     mage fetch\n"
+	if !strings.HasPrefix(out.String(), said) || strings.Count(out.String(), "not checked") != 1 {
+		t.Errorf("got\n%s", out)
+	}
+	if err := Drift(t.Context(), s, DriftFlags{Strict: true}); !errors.As(err, new(*UncheckedError)) || err.Error() != "5 comparisons could not be made, and -strict wants all" {
+		t.Errorf("-strict: %v", err)
+	}
+}
+
+// TestStrict: with everything here -strict wants nothing more; what drifted and what was not compared are both said.
+func TestStrict(t *testing.T) {
+	c := newCheckout(t)
+	c.mend()
+	s, out := c.open(config.Flags{})
+	if err := Drift(t.Context(), s, DriftFlags{Strict: true}); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	c.write("x/rust-toolchain", "nightly-2025-01-01\n")
+	s, out = c.open(config.Flags{}, "REDOX_SOURCE_BASE="+t.TempDir(), "GITHUB_ACTIONS=true")
+	err := Drift(t.Context(), s, DriftFlags{Strict: true})
+	if !errors.As(err, new(*DriftError)) || !errors.As(err, new(*UncheckedError)) {
+		t.Errorf("got %v\n%s", err, out)
+	}
+	if want := "\n::error title=drift%3A not checked::it is overridden: source of base (1 source-lock)%0Abuild without the override\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, out)
+	}
 }
 
 // TestOverrideFolder: a fork's own folder is compared and pinned in place, and is no reason to complain of
@@ -156,6 +188,7 @@ func TestPinAllOrNone(t *testing.T) {
 	c.write("good/rust-toolchain", "nightly-2025-01-01\n")
 	c.write("bad/rust-toolchain.toml", "[toolchain\n")
 	before := c.read("toolchain/toolchain.toml")
+	c.offer("2026-03-01")
 	s, _ := c.open(config.Flags{})
 	err := Pin(t.Context(), s, "nightly-2026-03-01", false, false)
 	if err == nil || !strings.Contains(err.Error(), "bad/rust-toolchain.toml") {
@@ -172,6 +205,7 @@ func TestPinAllOrNone(t *testing.T) {
 func TestNewPin(t *testing.T) {
 	c := newCheckout(t)
 	c.mend()
+	c.offer("2026-03-01")
 	s, _ := c.open(config.Flags{})
 	if err := Pin(t.Context(), s, "nightly-2026-03-01", false, false); err != nil {
 		t.Fatal(err)
@@ -189,6 +223,61 @@ func TestNewPin(t *testing.T) {
 	}
 	if diff := cmp.Diff([]drift.Kind{drift.ToolchainLock, drift.TargetSpec, drift.Sysroot}, unknown); diff != "" {
 		t.Errorf("%s\n%+v", diff, r.Unchecked)
+	}
+}
+
+// TestPinIsOffered: a day that rustup does not have changes nothing; where that is not known, or only what is optional lacks, it is said.
+func TestPinIsOffered(t *testing.T) {
+	c := newCheckout(t)
+	c.mend()
+	pin := c.read("toolchain/toolchain.toml")
+	c.write("toolchain/toolchain.toml", pin+"\n[optional]\ncomponents = [\"cranelift\"]\n")
+	c.offer("2026-03-02")
+	c.offer("2026-03-03", "cranelift")
+	yes := true
+	for _, test := range []struct {
+		channel    string
+		flags      config.Flags
+		server     string // "" is the checkout's
+		err        string // part of it
+		unasked    string // part of it
+		wantOffer  bool
+		isOptional string // component that is missing
+	}{
+		{channel: "nightly-2026-02-30", err: "there is no day 2026-02-30"},
+		{channel: "nightly-2026-03-01", err: "offers no nightly-2026-03-01"},
+		{channel: "nightly-2026-03-01", flags: config.Flags{Offline: &yes}, unasked: "offline"},
+		{channel: "nightly-2026-03-01", server: "http://127.0.0.1:1", unasked: "http://127.0.0.1:1/dist/2026-03-01/"},
+		{channel: "nightly-2026-03-02", wantOffer: true, isOptional: "cranelift"},
+		{channel: "nightly-2026-03-03", wantOffer: true},
+		{channel: testPin},
+	} {
+		test.flags.DryRun = &yes
+		var extra []string
+		if test.server != "" {
+			extra = []string{"RUSTUP_DIST_SERVER=" + test.server}
+		}
+		s, out := c.open(test.flags, extra...)
+		err := Pin(t.Context(), s, test.channel, false, true)
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) || out.Len() > 0 {
+				t.Errorf("%s: %v\n%s", test.channel, err, out)
+			}
+			continue
+		}
+		var got repinned
+		if err := errors.Join(err, ui.ReadJSON(out.Bytes(), "toolchain:pin", &got)); err != nil {
+			t.Fatal(test.channel, err)
+		}
+		if (got.Unasked != "") != (test.unasked != "") || !strings.Contains(got.Unasked, test.unasked) || (got.Offer != nil) != test.wantOffer {
+			t.Errorf("%s: %+v, unasked %q", test.channel, got.Offer, got.Unasked)
+		}
+		if got.Offer != nil && strings.Join(got.Offer.Missing, " ") != test.isOptional {
+			t.Errorf("%s lacks %v", test.channel, got.Offer.Missing)
+		}
+		if changes := len(got.Changes) > 0; changes != (test.channel != testPin) {
+			t.Errorf("%s: changes %+v", test.channel, got.Changes)
+		}
 	}
 }
 
@@ -230,7 +319,7 @@ func TestDriftText(t *testing.T) {
 	c.mend()
 	c.write("x/rust-toolchain", "nightly-2025-01-01\n")
 	s, out := c.open(config.Flags{}, "GITHUB_ACTIONS=true")
-	err := Drift(t.Context(), s, false)
+	err := Drift(t.Context(), s, DriftFlags{})
 	if err == nil || err.Error() != "1 thing drifted" {
 		t.Errorf("got %v", err)
 	}
@@ -252,7 +341,7 @@ func TestOneComparisonFails(t *testing.T) {
 	c.write("x/rust-toolchain", "nightly-2025-01-01\n")
 	c.write("recipes/lock.toml", "[source\n")
 	s, out := c.open(config.Flags{})
-	err := Drift(t.Context(), s, false)
+	err := Drift(t.Context(), s, DriftFlags{})
 	if err == nil || !strings.Contains(err.Error(), "recipes/lock.toml:1") {
 		t.Errorf("the error does not name the file: %v", err)
 	}

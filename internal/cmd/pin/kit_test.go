@@ -20,6 +20,7 @@ import (
 	"github.com/pannous/redox-clif/internal/recipe/gen"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/targetspec"
+	"github.com/pannous/redox-clif/internal/toolchain"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -46,6 +47,7 @@ func newCheckout(t *testing.T) *checkout {
 	c := &checkout{t: t, root: filepath.Join(home, "checkout")}
 	c.env = []string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "RUSTUP_HOME=" + filepath.Join(home, "rustup"), "REDOX_CACHE=" + filepath.Join(home, "cache"),
+		"RUSTUP_DIST_SERVER=file://" + filepath.Join(home, "rustup-server"),
 	}
 	c.fakeToolchain(filepath.Join(home, "rustup", "toolchains", testPin+"-"+hostTriple()))
 	c.write("toolchain/toolchain.toml", "# the pin\n[toolchain]\nchannel = \""+testPin+"\"\n\n[expected]\nrelease = \"1.94.0-nightly\"\ncommit = \""+testCommit+"\"\n")
@@ -65,12 +67,15 @@ func newCheckout(t *testing.T) *checkout {
 	return c
 }
 
-func hostTriple() string {
-	arch := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
-	if runtime.GOOS == "darwin" {
-		return arch + "-apple-darwin"
+func hostTriple() string { return toolchain.HostTriple(runtime.GOOS, runtime.GOARCH) }
+
+// offer has rustup's server offer a nightly of a day with these components for this host beside those that every one has.
+func (c *checkout) offer(day string, components ...string) {
+	text := "manifest-version = \"2\"\n"
+	for _, name := range append([]string{"rustc", "cargo", "rust-std"}, components...) {
+		text += "[pkg." + name + ".target." + hostTriple() + "]\navailable = true\n"
 	}
-	return arch + "-unknown-linux-gnu"
+	c.writeAt(filepath.Join(filepath.Dir(c.root), "rustup-server", "dist", day, "channel-rust-nightly.toml"), text, 0o644)
 }
 
 func (c *checkout) fakeToolchain(dir string) {
@@ -174,7 +179,7 @@ func (c *checkout) open(flags config.Flags, extra ...string) (s *session.Session
 func (c *checkout) drift(flags config.Flags) *drift.Report {
 	c.t.Helper()
 	s, out := c.open(flags)
-	err := Drift(c.t.Context(), s, true)
+	err := Drift(c.t.Context(), s, DriftFlags{JSON: true})
 	r := &drift.Report{}
 	if jsonErr := ui.ReadJSON(out.Bytes(), "drift", r); jsonErr != nil {
 		c.t.Fatalf("%v; %v in %s", err, jsonErr, out)

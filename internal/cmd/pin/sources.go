@@ -13,11 +13,17 @@ import (
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/source"
+	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
 // openCheckout is a session's checkout for package drift. With fetch, sources that are not here are fetched as far as the settings allow.
-func openCheckout(s *session.Session, fetch bool) (*drift.Checkout, error) {
-	o, err := s.PrepareOptions(builder.Tools{}, nil, session.BuildOptions{})
+// installed has the cargo that gets crates; nil or without a toolchain, crates are not got.
+func openCheckout(s *session.Session, installed *toolchain.Toolchain, fetch bool) (*drift.Checkout, error) {
+	tools := builder.Tools{}
+	if installed != nil {
+		tools.Rustc, tools.Cargo = installed.Rustc, installed.Cargo
+	}
+	o, err := s.PrepareOptions(tools, nil, session.BuildOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"strings"
 
 	"github.com/pannous/redox-clif/internal/drift"
 	"github.com/pannous/redox-clif/internal/globdir"
@@ -105,24 +107,75 @@ func lock(ctx context.Context, s *session.Session, in *toolchain.Installed) (*to
 	})
 }
 
-// Pin changes the one pin and everything that names a toolchain, or nothing at all; with -dryrun it says what would change.
+// repinned is what `mage toolchain:pin` did.
+type repinned struct {
+	*drift.Repinned
+	// Offer is what rustup's server has of the channel. It is absent when it was not asked: the channel is the pin's already, or the
+	// server cannot be reached, which Unasked says.
+	Offer   *toolchain.Offer `json:"offer,omitempty"`
+	Unasked string           `json:"unasked,omitempty"`
+}
+
+// Pin changes the one pin and everything that names a toolchain, or nothing at all; with -dryrun it says what would change. A channel
+// that rustup could not install is found before.
 func Pin(ctx context.Context, s *session.Session, channel string, link, asJSON bool) error {
-	c, err := openCheckout(s, false)
+	did := &repinned{}
+	if err := did.ask(ctx, s, channel); err != nil {
+		return err
+	}
+	c, err := openCheckout(s, nil, false)
 	if err != nil {
 		return err
 	}
-	done, err := drift.Repin(ctx, c, drift.RepinOptions{Channel: channel, Link: link, DryRun: s.Config.DryRun})
+	did.Repinned, err = drift.Repin(ctx, c, drift.RepinOptions{Channel: channel, Link: link, DryRun: s.Config.DryRun})
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return ui.WriteJSON(s.Streams.Out, "toolchain:pin", done)
+		return ui.WriteJSON(s.Streams.Out, "toolchain:pin", did)
 	}
-	printChanges(s, done.Changes)
-	for _, u := range done.Unseen {
-		s.Say("not looked at: %s (%s); %s, then repeat this", u.What, u.Why, u.Fix)
-	}
+	did.print(s)
 	return nil
+}
+
+// ask asks rustup's server for a channel that is not the pin's. Without the network the pin is changed unasked: who is offline may have
+// the toolchain.
+func (r *repinned) ask(ctx context.Context, s *session.Session, channel string) error {
+	pin, err := toolchain.LoadPin(s.Config.Pin())
+	if err != nil {
+		return err
+	}
+	if channel == pin.Toolchain.Channel {
+		return nil
+	}
+	if s.Config.Offline {
+		r.Unasked = "this run is offline"
+		return nil
+	}
+	from := toolchain.Dist{Host: toolchain.HostTriple(runtime.GOOS, runtime.GOARCH)}
+	for _, v := range s.Config.NetworkEnv {
+		if server, ok := strings.CutPrefix(v, "RUSTUP_DIST_SERVER="); ok {
+			from.Server = server
+		}
+	}
+	r.Offer, err = from.Ask(ctx, channel, pin)
+	if failed := (*toolchain.NoAnswer)(nil); errors.As(err, &failed) {
+		r.Unasked, err = failed.Error(), nil
+	}
+	return err
+}
+
+func (r *repinned) print(s *session.Session) {
+	printChanges(s, r.Changes)
+	for _, g := range drift.ByReason(r.Unseen) {
+		s.Say("not looked at: %s; %s, then repeat this", g.Message(), g.Fix)
+	}
+	if r.Unasked != "" {
+		s.Say("whether rustup can install it is not known: %s", r.Unasked)
+	}
+	if r.Offer != nil && len(r.Offer.Missing) > 0 {
+		s.Say("%s does not offer %s for %s", r.Offer.Server, strings.Join(r.Offer.Missing, ", "), r.Offer.Host)
+	}
 }
 
 func printChanges(s *session.Session, changes []toolchain.Change) {

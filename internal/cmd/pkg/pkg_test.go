@@ -31,6 +31,7 @@ func TestVersionOf(t *testing.T) {
 		"archive":        {src: recipe.Source{Archive: "https://x/dl/foo-2.10.tar.gz", SHA256: sum}, want: "2.10", id: sum},
 		"archive with v": {src: recipe.Source{Archive: "https://x/foo-v3.0.1.tgz", SHA256: sum}, want: "3.0.1", id: sum},
 		"archive alone":  {src: recipe.Source{Archive: "https://x/main.tar.gz", SHA256: sum}, want: "sha256-abababababab", id: sum},
+		"by blake3":      {src: recipe.Source{Archive: "https://x/main.tar.gz", Blake3: sum}, want: "blake3-abababababab", id: sum},
 		"path":           {src: recipe.Source{Path: "."}, want: "tree-" + tree.Short(), id: tree.Hash},
 		"overridden git": {src: recipe.Source{Git: "https://x/y.git", Commit: commit}, overridden: true, want: "tree-" + tree.Short(), id: tree.Hash},
 	}

@@ -174,10 +174,14 @@ func versionOf(src recipe.Source, tree cas.Digest, overridden bool) (version, id
 	case src.Git != "":
 		return "git-" + src.Commit[:12], src.Commit
 	}
-	if m := versionInName.FindStringSubmatch(path.Base(src.Archive)); m != nil {
-		return m[1], src.SHA256
+	algorithm, sum := "sha256", src.SHA256
+	if sum == "" {
+		algorithm, sum = "blake3", src.Blake3
 	}
-	return "sha256-" + src.SHA256[:12], src.SHA256
+	if m := versionInName.FindStringSubmatch(path.Base(src.Archive)); m != nil {
+		return m[1], sum
+	}
+	return algorithm + "-" + sum[:12], sum
 }
 
 // patchIdentifier is a hash of what the series do, "" for none.

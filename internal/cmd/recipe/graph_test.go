@@ -23,7 +23,7 @@ func diamond() []graph.Verdict {
 	act := &action.Action{Args: []string{"cargo", "build"}}
 	return []graph.Verdict{
 		{Node: std, State: "up to date", Action: act},
-		{Node: lib, State: "run", Reason: "argument: added -v", Estimate: 90 * time.Second, Action: act},
+		{Node: lib, State: "run", Reason: "argument -v is new", Estimate: 90 * time.Second, Action: act},
 		{Node: app, State: "depends", Reason: "on the outputs of lib", Estimate: 2 * time.Second},
 		{Node: image, State: "depends", Reason: "on the outputs of app, lib"},
 	}
@@ -78,7 +78,7 @@ func TestPlanTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `STEP   STATE    LAST TIME  REASON
-lib    run      1m30s      argument: added -v
+lib    run      1m30s      argument -v is new
 app    depends  2.0s       on the outputs of lib
 image  depends             on the outputs of app, lib
 1 of 4 steps would run (1m30s of work the last time), and up to 2 more (2.0s of work the last time) if outputs change
@@ -98,14 +98,14 @@ func TestWhyTellsWhatWasNewAndWhatIs(t *testing.T) {
 	verdicts[1].Action = now
 	verdicts[1].State, verdicts[1].Reason = "up to date", ""
 	printExplained(out, explainStep(s, verdicts[1], verdicts))
-	if !strings.Contains(out.String(), "what was new in that build") || !strings.Contains(out.String(), "argument: added -O2") {
+	if !strings.Contains(out.String(), "what was new in that build") || !strings.Contains(out.String(), "argument -O2 is new") {
 		t.Errorf("up to date:\n%s", out)
 	}
 	out.Reset()
 	verdicts[1].Action, verdicts[1].State = &action.Action{Args: []string{"cc", "-O2", "-g"}}, "run"
 	// image itself is not known yet; what it waits for is told.
 	printExplained(out, explainStep(s, verdicts[3], verdicts))
-	if !strings.Contains(out.String(), "image: depends") || !strings.Contains(out.String(), "argument: added -g") || strings.Contains(out.String(), "-O1") {
+	if !strings.Contains(out.String(), "image: depends") || !strings.Contains(out.String(), "argument -g is new") || strings.Contains(out.String(), "-O1") {
 		t.Errorf("depends:\n%s", out)
 	}
 }

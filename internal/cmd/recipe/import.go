@@ -10,30 +10,51 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/recipe/importer"
 	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/source"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
 // Import translates a recipe of Redox's cookbook. A file, or a folder that has recipe.toml, becomes a recipe of ours when
 // nothing is lost, and is shown with what is missing when something is. Of a folder of many recipes it only
-// says how far each would come.
+// says how far each would come. Commits that a recipe does not name are asked for, unless the run is offline.
 func Import(ctx context.Context, s *session.Session, at string) error {
-	if info, err := os.Stat(at); err != nil {
+	info, err := os.Stat(at)
+	if err != nil {
 		return err
-	} else if !info.IsDir() {
-		return importOne(s, at)
+	}
+	ask, err := commitAsker(s)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return importOne(ctx, s, at, ask)
 	}
 	file := filepath.Join(at, recipe.FileName)
 	if _, err := os.Stat(file); err == nil {
-		return importOne(s, file)
+		return importOne(ctx, s, file, ask)
 	}
-	return survey(ctx, s, at)
+	return survey(ctx, s, at, ask)
 }
 
-func importOne(s *session.Session, file string) error {
-	name, r, err := importer.ReadFile(file)
+// commitAsker asks the repositories, or the user's mirrors of them; nil when the network may not be used.
+func commitAsker(s *session.Session) (importer.AskCommit, error) {
+	if s.Config.Offline {
+		return nil, nil
+	}
+	overrides, err := s.Overrides()
+	if err != nil {
+		return nil, err
+	}
+	remotes := &source.Remotes{Fetcher: s.Fetcher(builder.Tools{}, ""), Overrides: overrides}
+	return remotes.Commit, nil
+}
+
+func importOne(ctx context.Context, s *session.Session, file string, ask importer.AskCommit) error {
+	name, r, err := importer.ReadFile(ctx, file, ask)
 	if err != nil {
 		return err
 	}
@@ -78,8 +99,8 @@ func writeImported(s *session.Session, name string, r *importer.Result) error {
 }
 
 // survey counts, and writes nothing.
-func survey(ctx context.Context, s *session.Session, dir string) error {
-	found, err := importer.Count(ctx, dir)
+func survey(ctx context.Context, s *session.Session, dir string, ask importer.AskCommit) error {
+	found, err := importer.Count(ctx, dir, ask)
 	if err != nil {
 		return err
 	}
@@ -89,14 +110,17 @@ func survey(ctx context.Context, s *session.Session, dir string) error {
 	for _, problem := range found.Unread {
 		s.Say("not read: %s", problem)
 	}
+	for _, problem := range found.Unanswered {
+		s.Say("no commit: %s", problem)
+	}
 	rows := [][]string{
-		{"RECIPES", "WHAT"},
-		{fmt.Sprint(found.Found), "found"},
-		{fmt.Sprint(found.Read), "read"},
-		{fmt.Sprint(found.Whole), "carried over whole"},
+		{"RECIPES", "ONLY THAT", "WHAT"},
+		{fmt.Sprint(found.Found), "", "found"},
+		{fmt.Sprint(found.Read), "", "read"},
+		{fmt.Sprint(found.Whole), "", "carried over whole"},
 	}
 	for _, l := range found.Lost {
-		rows = append(rows, []string{fmt.Sprint(l.Recipes), "not whole: " + string(l.Reason)})
+		rows = append(rows, []string{fmt.Sprint(l.Recipes), fmt.Sprint(l.Only), "not whole: " + string(l.Reason)})
 	}
 	return ui.Table(s.Streams.Out, rows)
 }

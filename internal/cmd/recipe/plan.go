@@ -140,7 +140,7 @@ func printExplanation(out io.Writer, e graph.Explanation) {
 	if e.OfLastBuild {
 		fmt.Fprintln(out, "  nothing differs now; what was new in that build:")
 	}
-	for _, d := range e.Differences {
-		fmt.Fprintf(out, "    %s\n", d)
+	for _, change := range graph.Changes(e.Differences) {
+		fmt.Fprintf(out, "    %s\n", change)
 	}
 }

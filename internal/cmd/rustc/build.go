@@ -71,7 +71,7 @@ func Build(ctx context.Context, s *session.Session, name, llvm string) error {
 
 // newBuild finds out what would be built of what, and lists everything that this machine lacks for it.
 func newBuild(ctx context.Context, s *session.Session, name, llvm string) (*build, error) {
-	r, err := rustbuild.Load(os.DirFS(s.Config.ToolchainDir()), name, llvm)
+	r, err := rustbuild.Load(os.DirFS(s.Config.ToolchainDir()), name, rustbuild.LLVMOrigin(llvm))
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (b *build) findParts(ctx context.Context) error {
 	if err := missing.ErrorOrNil(); err != nil {
 		hint := ""
 		if !r.OwnLLVM() && b.rust.LLVM == nil {
-			hint = "\n  or have LLVM compiled too: mage toolchain:build " + r.Name + " -llvm=" + rustbuild.BootstrapLLVM
+			hint = "\n  or have LLVM compiled too: mage toolchain:build " + r.Name + " -llvm=" + string(rustbuild.BootstrapLLVM)
 		}
 		return fmt.Errorf("%s cannot be built on this machine:\n%w%s", r.Name, err, hint)
 	}

@@ -38,6 +38,7 @@ func newBuildKit(t *testing.T) *buildKit {
 	k := &buildKit{s: s, Machine: rustbuildtest.NewMachine(t, dir, rustbuild.HostTriple()), t: t, out: out, archive: filepath.Join(dir, "rustc.tar.xz")}
 	s.Config.Path, s.Config.RustupHome, s.Config.Home = k.Bin+":/usr/bin:/bin", k.Rustup, dir
 	s.Config.Jobs, s.Config.MemoryMiB = 2, 8000
+	s.Config.Verbose = true // the fake compiler's steps are over in a moment
 	k.File(k.patchFile(), rustbuildtest.Patch, 0o644)
 	k.Recipe(k.Pack(), "")
 	return k

@@ -2,7 +2,8 @@
 //
 // It owns what is known of the cookbook's recipe.toml (the keys below; read from its recipes, since there is
 // no other description) and the translation with a list of what could not be carried over. It must not
-// fetch anything or know how recipes are built; what it writes is read by package recipe.
+// fetch anything or know how recipes are built; what it writes is read by package recipe. What a branch is at it asks its
+// caller.
 //
 //	[source]  git, rev, branch, upstream, shallow_clone | tar, blake3 | path | same_as; patches, script
 //	[build]   template = cargo, custom, configure, cmake, meson, go, remote, none; dependencies,
@@ -13,13 +14,17 @@
 package importer
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/pannous/redox-clif/internal/process"
 )
 
 // cookbook is a foreign recipe, as far as it is understood.
@@ -57,7 +62,8 @@ type Reason string
 const (
 	NoSource   Reason = "it has no source"
 	NoCommit   Reason = "its git source names no full commit"
-	NoSHA256   Reason = "its archive has no SHA-256"
+	NoDigest   Reason = "its archive has no digest"
+	Packing    Reason = "its archive is packed in a way that is not read"
 	Script     Reason = "it is built by a script"
 	Template   Reason = "its template builds no Cargo workspace"
 	Depends    Reason = "it needs libraries of other recipes"
@@ -91,37 +97,64 @@ type Result struct {
 	Losses []Loss
 	// Assumed are guesses that the foreign file does not settle.
 	Assumed []string
+	// Unanswered is why the commit of a branch or tag could not be found out; nil also where nobody was asked.
+	Unanswered error
 }
 
-var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)
+var (
+	fullCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	fullBlake3 = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	// otherPacking is the end of a file that is no tar file as it is, or packed by gzip, bzip2 or xz.
+	otherPacking = regexp.MustCompile(`\.(?:zip|7z|rar|(?:tar\.)?(?:lz|lzma|lz4|lzo|zst|Z|br))$`)
+)
 
-// Import translates the cookbook recipe of that name. The error is of the foreign file: it is no TOML, or a known key
-// has a value of another kind.
-func Import(name string, text []byte) (*Result, error) {
+// AskCommit finds the full commit that a ref of a repository is at: "HEAD", a full name as refs/heads/main, or the name of a
+// tag or else of a branch.
+type AskCommit func(ctx context.Context, url, ref string) (string, error)
+
+// Import translates the cookbook recipe of that name. Where a recipe follows a branch or names a tag, ask gives the commit; with
+// a nil ask it stays a loss. The error is the context's or of the foreign file: it is no TOML, or a known key has a value of
+// another kind.
+func Import(ctx context.Context, name string, text []byte, ask AskCommit) (*Result, error) {
 	var c cookbook
 	meta, err := toml.Decode(string(text), &c)
 	if err != nil {
 		return nil, err
 	}
-	i := &importer{name: name, c: &c}
+	i := &importer{name: name, c: &c, ask: ask}
 	i.unknown(meta)
-	i.source()
+	i.source(ctx)
 	i.build()
-	return &Result{Text: i.out.String(), Losses: i.losses, Assumed: i.assumed}, nil
+	i.result.Text = i.out.String()
+	return &i.result, ctx.Err()
 }
 
 type importer struct {
-	name    string
-	c       *cookbook
-	out     strings.Builder
-	losses  []Loss
-	assumed []string
+	name   string
+	c      *cookbook
+	ask    AskCommit
+	out    strings.Builder
+	result Result
 }
 
 func (i *importer) line(format string, args ...any) { fmt.Fprintf(&i.out, format+"\n", args...) }
 
 func (i *importer) lose(reason Reason, format string, args ...any) {
-	i.losses = append(i.losses, Loss{reason, fmt.Sprintf(format, args...)})
+	i.result.Losses = append(i.result.Losses, Loss{reason, printable(fmt.Sprintf(format, args...))})
+}
+
+func (i *importer) assume(format string, args ...any) {
+	i.result.Assumed = append(i.result.Assumed, printable(fmt.Sprintf(format, args...)))
+}
+
+// printable takes out of a foreign text what would steer a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 func (i *importer) unknown(meta toml.MetaData) {
@@ -134,7 +167,7 @@ func (i *importer) unknown(meta toml.MetaData) {
 	}
 }
 
-func (i *importer) source() {
+func (i *importer) source(ctx context.Context) {
 	s := i.c.Source
 	i.line("description = %q", i.name+", imported from the cookbook")
 	i.line("")
@@ -144,15 +177,9 @@ func (i *importer) source() {
 		i.line("same-as = %q", path.Base(s.SameAs))
 	case s.Git != "":
 		i.line("git = %q", s.Git)
-		i.line("commit = %q", s.Rev)
-		if !fullCommit.MatchString(s.Rev) {
-			i.lose(NoCommit, "rev = %q, branch = %q", s.Rev, s.Branch)
-		}
+		i.line("commit = %q", i.commit(ctx))
 	case s.Tar != "":
-		i.line("archive = %q", s.Tar)
-		i.line(`sha256 = ""`)
-		i.line("strip = 1")
-		i.lose(NoSHA256, "blake3 = %q", s.Blake3)
+		i.archive()
 	case s.Path != "":
 		i.line("path = %q", s.Path)
 		i.lose(Folder, "path = %q", s.Path)
@@ -164,6 +191,60 @@ func (i *importer) source() {
 	}
 	if s.Script != "" {
 		i.lose(Script, "source.script")
+	}
+}
+
+// commit is the full commit of a git source, or what there is in its place.
+func (i *importer) commit(ctx context.Context) string {
+	s := i.c.Source
+	if fullCommit.MatchString(s.Rev) {
+		return s.Rev
+	}
+	ref := "HEAD"
+	switch {
+	case s.Rev != "":
+		ref = s.Rev
+	case s.Branch != "":
+		ref = "refs/heads/" + s.Branch
+	}
+	why := ""
+	if i.ask != nil {
+		commit, err := i.ask(ctx, s.Git, ref)
+		if err == nil {
+			i.assume("commit %s, which is what %s of %s is at now", commit, ref, s.Git)
+			return commit
+		}
+		i.result.Unanswered = err
+		why = ": " + err.Error()
+	}
+	i.lose(NoCommit, "rev = %q, branch = %q%s; %s", s.Rev, s.Branch, why, commitCommand(s.Git, ref))
+	return s.Rev
+}
+
+// shortCommit is what may be the beginning of a commit. Servers do not look for those.
+var shortCommit = regexp.MustCompile(`^[0-9a-f]{7,39}$`)
+
+// commitCommand says how a person finds a commit.
+func commitCommand(url, ref string) string {
+	if shortCommit.MatchString(ref) {
+		return fmt.Sprintf("if it is the beginning of a commit, `%s && %s` gives all of it",
+			process.Quote([]string{"git", "clone", "--bare", "--filter=tree:0", url, "x.git"}), process.Quote([]string{"git", "-C", "x.git", "rev-parse", ref}))
+	}
+	return fmt.Sprintf("`%s` gives one", process.Quote([]string{"git", "ls-remote", url, ref}))
+}
+
+func (i *importer) archive() {
+	s := i.c.Source
+	i.line("archive = %q", s.Tar)
+	if fullBlake3.MatchString(s.Blake3) {
+		i.line("blake3 = %q", s.Blake3)
+	} else {
+		i.line(`sha256 = ""`)
+		i.lose(NoDigest, "blake3 = %q; `%s | sha256sum` gives one for sha256", s.Blake3, process.Quote([]string{"curl", "-L", s.Tar}))
+	}
+	i.line("strip = 1")
+	if otherPacking.MatchString(s.Tar) {
+		i.lose(Packing, "%s", path.Base(s.Tar))
 	}
 }
 
@@ -196,7 +277,7 @@ func (i *importer) cargo() {
 	if b.CargoFlags != nil && b.CargoFlags != "" {
 		i.lose(CargoFlags, "%v", b.CargoFlags)
 	}
-	i.assumed = append(i.assumed, fmt.Sprintf("package and program are both called %q", i.name))
+	i.assume("package and program are both called %q", i.name)
 	i.line("")
 	i.line("[[step]]")
 	i.line("name = %q", "programs")

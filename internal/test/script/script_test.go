@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,18 +17,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pannous/redox-clif/internal/test/wants"
-
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pannous/redox-clif/internal/test/checkout"
+	"github.com/pannous/redox-clif/internal/test/wants"
 )
 
 const root = "../../.."
 
-// checkoutFolders are what the compiled targets read of a checkout.
-var checkoutFolders = []string{"recipes", "targets", "toolchain", "patches", "images"}
-
 func TestScripts(t *testing.T) {
-	mage := compile(t)
+	mage := checkout.Compile(t)
 	e2e := wants.E2E.Given() == "1"
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join(root, "testdata", "script"),
@@ -55,35 +54,10 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// compile makes one binary of all targets; running mage for each line would compile each time.
-func compile(t *testing.T) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "mage")
-	cmd := exec.Command("go", "tool", "mage", "-compile", bin)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("compiling the targets: %v\n%s", err, out)
-	}
-	return bin
-}
-
 // setup gives a script a checkout of its own at $WORK/checkout and the targets as `mage`.
 func setup(env *testscript.Env, mage string) error {
-	checkout := filepath.Join(env.WorkDir, "checkout")
-	for _, dir := range checkoutFolders {
-		from := filepath.Join(root, dir)
-		if _, err := os.Stat(from); err != nil {
-			continue
-		}
-		if err := os.CopyFS(filepath.Join(checkout, dir), os.DirFS(from)); err != nil {
-			return err
-		}
-	}
-	bin := filepath.Join(env.WorkDir, "bin")
-	if err := os.MkdirAll(bin, 0o755); err != nil {
-		return err
-	}
-	if err := os.Symlink(mage, filepath.Join(bin, "mage")); err != nil {
+	dir, bin := filepath.Join(env.WorkDir, "checkout"), filepath.Join(env.WorkDir, "bin")
+	if err := errors.Join(checkout.Copy(dir), checkout.Install(mage, bin)); err != nil {
 		return err
 	}
 	home, err := os.UserHomeDir()
@@ -102,7 +76,7 @@ func setup(env *testscript.Env, mage string) error {
 	env.Setenv("SHAREDCACHE", cache)
 	env.Setenv("CRANELIFT", wants.Cranelift.Given())
 	env.Setenv("TARGET", "aarch64-unknown-redox-clif")
-	env.Cd = checkout
+	env.Cd = dir
 	return nil
 }
 

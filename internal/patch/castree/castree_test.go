@@ -1,4 +1,4 @@
-package prepare
+package castree
 
 import (
 	"testing"
@@ -10,9 +10,9 @@ import (
 	"github.com/pannous/redox-clif/internal/patch"
 )
 
-// TestPatchedTreeInTheStore: modes, links and folders that come and go are in
+// TestPatchedTree: modes, links and folders that come and go are in
 // the tree that a build goes on with.
-func TestPatchedTreeInTheStore(t *testing.T) {
+func TestPatchedTree(t *testing.T) {
 	store, err := cas.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -47,17 +47,17 @@ rename to f/y
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := patch.Apply(t.Context(), series, &storedTree{store, tree}, patch.Options{}); err != nil {
+	if _, err := patch.Apply(t.Context(), series, &Tree{store, tree}, patch.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]cas.Entry{"run.sh": {Digest: digest, Executable: true}, "d": {Digest: digest}, "l": {Link: "d"}, "f/y": {Digest: digest}}
 	if diff := cmp.Diff(want, tree.Entries); diff != "" {
 		t.Error(diff)
 	}
-	if names, err := (&storedTree{store, tree}).List(); err != nil || !cmp.Equal(names, []string{"d", "f/y", "l", "run.sh"}) {
+	if names, err := (&Tree{store, tree}).List(); err != nil || !cmp.Equal(names, []string{"d", "f/y", "l", "run.sh"}) {
 		t.Error(names, err)
 	}
-	if err := (&storedTree{store, tree}).WriteFile("f", patch.File{}); err == nil {
+	if err := (&Tree{store, tree}).WriteFile("f", patch.File{}); err == nil {
 		t.Error("a file is written in the place of a folder that has files")
 	}
 }

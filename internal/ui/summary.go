@@ -1,0 +1,76 @@
+package ui
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pannous/redox-clif/internal/graph"
+)
+
+const (
+	// namedSteps is how many steps a summary names; of more it counts those of each recipe.
+	namedSteps = 6
+	// slowest is how many of the steps that took longest a summary names.
+	slowest = 3
+)
+
+// Summary says at the end of a build what ran, what took longest and what came from the cache.
+func Summary(s *graph.Summary, took time.Duration) string {
+	var ran, cached []string
+	for n, o := range s.Outcomes {
+		switch {
+		case o == graph.Ran:
+			ran = append(ran, n.ID)
+		case o == graph.UpToDate && n.Resolve == nil:
+			// A node that is resolved is read or put together in each build and has no result in the cache.
+			cached = append(cached, n.ID)
+		}
+	}
+	lines := []string{
+		fmt.Sprintf("%d steps ran, %d were up to date, in %s", len(ran), s.Count(graph.UpToDate), Seconds(took)),
+		"  ran: " + stepsOf(ran),
+	}
+	if slow := slowestSteps(s.Took); slow != "" {
+		lines = append(lines, "  longest: "+slow)
+	}
+	if len(cached) > 0 {
+		lines = append(lines, "  from the cache: "+stepsOf(cached))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// stepsOf names a few steps; of many it says how many each recipe has ("base 12, std 3").
+func stepsOf(ids []string) string {
+	slices.Sort(ids)
+	if len(ids) <= namedSteps {
+		return strings.Join(ids, ", ")
+	}
+	of := map[string]int{}
+	for _, id := range ids {
+		top, _, _ := strings.Cut(id, "/")
+		of[top]++
+	}
+	var parts []string
+	for _, top := range slices.Sorted(maps.Keys(of)) {
+		parts = append(parts, fmt.Sprintf("%s %d", top, of[top]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// slowestSteps are those that took longest, longest first; "" if none took longer than a moment.
+func slowestSteps(took map[*graph.Node]time.Duration) string {
+	nodes := slices.SortedFunc(maps.Keys(took), func(a, b *graph.Node) int {
+		return cmp.Or(cmp.Compare(took[b], took[a]), cmp.Compare(a.ID, b.ID))
+	})
+	var parts []string
+	for _, n := range nodes[:min(slowest, len(nodes))] {
+		if took[n] >= moment {
+			parts = append(parts, n.ID+" "+Seconds(took[n]))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
