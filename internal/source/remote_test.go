@@ -88,7 +88,7 @@ func TestRemotesThatDoNotAnswer(t *testing.T) {
 	defer srv.Close()
 	defer close(released)
 	fetcher := newFetcher(t)
-	fetcher.Env = append(fetcher.Env, "no_proxy=*", "NO_PROXY=*")
+	fetcher.Git.Env = append(fetcher.Git.Env, "no_proxy=*", "NO_PROXY=*")
 	program, started := countedGit(t)
 	fetcher.Git = git.Git{Program: program}
 	remotes := func(limit time.Duration) *Remotes {
