@@ -272,7 +272,7 @@ func (s *Source) check() []fault {
 		if !validPath(path) || path == "" {
 			faults = append(faults, at("submodules", path)("%q is no path inside the source", path))
 		}
-		if err := git.CheckURL(sub.Git); err != nil {
+		if err := git.CheckURL(sub.Git); sub.Git != "" && err != nil {
 			faults = append(faults, at("submodules", path, "git")("%v", err))
 		}
 		if !validCommit.MatchString(sub.Commit) {

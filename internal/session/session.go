@@ -243,8 +243,10 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 	if ran == 0 && o.Quiet {
 		return done, nil
 	}
-	for _, url := range builder.Sources().UnusedOverrides() {
-		s.Say("%s: [git.%q] is used by nothing that was built", s.Relative(s.Config.Overrides), url)
+	if !o.Quiet {
+		for _, url := range builder.Sources().UnusedOverrides() {
+			s.Say("%s: [git.%q] is used by nothing that was built", s.Relative(s.Config.Overrides), url)
+		}
 	}
 	if ran == 0 {
 		s.Say("nothing to do: all %d steps are up to date, no compiler ran", summary.Count(graph.UpToDate))

@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/pannous/redox-clif/internal/git"
 )
 
 // countedGit is a git that leaves a line in a file for each time it is started.
@@ -55,7 +53,7 @@ func TestARepositoryIsAskedOnceForARef(t *testing.T) {
 	dir, commits := repo(t, "one")
 	f := newFetcher(t)
 	program, started := countedGit(t)
-	f.Git = git.Git{Program: program}
+	f.Git.Program = program
 	r := &Remotes{Fetcher: f, Overrides: &Overrides{}}
 	var all sync.WaitGroup
 	for _, url := range []string{dir, dir + "/", dir, dir + "/absent", dir + "/absent"} {
@@ -90,7 +88,7 @@ func TestRemotesThatDoNotAnswer(t *testing.T) {
 	fetcher := newFetcher(t)
 	fetcher.Git.Env = append(fetcher.Git.Env, "no_proxy=*", "NO_PROXY=*")
 	program, started := countedGit(t)
-	fetcher.Git = git.Git{Program: program}
+	fetcher.Git.Program = program
 	remotes := func(limit time.Duration) *Remotes {
 		return &Remotes{Fetcher: fetcher, Overrides: &Overrides{}, Limit: limit}
 	}
