@@ -259,6 +259,7 @@ func (r *reader) check(c *call) {
 	if c.help {
 		return
 	}
+	r.fromTop(c)
 	if missing := c.target.Words[len(c.words):]; len(missing) > 0 {
 		var names []string
 		for _, in := range missing {

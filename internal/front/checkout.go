@@ -11,7 +11,10 @@ import (
 )
 
 // checkout finds what can be named, by the names of files. What cannot be read has no names: saying why is for the target.
-type checkout struct{ root string }
+type checkout struct {
+	root   string
+	folder string // where names of files are typed, relative to root; "" and "." are root
+}
 
 // recipeFile makes a folder in recipes/ a recipe.
 const recipeFile = "recipe.toml"

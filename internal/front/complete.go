@@ -1,6 +1,7 @@
 package front
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -212,7 +213,7 @@ func (f *Front) backends(word string) []Candidate {
 // paths are the files and folders that a path can go on to.
 func (c checkout) paths(word string) []Candidate {
 	folder, _ := filepath.Split(word)
-	dir := c.absolute(folder)
+	dir := c.absolute(c.pathFromTop(cmp.Or(folder, ".")))
 	entries, _ := os.ReadDir(dir)
 	var all []Candidate
 	for _, e := range entries {

@@ -34,6 +34,7 @@ const (
 	aTriple
 	aToolchain
 	someBackends
+	hostFiles // HOST:/PATH[:MODE], with commas between
 )
 
 // params tells every word and flag; in parentheses is what counts without it. The key is a name that means the same everywhere, "area: name"
@@ -75,7 +76,7 @@ var params = map[string]param{
 	"image out":              {value: "FILE", text: "where the image goes (out/TARGET/NAME.img)", names: aPath},
 	"image:inject initfs":    {value: "FILE", text: "an initfs (that of out/, when nothing is named)", names: aPath},
 	"image:inject kernel":    {value: "FILE", text: "a kernel", names: aPath},
-	"image:inject files":     {value: "LIST", text: "other files: HOST:/PATH[:MODE], with commas between"},
+	"image:inject files":     {value: "LIST", text: "other files: HOST:/PATH[:MODE], with commas between", names: hostFiles},
 	"image:restore paths":    {value: "PATHS", text: "only these files and trees, with commas between"},
 	"image:restore snapshot": {value: "NAME", text: "a snapshot (image:snapshots) in place of the known good image"},
 	"image:grow mib":         {value: "MIB", text: "the new size"},

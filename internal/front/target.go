@@ -118,7 +118,7 @@ func newTarget(fn *parse.Function, aliases map[string]*parse.Function) *Target {
 // open makes what is not kept.
 func (f *Front) open(root string) {
 	slices.SortFunc(f.Targets, func(a, b *Target) int { return strings.Compare(a.Name, b.Name) })
-	f.checkout = checkout{root}
+	f.checkout = checkout{root: root}
 	f.byName = map[string]*Target{}
 	for _, t := range f.Targets {
 		for _, name := range append([]string{t.Name}, t.Aliases...) {

@@ -54,10 +54,14 @@ func run(args []string) int {
 	if options.Elsewhere {
 		return mage.ParseAndRun(os.Stdout, os.Stderr, os.Stdin, args)
 	}
+	folder, err := folderBelow(root)
+	if err != nil {
+		return fail(err)
+	}
 	if err := os.Chdir(root); err != nil {
 		return fail(err)
 	}
-	t := &tool{root: root, bin: filepath.Join(root, "out", "mage", "mage"), options: options}
+	t := &tool{root: root, folder: folder, bin: filepath.Join(root, "out", "mage", "mage"), options: options}
 	if options.Command {
 		return t.underLock(func(ctx context.Context) int { return asMage(ctx, args) })
 	}
@@ -67,6 +71,7 @@ func run(args []string) int {
 // tool is one call in a checkout.
 type tool struct {
 	root, bin string // bin is the binary of all targets
+	folder    string // where it was called, relative to root
 	options   front.Options
 }
 
@@ -98,6 +103,7 @@ func (t *tool) run(words []string) int {
 func (t *tool) show(tell func(f *front.Front, width int) error) int {
 	f, err := front.Read(t.root)
 	if err == nil {
+		f.From(t.folder)
 		err = tell(f, terminalWidth())
 	}
 	if err != nil {
@@ -164,6 +170,7 @@ func (t *tool) runTargets(words []string) int {
 			return fail(err)
 		}
 	}
+	f.From(t.folder)
 	line, err := f.Check(words)
 	if err != nil {
 		return fail(err)
@@ -279,6 +286,15 @@ func findRoot(dir string) (string, error) {
 			return "", errors.New("no go.mod and magefiles above this folder")
 		}
 	}
+}
+
+// folderBelow is the working directory as seen from root.
+func folderBelow(root string) (string, error) {
+	at, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(root, at)
 }
 
 func exists(path string) bool {
