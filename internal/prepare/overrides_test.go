@@ -13,20 +13,20 @@ import (
 )
 
 // overridden are the Sources of a recipe x that builds by cargo, with the user's overrides.
-func overridden(t *testing.T, toml string) (s *Sources, said *[]string) {
+func overridden(t *testing.T, toml string) (s *Sources, notices *[]string) {
 	t.Helper()
 	text := "description = \"x\"\n[source]\ngit = \"https://h/x\"\ncommit = \"" + strings.Repeat("0", 40) + "\"\n[[step]]\nname = \"p\"\nkind = \"cargo\"\ntarget = \"host\"\npackages = [\"x\"]\n"
 	r, err := recipe.Parse(filepath.Join(t.TempDir(), "x", recipe.FileName), []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	said = &[]string{}
+	notices = &[]string{}
 	return newSources(t, func(o *Options) {
-		o.Recipes, o.Notice = recipe.Set{"x": r}, func(line string) { *said = append(*said, line) }
+		o.Recipes, o.Notice = recipe.Set{"x": r}, func(line string) { *notices = append(*notices, line) }
 		if o.Overrides, err = source.LoadOverrides(filepath.Join(t.TempDir(), "overrides.toml"), []byte(toml), nil); err != nil {
 			t.Fatal(err)
 		}
-	}), said
+	}), notices
 }
 
 // planned gives every node below a node an output, the sources theirs by what is said of it, and returns the key of the node and its output
@@ -82,7 +82,7 @@ func TestAnOverrideIsInTheKeyOfWhoUsesItAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := func(toml string, a string) (string, string, string) {
-				s, said := overridden(t, toml)
+				s, notices := overridden(t, toml)
 				ws, err := s.Workspace("x")
 				if err != nil {
 					t.Fatal(err)
@@ -94,14 +94,14 @@ func TestAnOverrideIsInTheKeyOfWhoUsesItAlone(t *testing.T) {
 					}
 				}
 				got := planned(t, s, ws.Node, outputs)
-				for _, line := range *said {
+				for _, line := range *notices {
 					if !strings.HasPrefix(line, "override of a git dependency: ") {
 						t.Errorf("said: %s", line)
 					}
 				}
-				return got, strings.Join(*said, "\n"), strings.Join(s.UnusedOverrides(), " ")
+				return got, strings.Join(*notices, "\n"), strings.Join(s.UnusedOverrides(), " ")
 			}
-			got, said, unused := key(test.overrides, "one")
+			got, notices, unused := key(test.overrides, "one")
 			another, _, _ := key(test.overrides, "two")
 			if (got != another) != (strings.Contains(test.overrides, "dir") && test.uses != "") {
 				t.Errorf("another text in the override: the key changes %v", got != another)
@@ -110,12 +110,12 @@ func TestAnOverrideIsInTheKeyOfWhoUsesItAlone(t *testing.T) {
 				t.Errorf("unused: %s", unused)
 			}
 			for _, url := range strings.Fields(test.uses) {
-				if !strings.Contains(said, "override of a git dependency: "+filepath.Base(url)+" (") {
-					t.Errorf("%s is not announced: %s", url, said)
+				if !strings.Contains(notices, "override of a git dependency: "+filepath.Base(url)+" (") {
+					t.Errorf("%s is not announced: %s", url, notices)
 				}
 			}
-			if n := strings.Count(said, "override of"); n != len(strings.Fields(test.uses)) {
-				t.Errorf("%d are announced: %s", n, said)
+			if n := strings.Count(notices, "override of"); n != len(strings.Fields(test.uses)) {
+				t.Errorf("%d are announced: %s", n, notices)
 			}
 		})
 	}

@@ -106,7 +106,7 @@ func (s *Sources) Origin(r *recipe.Recipe) (*recipe.Recipe, error) {
 
 // notice says a line, once. Nodes that run side by side may call it.
 func (s *Sources) notice(line string) {
-	if _, said := s.noticed.LoadOrStore(line, true); !said && s.o.Notice != nil {
+	if _, again := s.noticed.LoadOrStore(line, true); !again && s.o.Notice != nil {
 		s.o.Notice(line)
 	}
 }

@@ -58,26 +58,26 @@ func commit(t *testing.T, dir string) string {
 	return runGit(t, dir, "rev-parse", "HEAD")
 }
 
-// sourcesOf are the Sources of one recipe x with the keys of its [source]; said are the notices.
-func sourcesOf(t *testing.T, text string) (s *Sources, said *[]string) {
+// sourcesOf are the Sources of one recipe x with the keys of its [source], and the notices they give.
+func sourcesOf(t *testing.T, text string) (s *Sources, notices *[]string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "x")
 	r, err := recipe.Parse(filepath.Join(dir, recipe.FileName), []byte("description = \"x\"\n[source]\n"+text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	said = &[]string{}
+	notices = &[]string{}
 	return newSources(t, func(o *Options) {
 		o.Recipes = recipe.Set{"x": r}
 		o.Fetcher = &source.Fetcher{Store: t.TempDir(), Git: git.Git{Env: gitEnv()}}
-		o.Notice = func(line string) { *said = append(*said, line) }
-	}), said
+		o.Notice = func(line string) { *notices = append(*notices, line) }
+	}), notices
 }
 
 // outcome is the tree of the source of x, and what was said of it.
 func outcome(t *testing.T, text string) (*Sources, *cas.Tree, string, error) {
 	t.Helper()
-	s, said := sourcesOf(t, text)
+	s, notices := sourcesOf(t, text)
 	n, err := s.Source("x")
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func outcome(t *testing.T, text string) (*Sources, *cas.Tree, string, error) {
 	if n.Resolve != nil {
 		root, err = n.Resolve(t.Context(), nil)
 	} else {
-		root, err = n.Run(t.Context(), &graph.Job{Log: io.Discard, Status: func(string) {}, Notice: func(line string) { *said = append(*said, line) }})
+		root, err = n.Run(t.Context(), &graph.Job{Log: io.Discard, Status: func(string) {}, Notice: func(line string) { *notices = append(*notices, line) }})
 	}
 	if err != nil {
 		return s, nil, "", err
@@ -95,7 +95,7 @@ func outcome(t *testing.T, text string) (*Sources, *cas.Tree, string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, tree, strings.Join(*said, "\n"), nil
+	return s, tree, strings.Join(*notices, "\n"), nil
 }
 
 // A folder, a repository and an archive with the same in them are the same tree, with the same said of it; what one may not have,
@@ -137,7 +137,7 @@ func TestATreeIsTheSameHoweverItComes(t *testing.T) {
 			runGit(t, dir, "archive", "-o", archive, "HEAD")
 			var first *cas.Tree
 			for _, from := range []string{fmt.Sprintf("git = %q\ncommit = %q\n", dir, at), "archive = \"" + archive + "\"\nsha256 = \"" + sumOf(t, archive) + "\"\n", fmt.Sprintf("path = %q\n", relative(t, dir))} {
-				_, tree, said, err := outcome(t, from)
+				_, tree, notices, err := outcome(t, from)
 				if test.fails != "" {
 					if err == nil || !strings.Contains(err.Error(), test.fails) || !strings.Contains(err.Error(), "overrides.toml") {
 						t.Errorf("%s%v", from, err)
@@ -147,8 +147,8 @@ func TestATreeIsTheSameHoweverItComes(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s%v", from, err)
 				}
-				if (test.says == "") != (said == "") || !strings.Contains(said, test.says) {
-					t.Errorf("%ssaid: %s", from, said)
+				if (test.says == "") != (notices == "") || !strings.Contains(notices, test.says) {
+					t.Errorf("%ssaid: %s", from, notices)
 				}
 				if first == nil {
 					first = tree
@@ -226,9 +226,9 @@ func TestSubmodulesThatAreNotListedAreNamed(t *testing.T) {
 	lines := fmt.Sprintf("[source.submodules.\"ext/inner\"]\n    git = %q\n    commit = %q", sub, subCommit)
 	from := fmt.Sprintf("git = %q\ncommit = %q\n", dir, at)
 
-	s, tree, said, err := outcome(t, from)
-	if err != nil || !strings.Contains(said, lines) || !strings.Contains(said, "x/recipe.toml") {
-		t.Fatalf("%v, said: %s", err, said)
+	s, tree, notices, err := outcome(t, from)
+	if err != nil || !strings.Contains(notices, lines) || !strings.Contains(notices, "x/recipe.toml") {
+		t.Fatalf("%v, said: %s", err, notices)
 	}
 	root, err := s.o.Store.PutTree(tree)
 	if err != nil {
@@ -245,8 +245,8 @@ func TestSubmodulesThatAreNotListedAreNamed(t *testing.T) {
 	if empty, err := s.EmptySubmodules(root); err != nil || !slices.Equal(empty, []string{"ext/inner"}) {
 		t.Errorf("%q, %v", empty, err)
 	}
-	// The lines are those that the recipe takes, and then nothing is said.
-	listed, saidOf := sourcesOf(t, from+strings.ReplaceAll(lines, "    ", ""))
+	// The lines are those that the recipe takes, and then there is no notice.
+	listed, listedNotices := sourcesOf(t, from+strings.ReplaceAll(lines, "    ", ""))
 	n, err := listed.Source("x")
 	if err != nil {
 		t.Fatal(err)
@@ -260,8 +260,8 @@ func TestSubmodulesThatAreNotListedAreNamed(t *testing.T) {
 	if root, err = n.Resolve(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
-	if empty, err := listed.EmptySubmodules(root); err != nil || len(empty)+len(*saidOf) > 0 {
-		t.Errorf("%q, %v, said: %q", empty, err, *saidOf)
+	if empty, err := listed.EmptySubmodules(root); err != nil || len(empty)+len(*listedNotices) > 0 {
+		t.Errorf("%q, %v, said: %q", empty, err, *listedNotices)
 	}
 	// A folder of the user's is filled in another way.
 	if err := os.RemoveAll(dir + "/ext/inner"); err != nil {

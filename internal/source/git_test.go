@@ -237,9 +237,9 @@ func TestGitErrors(t *testing.T) {
 }
 
 func TestGitFailureTypes(t *testing.T) {
-	said := func(message string) error { return &git.Error{Command: "fetch", Message: message} }
+	failure := func(message string) error { return &git.Error{Command: "fetch", Message: message} }
 	var full *DiskFullError
-	if err := gitFailure("https://h/x", "/store", said("error: unable to write: No space left on device\nfatal: x")); !errors.As(err, &full) || full.Dir != "/store" {
+	if err := gitFailure("https://h/x", "/store", failure("error: unable to write: No space left on device\nfatal: x")); !errors.As(err, &full) || full.Dir != "/store" {
 		t.Errorf("%v", err)
 	}
 	if err := diskFull("/store", &os.PathError{Op: "write", Err: syscall.ENOSPC}); !errors.As(err, &full) || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "/store") {
@@ -249,10 +249,10 @@ func TestGitFailureTypes(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	var host *HostError
-	if err := gitFailure("https://h.example/x", "", said("fatal: unable to access 'https://h.example/x/': Could not resolve host: h.example")); !errors.As(err, &host) || host.Host != "h.example" {
+	if err := gitFailure("https://h.example/x", "", failure("fatal: unable to access 'https://h.example/x/': Could not resolve host: h.example")); !errors.As(err, &host) || host.Host != "h.example" {
 		t.Errorf("%v", err)
 	}
-	err := gitFailure("git@h.example:x", "", said("ssh: connect to host h.example port 22: Connection timed out\nfatal: Could not read from remote repository."))
+	err := gitFailure("git@h.example:x", "", failure("ssh: connect to host h.example port 22: Connection timed out\nfatal: Could not read from remote repository."))
 	if !errors.As(err, &host) || host.Host != "h.example" || !strings.Contains(err.Error(), "(ssh: connect to host h.example port 22: Connection timed out)") {
 		t.Errorf("%v", err)
 	}
@@ -261,7 +261,7 @@ func TestGitFailureTypes(t *testing.T) {
 		"fatal: detected dubious ownership in repository at '/r'\nTo add an exception for this directory, call:\n\n\tgit config --global --add safe.directory /r\n": "git config --global --add safe.directory /r",
 		"git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.\n":                                                                    "Permission denied (publickey)",
 	} {
-		if err := gitFailure("/r", "", said(message)); !errors.As(err, &repository) || !strings.Contains(err.Error(), want) {
+		if err := gitFailure("/r", "", failure(message)); !errors.As(err, &repository) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v", err)
 		}
 	}
