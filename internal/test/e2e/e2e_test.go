@@ -45,7 +45,7 @@ func TestOneChangedLine(t *testing.T) {
 	if out := w.mustRun(t, "why", "demo/programs"); !strings.Contains(out, "file src/hello/src/main.rs") {
 		t.Errorf("why does not name the file:\n%s", out)
 	}
-	out := w.mustRun(t, "recipe:build", "demo")
+	out := w.mustRun(t, "-v", "recipe:build", "demo") // with a line for each step that ran
 	if !strings.Contains(out, "demo/programs: done") {
 		t.Errorf("the program's step did not run:\n%s", out)
 	}
@@ -176,7 +176,7 @@ func TestTwoRunsAtOnce(t *testing.T) {
 	if err1 != nil || err2 != nil {
 		t.Fatalf("first: %v\n%s\nsecond: %v\n%s", err1, out1, err2, out2)
 	}
-	if !strings.Contains(out2.String(), "another run works in this checkout") {
+	if !strings.Contains(out2.String(), "works in this checkout; waiting for it to end") {
 		t.Errorf("the second does not say that it waits:\n%s", out2)
 	}
 	if !strings.Contains(out2.String(), "no compiler ran") {
