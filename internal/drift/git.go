@@ -21,11 +21,11 @@ type Git struct {
 
 // Head is the commit of the default branch of the repository at url.
 func Head(ctx context.Context, g git.Git, url string) (string, error) {
-	out, err := g.Run(ctx, "", "ls-remote", "--", url, "HEAD")
+	refs, err := g.Refs(ctx, url, "HEAD")
 	if err != nil {
 		return "", err
 	}
-	head, _, _ := strings.Cut(out, "\t")
+	head := refs["HEAD"]
 	if len(head) != 40 {
 		return "", errors.New("the repository has no default branch")
 	}

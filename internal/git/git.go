@@ -51,6 +51,21 @@ func (g Git) Run(ctx context.Context, repo string, args ...string) (string, erro
 	return strings.TrimSpace(out.String()), err
 }
 
+// Refs asks the repository at url for the object ids of those of its refs that have one of the names, by their full names.
+func (g Git) Refs(ctx context.Context, url string, names ...string) (map[string]string, error) {
+	out, err := g.Run(ctx, "", append([]string{"ls-remote", "--quiet", "--", url}, names...)...)
+	if err != nil {
+		return nil, err
+	}
+	refs := map[string]string{}
+	for line := range strings.Lines(out) {
+		if id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t"); ok {
+			refs[name] = id
+		}
+	}
+	return refs, nil
+}
+
 // Command is the same, not yet started.
 func (g Git) Command(ctx context.Context, repo string, args ...string) *exec.Cmd {
 	program := g.Program

@@ -60,7 +60,8 @@ func (r *Remotes) ask(ctx context.Context, url, ref string) (string, error) {
 	limit := cmp.Or(r.Limit, 30*time.Second)
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	refs, err := r.Fetcher.listRemote(within, url, spellings(ref))
+	refs, err := r.Fetcher.Git.Refs(within, url, spellings(ref)...)
+	err = gitFailure(url, r.Fetcher.Store, err)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -125,19 +126,4 @@ type RefError struct{ URL, Ref string }
 
 func (e *RefError) Error() string {
 	return fmt.Sprintf("%s has no branch or tag %q", e.URL, e.Ref)
-}
-
-// listRemote is the ids of those refs of a repository that have one of the names.
-func (f *Fetcher) listRemote(ctx context.Context, url string, names []string) (map[string]string, error) {
-	out, err := f.Git.Run(ctx, "", append([]string{"ls-remote", "--quiet", "--", url}, names...)...)
-	if err != nil {
-		return nil, gitFailure(url, f.Store, err)
-	}
-	refs := map[string]string{}
-	for line := range strings.Lines(out) {
-		if id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t"); ok {
-			refs[name] = id
-		}
-	}
-	return refs, nil
 }
