@@ -239,19 +239,16 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 			return nil, err
 		}
 	}
-	ran := summary.Count(graph.Ran)
-	if ran == 0 && o.Quiet {
-		return done, nil
-	}
 	if !o.Quiet {
 		for _, url := range builder.Sources().UnusedOverrides() {
 			s.Say("%s: [git.%q] is used by nothing that was built", s.Relative(s.Config.Overrides), url)
 		}
 	}
-	if ran == 0 {
+	switch {
+	case summary.Count(graph.Ran) > 0:
+		s.Say("%s", ui.Summary(summary, time.Since(start)))
+	case !o.Quiet:
 		s.Say("nothing to do: all %d steps are up to date, no compiler ran", summary.Count(graph.UpToDate))
-		return done, nil
 	}
-	s.Say("%s", ui.Summary(summary, time.Since(start)))
 	return done, nil
 }
