@@ -22,7 +22,8 @@ import (
 )
 
 // xPy "compiles" crates one after the other: each is a file that stays when it is killed, so that it can be seen what a
-// second run does again (build/compiled, build/runs). A file named "hang" beside it has the name of a crate at which it
+// second run does again (build/compiled, build/runs). Two files of one tick of the clock are equally new, and as for cargo
+// what is equally new is fresh. A file named "hang" beside it has the name of a crate at which it
 // stops; "fail" makes it fail. As the real one it compiles std again when a backend is newer, and LLVM unless
 // there is an llvm-config.
 const xPy = `#!/bin/sh
@@ -41,7 +42,8 @@ compile() {
   crate=$1
   shift
   new=
-  for source; do [ build/crates/$crate -nt $source ] || new=1; done
+  [ -e build/crates/$crate ] || new=1
+  for source; do [ $source -nt build/crates/$crate ] && new=1; done
   [ "$new" ] || return 0
   echo "   Compiling $crate v0.1.0 (/x)"
   echo $crate >>build/compiled
@@ -81,7 +83,7 @@ cp compiler/rustc_codegen_cranelift/lib.rs $out/lib/rustlib/$host/codegen-backen
 std=build/$host/stage1-std
 if [ -z "$keep" ]; then
   echo "Building stage1 library artifacts (stage1 -> stage1, x)"
-  [ $std/.stamp -nt build/crates/cranelift ] || { rm -rf $std build/crates/std; mkdir $std; touch $std/.stamp; }
+  { [ -e $std/.stamp ] && ! [ build/crates/cranelift -nt $std/.stamp ]; } || { rm -rf $std build/crates/std; mkdir $std; touch $std/.stamp; }
   compile std library/core/src/lib.rs build/crates/rustc_middle
   echo std >$std/libstd.rlib
 fi
