@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -159,7 +160,7 @@ func (c *cargoRun) check() (needs, error) {
 			return needs{}, err
 		}
 	}
-	n := needs{nodes: []*graph.Node{c.sources}, memory: 2 << 30, provenance: provenance{backend: c.g.backend, recipe: c.t.r, step: c.t.s}}
+	n := needs{nodes: []*graph.Node{c.sources}, memory: 2 << 30, typical: 30 * time.Second, provenance: provenance{backend: c.g.backend, recipe: c.t.r, step: c.t.s}}
 	for _, node := range []*graph.Node{c.std, c.sysroot} {
 		if node != nil {
 			n.nodes = append(n.nodes, node)

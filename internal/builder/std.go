@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -61,7 +62,7 @@ func (b *Builder) std(kind recipe.TargetKind, set recipe.Std, backend recipe.Bac
 			}
 			n.Deps = []*graph.Node{vendor}
 		}
-		n.Memory = 2 << 30
+		n.Memory, n.Typical = 2<<30, time.Minute
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			dirs := map[string]cas.Digest{}
 			if vendor != nil {

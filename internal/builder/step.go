@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -32,6 +33,8 @@ type stepRun interface {
 type needs struct {
 	nodes  []*graph.Node
 	memory int64 // bytes, at its peak
+	// typical is how long a run of the kind takes; 0 is a moment.
+	typical time.Duration
 	// provenance is what is known of all that it makes.
 	provenance provenance
 }
@@ -47,7 +50,7 @@ func (b *Builder) runNode(id string, run stepRun) (*graph.Node, error) {
 			return err
 		}
 		n.Deps = graph.Unique(needed.nodes)
-		n.Memory = needed.memory
+		n.Memory, n.Typical = needed.memory, needed.typical
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) { return run.plan(in) }
 		n.Run = run.run
 		b.provenance[n] = needed.provenance

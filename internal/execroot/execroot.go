@@ -75,6 +75,10 @@ type Spec struct {
 	LogPath string
 	// Status is told the last line of output now and then.
 	Status func(string)
+	// Waits, when set, is told what the command waits for before it begins; the function that it returns is called when it goes on.
+	Waits func(what string) (until func())
+	// light commands hardly compute and take no job.
+	light bool
 }
 
 // CommandError is a command that failed, with what a person needs to go on.
@@ -167,7 +171,11 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 		return folder{dir, []*os.File{temp.lock.File()}}, func() { os.RemoveAll(dir) }, err
 	}
 	dir := filepath.Join(r.Dir, filepath.FromSlash(s.Key))
-	lock, err := lockfile.Wait(ctx, filepath.Join(dir, lockName), func() { r.noticeWaiting(dir) })
+	var lock *lockfile.Lock
+	err := s.waiting("its folder", func() (err error) {
+		lock, err = lockfile.Wait(ctx, filepath.Join(dir, lockName), func() { r.noticeWaiting(dir) })
+		return err
+	})
 	if err != nil {
 		return folder{}, nil, err
 	}
@@ -267,14 +275,23 @@ func (r *Runner) environment(s Spec, root string) []string {
 	return append(env, s.ExtraEnv...)
 }
 
-// Tool runs a program in a folder of the caller's, with its placeholders expanded for that folder.
+// Tool runs a program in a folder of the caller's, with its placeholders expanded for that folder. It takes no job: such programs
+// look into sources and fetch them.
 func (r *Runner) Tool(ctx context.Context, dir string, env map[string]string, extra []string, log io.Writer, args ...string) error {
 	temp, err := r.temporary()
 	if err != nil {
 		return err
 	}
-	s := Spec{Action: &action.Action{Args: args, Env: env}, ExtraEnv: extra, Log: log}
+	s := Spec{Action: &action.Action{Args: args, Env: env}, ExtraEnv: extra, Log: log, light: true}
 	return r.command(ctx, s, folder{dir, []*os.File{temp.lock.File()}}, args)
+}
+
+// waiting does what may last because of others.
+func (s *Spec) waiting(what string, f func() error) error {
+	if s.Waits != nil {
+		defer s.Waits(what)()
+	}
+	return f()
 }
 
 // command runs one command. It holds one token of the jobserver meanwhile: the job that every client
@@ -285,8 +302,8 @@ func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string
 	if err != nil {
 		return err
 	}
-	if r.Jobs != nil {
-		if err := r.Jobs.Acquire(ctx); err != nil {
+	if r.Jobs != nil && !s.light {
+		if err := s.waiting("a free job", func() error { return r.Jobs.Acquire(ctx) }); err != nil {
 			return err
 		}
 		defer r.Jobs.Release()

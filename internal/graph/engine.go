@@ -29,7 +29,7 @@ type Engine struct {
 	// LockDir holds one lock per action that runs, so that two builds that share the cache do
 	// not do the same work twice.
 	LockDir string
-	// Jobs bounds how many nodes run at once; at least 1.
+	// Jobs bounds how many nodes run at once, the light ones not counted; at least 1.
 	Jobs int
 	// Memory bounds the sum of the running nodes' expected peaks, in bytes; 0 means no bound.
 	Memory int64
@@ -68,26 +68,29 @@ type build struct {
 	mu     sync.Mutex // guards what follows
 	sum    *Summary
 	repair map[*Node]*sync.Mutex
+	turns  map[*turn]bool // of the nodes that are between ready and an outcome
+	halted bool           // a step failed and nothing else is to begin
 }
 
 // Build brings the outputs of roots up to date. The error lists every failure
-// (go-multierror); without KeepGoing the first failure stops what runs and what waits.
+// (go-multierror); without KeepGoing nothing begins after the first failure, and what has run for a short time is stopped.
 func (e *Engine) Build(ctx context.Context, roots []*Node) (*Summary, error) {
 	order, err := Order(roots)
 	if err != nil {
 		return nil, err
 	}
 	e.Observer.Begin(order)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	b := &build{Engine: e, ctx: ctx, sum: &Summary{Outputs{}, map[*Node]Outcome{}, map[*Node]time.Duration{}}, repair: map[*Node]*sync.Mutex{}}
+	b := &build{
+		Engine: e, ctx: ctx, sum: &Summary{Outputs{}, map[*Node]Outcome{}, map[*Node]time.Duration{}},
+		repair: map[*Node]*sync.Mutex{}, turns: map[*turn]bool{},
+	}
 	if e.Memory > 0 {
 		b.memory = semaphore.NewWeighted(e.Memory)
 	}
 	for _, n := range order {
 		b.repair[n] = &sync.Mutex{}
 	}
-	err = b.schedule(order, cancel)
+	err = b.schedule(order)
 	if err == nil {
 		// Cut short before anything failed: everything left was skipped.
 		err = context.Cause(ctx)
@@ -98,17 +101,28 @@ func (e *Engine) Build(ctx context.Context, roots []*Node) (*Summary, error) {
 	return b.sum, err
 }
 
-// schedule starts nodes as they become ready, the longest way to the end first.
-func (b *build) schedule(order []*Node, cancel context.CancelFunc) error {
+// maxLight bounds how many light nodes run at once: they wait for disks and servers.
+const maxLight = 8
+
+// schedule starts nodes as they become ready, the longest way to the end first. Light nodes do not wait for a job: what is cheap
+// and finds a mistake of the user's must not come after what takes minutes.
+func (b *build) schedule(order []*Node) error {
 	waiting, dependents := map[*Node]int{}, map[*Node][]*Node{}
-	ready := &queue{cost: b.costs(order)}
+	cost := b.costs(order)
+	heavy, light := &lane{queue: queue{cost: cost}, jobs: b.Jobs}, &lane{queue: queue{cost: cost}, jobs: maxLight}
+	laneOf := func(n *Node) *lane {
+		if n.Light {
+			return light
+		}
+		return heavy
+	}
 	for _, n := range order {
 		waiting[n] = len(n.Deps)
 		for _, d := range n.Deps {
 			dependents[d] = append(dependents[d], n)
 		}
 		if len(n.Deps) == 0 {
-			heap.Push(ready, n)
+			heap.Push(laneOf(n), n)
 		}
 	}
 	type ended struct {
@@ -117,39 +131,42 @@ func (b *build) schedule(order []*Node, cancel context.CancelFunc) error {
 	}
 	done := make(chan ended)
 	var failures *multierror.Error
-	running := 0
-	for running > 0 || ready.Len() > 0 {
-		for ready.Len() > 0 && running < b.Jobs {
-			n := heap.Pop(ready).(*Node)
-			running++
-			go func() { done <- ended{n, b.process(n)} }()
+	for {
+		for _, l := range []*lane{light, heavy} {
+			for n := l.next(); n != nil; n = l.next() {
+				go func() { done <- ended{n, b.process(n)} }()
+			}
+		}
+		if light.running+heavy.running == 0 {
+			return failures.ErrorOrNil()
 		}
 		end := <-done
-		running--
+		laneOf(end.n).running--
 		if end.err != nil {
 			failures = multierror.Append(failures, end.err)
 			if !b.KeepGoing {
-				cancel()
+				b.halt(end.n)
 			}
 		}
 		for _, next := range dependents[end.n] {
 			if waiting[next]--; waiting[next] == 0 {
-				heap.Push(ready, next)
+				heap.Push(laneOf(next), next)
 			}
 		}
 	}
-	return failures.ErrorOrNil()
 }
 
 // process takes one node from ready to an outcome.
 func (b *build) process(n *Node) error {
-	if b.ctx.Err() != nil || b.depFailed(n) {
+	t, end := b.begin(n)
+	defer end()
+	if t.ctx.Err() != nil || b.depFailed(n) {
 		b.finish(n, Skipped, cas.Digest{}, 0, nil)
 		return nil
 	}
-	out, outcome, took, err := b.bringUpToDate(n)
+	out, outcome, took, err := b.bringUpToDate(t, n)
 	switch {
-	case err != nil && b.stopped(err):
+	case err != nil && t.stopped(err):
 		// It did not fail: it was told to end, by the user or because another step failed.
 		b.finish(n, Skipped, cas.Digest{}, took, nil)
 		return nil
@@ -160,11 +177,6 @@ func (b *build) process(n *Node) error {
 	}
 	b.finish(n, outcome, out, took, nil)
 	return nil
-}
-
-// stopped tells whether an error only says that the build was stopped.
-func (b *build) stopped(err error) bool {
-	return b.ctx.Err() != nil && (errors.Is(err, b.ctx.Err()) || errors.Is(err, context.Cause(b.ctx)))
 }
 
 // failure makes err the failure of n, unless it is one of a step that n needs already.
@@ -210,32 +222,32 @@ func (b *build) inputs(n *Node) Outputs {
 	return in
 }
 
-func (b *build) bringUpToDate(n *Node) (cas.Digest, Outcome, time.Duration, error) {
+func (b *build) bringUpToDate(t *turn, n *Node) (cas.Digest, Outcome, time.Duration, error) {
 	if n.Resolve != nil {
-		out, err := b.resolve(n)
+		out, err := b.resolve(t, n)
 		return out, UpToDate, 0, err
 	}
-	act, err := b.plan(n)
+	act, err := b.plan(t, n)
 	if err != nil {
 		return cas.Digest{}, Failed, 0, err
 	}
 	if r, ok, err := b.cached(n, act); err != nil || ok {
 		return r.Output, UpToDate, 0, err
 	}
-	return b.execute(n, act, false)
+	return b.execute(t, n, act, false)
 }
 
-func (b *build) resolve(n *Node) (out cas.Digest, err error) {
-	err = b.repairing(n, func(in Outputs) error {
-		out, err = n.Resolve(b.ctx, in)
+func (b *build) resolve(t *turn, n *Node) (out cas.Digest, err error) {
+	err = b.repairing(t, n, func(in Outputs) error {
+		out, err = n.Resolve(t.ctx, in)
 		return err
 	})
 	return out, err
 }
 
-func (b *build) plan(n *Node) (act *action.Action, err error) {
-	err = b.repairing(n, func(in Outputs) error {
-		act, err = n.Plan(b.ctx, in)
+func (b *build) plan(t *turn, n *Node) (act *action.Action, err error) {
+	err = b.repairing(t, n, func(in Outputs) error {
+		act, err = n.Plan(t.ctx, in)
 		return err
 	})
 	return act, err
@@ -261,10 +273,10 @@ func (b *build) notify(r action.Result) {
 // execute performs an action under its lock and keeps the result. complete has it look first whether
 // everything that goes in is there: what only passes digests on (a fitted workspace) does not miss the
 // bytes behind them, and when its own output is to be made whole again, they are what is wanted.
-func (b *build) execute(n *Node, act *action.Action, complete bool) (cas.Digest, Outcome, time.Duration, error) {
+func (b *build) execute(turn *turn, n *Node, act *action.Action, complete bool) (cas.Digest, Outcome, time.Duration, error) {
 	key := act.Digest()
 	path := filepath.Join(b.LockDir, key.Hash)
-	lock, err := lockfile.Wait(b.ctx, path, func() {
+	lock, err := lockfile.Wait(turn.ctx, path, func() {
 		b.Observer.Notice(fmt.Sprintf("%s is being built by %s; waiting for it", n.ID, lockfile.Holder(path)))
 	})
 	if err != nil {
@@ -275,9 +287,9 @@ func (b *build) execute(n *Node, act *action.Action, complete bool) (cas.Digest,
 	if r, ok, err := b.cached(n, act); err != nil || ok {
 		return r.Output, UpToDate, 0, err
 	}
-	t := &try{build: b, n: n, act: act, complete: complete}
+	t := &try{build: b, turn: turn, n: n, act: act, complete: complete}
 	defer t.release()
-	err = b.repairing(n, t.run)
+	err = b.repairing(turn, n, t.run)
 	if err != nil {
 		return cas.Digest{}, Failed, t.took, err
 	}
@@ -293,12 +305,14 @@ func (b *build) execute(n *Node, act *action.Action, complete bool) (cas.Digest,
 // try is one execution of an action, which may take several runs when inputs turn out to be lost.
 type try struct {
 	*build
+	turn  *turn
 	n     *Node
 	act   *action.Action
 	out   cas.Digest
 	start time.Time
-	took  time.Duration
-	taken int64 // of the memory bound
+	idle  time.Duration // since start, waiting for a job or for another build: not the step's own time
+	took  time.Duration // its own
+	taken int64         // of the memory bound
 	// notices of the last run.
 	notices []string
 	// complete is set when the inputs are looked at before the run. The first run of a build goes without: looking
@@ -314,27 +328,40 @@ func (t *try) run(in Outputs) (err error) {
 		}
 	}()
 	if t.complete {
-		if err := t.ensureDeps(t.n, nil); err != nil {
+		if err := t.ensureDeps(t.turn, t.n, nil); err != nil {
 			return err
 		}
 	}
 	if !t.start.IsZero() {
 		// Also what Plan itself stores may have been what was lost.
-		if _, err := t.n.Plan(t.ctx, in); err != nil {
+		if _, err := t.n.Plan(t.turn.ctx, in); err != nil {
 			return err
 		}
 	}
-	if t.memory != nil {
+	if t.memory != nil && !t.n.Light {
 		need := min(t.n.Memory, t.Memory)
-		if err := t.memory.Acquire(t.ctx, need); err != nil {
+		if err := t.memory.Acquire(t.turn.ctx, need); err != nil {
 			return err
 		}
 		t.taken = need
 	}
 	t.announce()
 	t.out, err = t.runLogged(in)
-	t.took = t.Now().Sub(t.start)
+	t.took = t.Now().Sub(t.start) - t.idle
 	return err
+}
+
+// waits notes that the step waits until the function that it returns is called.
+func (t *try) waits(what string) (until func()) {
+	t.Observer.Status(t.n, "waiting for "+what)
+	resume := t.turn.pause()
+	since := t.Now()
+	return func() {
+		d := t.Now().Sub(since)
+		t.idle += d
+		resume(d)
+		t.Observer.Waited(t.n, d)
+	}
 }
 
 func (t *try) release() {
@@ -356,6 +383,7 @@ func (t *try) announce() {
 	}
 	t.Observer.Started(t.n, reason(t.Store, last, t.act), estimate)
 	t.start = t.Now()
+	t.turn.worksSince(t.start)
 }
 
 func (t *try) runLogged(in Outputs) (cas.Digest, error) {
@@ -367,10 +395,11 @@ func (t *try) runLogged(in Outputs) (cas.Digest, error) {
 		return cas.Digest{}, err
 	}
 	t.notices = nil
-	out, err := t.n.Run(t.ctx, &Job{
+	out, err := t.n.Run(t.turn.ctx, &Job{
 		Action: t.act, Inputs: in, Log: log, LogPath: log.Name(),
 		Status: func(line string) { t.Observer.Status(t.n, line) },
 		Notice: func(line string) { t.notices = append(t.notices, line) },
+		Waits:  t.waits,
 	})
 	if closeErr := log.Close(); err == nil {
 		// A log that could not be written (full disk) may hide that more could not be.
@@ -409,45 +438,4 @@ func (b *build) remember(n *Node, act *action.Action, out cas.Digest, took time.
 	if err := b.History.Put(n.ID, r); err != nil {
 		b.Observer.Notice(fmt.Sprintf("could not remember the build of %s: %v", n.ID, err))
 	}
-}
-
-// unknownCost is added for every step, so that without history the longest chain goes first.
-const unknownCost = time.Millisecond
-
-// costs estimates for each node the time from its start to the end of the build.
-func (b *build) costs(order []*Node) map[*Node]time.Duration {
-	cost := map[*Node]time.Duration{}
-	for i := len(order) - 1; i >= 0; i-- {
-		n := order[i]
-		cost[n] += unknownCost
-		if r := b.History.Get(n.ID); r != nil {
-			cost[n] += r.Duration
-		}
-		for _, d := range n.Deps {
-			cost[d] = max(cost[d], cost[n])
-		}
-	}
-	return cost
-}
-
-// queue is the ready nodes, longest way to the end first, then by ID.
-type queue struct {
-	nodes []*Node
-	cost  map[*Node]time.Duration
-}
-
-func (q *queue) Len() int { return len(q.nodes) }
-func (q *queue) Less(i, j int) bool {
-	a, b := q.nodes[i], q.nodes[j]
-	if q.cost[a] != q.cost[b] {
-		return q.cost[a] > q.cost[b]
-	}
-	return a.ID < b.ID
-}
-func (q *queue) Swap(i, j int) { q.nodes[i], q.nodes[j] = q.nodes[j], q.nodes[i] }
-func (q *queue) Push(x any)    { q.nodes = append(q.nodes, x.(*Node)) }
-func (q *queue) Pop() any {
-	last := q.nodes[len(q.nodes)-1]
-	q.nodes = q.nodes[:len(q.nodes)-1]
-	return last
 }

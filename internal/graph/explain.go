@@ -33,11 +33,14 @@ type PlanSummary struct {
 	// RunMillis and DependsMillis are how long these took the last time, as far as it is known.
 	RunMillis     int64 `json:"run_ms"`
 	DependsMillis int64 `json:"depends_ms"`
+	// Critical is the chain of steps that takes longest in a build from nothing, by the last time of each; nil when no time is known.
+	Critical *CriticalPath `json:"critical_path,omitempty"`
 }
 
 // Summarise puts verdicts into a form without nodes.
 func Summarise(verdicts []Verdict) *PlanSummary {
 	p := &PlanSummary{Steps: []Planned{}}
+	took, order := map[*Node]time.Duration{}, make([]*Node, 0, len(verdicts))
 	for _, v := range verdicts {
 		one := Planned{ID: v.Node.ID, Needs: []string{}, State: v.State, Reason: v.Reason, LastMillis: v.Estimate.Milliseconds()}
 		for _, d := range v.Node.Deps {
@@ -55,7 +58,9 @@ func Summarise(verdicts []Verdict) *PlanSummary {
 			p.DependsMillis += one.LastMillis
 		}
 		p.Steps = append(p.Steps, one)
+		took[v.Node], order = v.Estimate, append(order, v.Node)
 	}
+	p.Critical = Critical(order, took)
 	return p
 }
 

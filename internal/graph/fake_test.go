@@ -55,7 +55,8 @@ func (w *world) Begin(nodes []*Node) { w.note("begin %d", len(nodes)) }
 func (w *world) Started(n *Node, reason string, _ time.Duration) {
 	w.note("start %s: %s", n.ID, reason)
 }
-func (w *world) Status(*Node, string) {}
+func (w *world) Status(*Node, string)        {}
+func (w *world) Waited(*Node, time.Duration) {}
 func (w *world) Finished(n *Node, o Outcome, _ time.Duration, err error) {
 	w.note("%s %s", n.ID, o)
 }

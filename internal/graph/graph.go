@@ -39,6 +39,12 @@ type Node struct {
 	Resolve func(ctx context.Context, in Outputs) (cas.Digest, error)
 	// Memory is what the step is expected to need at its peak, in bytes.
 	Memory int64
+	// Light says that the step waits for disks and servers rather than for a processor, or is over in a moment. It runs beside the
+	// steps that Jobs and Memory bound: what finds a mistake in a recipe, a lock file or a patch does not wait until a library is
+	// compiled.
+	Light bool
+	// Typical is how long a step of its kind takes; it counts until it is known how long this one does.
+	Typical time.Duration
 }
 
 // Nodes are the nodes of a graph that is being made, by ID.
@@ -86,6 +92,9 @@ type Job struct {
 	// Notice says something about the output that whoever uses it should know. It is kept with the result and said in
 	// every build that the step is part of. It is called by the goroutine that Run runs in.
 	Notice func(string)
+	// Waits says that the step waits for something that is not its own work ("a free job"), until the function that it returns is
+	// called. That time is not the step's. It is called by the goroutine that Run runs in.
+	Waits func(what string) (until func())
 }
 
 // Outcome tells how a node came to its output.
@@ -115,7 +124,9 @@ type Observer interface {
 	Started(n *Node, reason string, estimate time.Duration)
 	// Status passes on a line from the running node.
 	Status(n *Node, line string)
-	// Finished says how a node ended. d is 0 unless it ran.
+	// Waited says that a running node waited for so long for something that is not its work, and goes on.
+	Waited(n *Node, d time.Duration)
+	// Finished says how a node ended. d is its own time, without what it waited, and 0 unless it ran.
 	Finished(n *Node, o Outcome, d time.Duration, err error)
 	// Notice is a line about the build as a whole.
 	Notice(line string)

@@ -13,13 +13,13 @@ const maxRepairs = 3
 
 // repairing calls f with the outputs of what n depends on. When f meets a lost blob, the outputs are
 // completed and f is called again.
-func (b *build) repairing(n *Node, f func(in Outputs) error) error {
+func (b *build) repairing(t *turn, n *Node, f func(in Outputs) error) error {
 	for again := 0; ; again++ {
 		err := f(b.inputs(n))
 		if !isMissing(err) || again == maxRepairs {
 			return err
 		}
-		if err := b.ensureDeps(n, err); err != nil {
+		if err := b.ensureDeps(t, n, err); err != nil {
 			return err
 		}
 	}
@@ -32,9 +32,9 @@ func isMissing(err error) bool {
 
 // ensureDeps makes sure that what n needs is really in the store: outputs of actions that
 // were up to date are looked at only when somebody has missed bytes of theirs, which is the cause (nil when nobody has yet).
-func (b *build) ensureDeps(n *Node, cause error) error {
+func (b *build) ensureDeps(t *turn, n *Node, cause error) error {
 	for _, d := range n.Deps {
-		if err := b.ensure(d, cause); err != nil {
+		if err := b.ensure(t, d, cause); err != nil {
 			return err
 		}
 	}
@@ -42,7 +42,7 @@ func (b *build) ensureDeps(n *Node, cause error) error {
 }
 
 // ensure makes a node's output again when it has been lost or damaged.
-func (b *build) ensure(n *Node, cause error) error {
+func (b *build) ensure(t *turn, n *Node, cause error) error {
 	b.repair[n].Lock()
 	defer b.repair[n].Unlock()
 	b.mu.Lock()
@@ -56,7 +56,7 @@ func (b *build) ensure(n *Node, cause error) error {
 		// What is no action is read again: nothing is wrong when a store does not have a folder of the user's yet.
 		b.Observer.Notice(n.ID + ": " + lossText(err, cause))
 	}
-	again, err := b.remake(n, cause)
+	again, err := b.remake(t, n, cause)
 	if err != nil {
 		return failure(n, err)
 	}
@@ -76,22 +76,22 @@ func lossText(err, cause error) string {
 }
 
 // remake makes a node's output although its action has a result already.
-func (b *build) remake(n *Node, cause error) (cas.Digest, error) {
+func (b *build) remake(t *turn, n *Node, cause error) (cas.Digest, error) {
 	if n.Resolve != nil {
 		// What is lost belongs to something it is put together from.
-		if err := b.ensureDeps(n, cause); err != nil {
+		if err := b.ensureDeps(t, n, cause); err != nil {
 			return cas.Digest{}, err
 		}
-		return b.resolve(n)
+		return b.resolve(t, n)
 	}
-	act, err := b.plan(n)
+	act, err := b.plan(t, n)
 	if err != nil {
 		return cas.Digest{}, err
 	}
 	if err := b.Cache.Forget(act.Digest()); err != nil {
 		return cas.Digest{}, err
 	}
-	out, outcome, took, err := b.execute(n, act, true)
+	out, outcome, took, err := b.execute(t, n, act, true)
 	b.mu.Lock()
 	if err == nil {
 		b.sum.Outcomes[n] = outcome
@@ -107,8 +107,10 @@ func (b *build) remake(n *Node, cause error) (cas.Digest, error) {
 
 // checkRoots makes sure that what the caller will read is there.
 func (b *build) checkRoots(roots []*Node) error {
+	t, end := b.begin(nil)
+	defer end()
 	for _, n := range roots {
-		if err := b.ensure(n, nil); err != nil {
+		if err := b.ensure(t, n, nil); err != nil {
 			return err
 		}
 	}

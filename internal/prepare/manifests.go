@@ -35,6 +35,7 @@ func (f *fitting) manifests() (*graph.Node, error) {
 		}
 		n.Deps = append(n.Deps, f.mayGoIn()...)
 		n.Memory = 256 << 20
+		n.Light = true
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			return f.manifestsAction(in, skeletons)
 		}

@@ -37,6 +37,7 @@ func (s *Sources) Patched(name string) (*graph.Node, error) {
 		}
 		n.Deps = []*graph.Node{src}
 		n.Memory = 64 << 20
+		n.Light = true
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			a := action.Builtin("patch", patchVersion, digests...)
 			a.Inputs = in[src]

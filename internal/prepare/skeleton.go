@@ -21,6 +21,7 @@ func (s *Sources) skeleton(src *graph.Node) (*graph.Node, error) {
 	return s.nodes.Once(src.ID+"/outline", func(n *graph.Node) error {
 		n.Deps = []*graph.Node{src}
 		n.Memory = 64 << 20
+		n.Light = true
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			a := action.Builtin("outline", skeletonVersion, src.ID)
 			a.Inputs = in[src]

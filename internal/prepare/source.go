@@ -134,6 +134,7 @@ func (s *Sources) sourceLeaf(id string, res *source.Resolved, submodules map[str
 			return fmt.Errorf("%s has no identity of its own", res.Name)
 		}
 		n.Memory = 64 << 20
+		n.Light = true
 		n.Plan = func(context.Context, graph.Outputs) (*action.Action, error) {
 			return action.Builtin("source", sourceVersion, identity), nil
 		}

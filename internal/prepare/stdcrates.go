@@ -37,6 +37,7 @@ func (s *Sources) StdCrates() (*graph.Node, error) {
 			return err
 		}
 		n.Memory = 256 << 20
+		n.Light = true
 		n.Plan = func(context.Context, graph.Outputs) (*action.Action, error) {
 			a := action.Builtin("std-crates", stdCratesVersion, digests...)
 			a.Platform = s.platform()

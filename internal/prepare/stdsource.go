@@ -31,6 +31,7 @@ func (s *Sources) StdSource() (*graph.Node, error) {
 	}
 	return s.nodes.Once("rust-src/patched", func(n *graph.Node) error {
 		n.Memory = 128 << 20
+		n.Light = true
 		n.Deps = []*graph.Node{crates}
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			a := action.Builtin("std-source", stdSourceVersion)

@@ -27,6 +27,7 @@ func (s *Sources) StepSources(id string, ws *Workspace, dir string, packages []s
 	return s.nodes.Once(id+"/sources", func(n *graph.Node) error {
 		n.Deps = []*graph.Node{ws.Node}
 		n.Memory = 64 << 20
+		n.Light = true
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			a := action.Builtin("narrow", stepSourcesVersion, append([]string{"dir=" + dir}, packages...)...)
 			a.Inputs = in[ws.Node]

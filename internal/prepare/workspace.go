@@ -94,6 +94,7 @@ func (f *fitting) fit(n *graph.Node) error {
 	}
 	n.Deps = append(f.mayGoIn(), manifests)
 	n.Memory = 128 << 20
+	n.Light = true
 	n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) { return f.fillAction(in, manifests) }
 	n.Run = func(_ context.Context, job *graph.Job) (cas.Digest, error) { return f.fill(job.Inputs, manifests) }
 	return nil

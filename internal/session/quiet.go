@@ -24,6 +24,9 @@ func (Quiet) Started(*graph.Node, string, time.Duration) {}
 
 func (Quiet) Status(*graph.Node, string) {}
 
+func (Quiet) Waited(*graph.Node, time.Duration) {}
+
+// Finished implements graph.Observer.
 func (Quiet) Finished(*graph.Node, graph.Outcome, time.Duration, error) {}
 
 func (Quiet) Notice(string) {}

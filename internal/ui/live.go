@@ -105,6 +105,15 @@ func (l *live) Status(n *graph.Node, line string) {
 	}
 }
 
+// Waited implements graph.Observer.
+func (l *live) Waited(n *graph.Node, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.steps[n]; s != nil {
+		s.start, s.status = s.start.Add(d), ""
+	}
+}
+
 // Finished implements graph.Observer.
 func (l *live) Finished(n *graph.Node, o graph.Outcome, d time.Duration, err error) {
 	l.mu.Lock()

@@ -97,6 +97,17 @@ func (p *Plain) Status(n *graph.Node, line string) {
 	}
 }
 
+// Waited implements graph.Observer.
+func (p *Plain) Waited(n *graph.Node, d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.running {
+		if p.running[i].node == n {
+			p.running[i].start = p.running[i].start.Add(d)
+		}
+	}
+}
+
 // Finished implements graph.Observer.
 func (p *Plain) Finished(n *graph.Node, o graph.Outcome, d time.Duration, err error) {
 	p.mu.Lock()

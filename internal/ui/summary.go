@@ -16,6 +16,8 @@ const (
 	namedSteps = 6
 	// slowest is how many of the steps that took longest a summary names.
 	slowest = 3
+	// worthwhile is what a build takes before it is said what would shorten it.
+	worthwhile = 10 * time.Second
 )
 
 // Summary says at the end of a build what ran, what took longest and what came from the cache.
@@ -37,10 +39,36 @@ func Summary(s *graph.Summary, took time.Duration) string {
 	if slow := slowestSteps(s.Took); slow != "" {
 		lines = append(lines, "  longest: "+slow)
 	}
+	if path := critical(s.Critical(), took); path != "" {
+		lines = append(lines, "  critical path: "+path)
+	}
 	if len(cached) > 0 {
 		lines = append(lines, "  from the cache: "+stepsOf(cached))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// critical names the chain of steps that bounds a build, and what would shorten the build: that chain's longest step where the chain
+// is most of the time, else more processors. It is "" for a build that is short or has no such chain.
+func critical(p *graph.CriticalPath, took time.Duration) string {
+	if p == nil || took < worthwhile {
+		return ""
+	}
+	var parts []string
+	for _, s := range p.Steps {
+		if d := time.Duration(s.Millis) * time.Millisecond; d >= moment {
+			parts = append(parts, s.ID+" "+Seconds(d))
+		}
+	}
+	if len(parts) < 2 {
+		return ""
+	}
+	total := time.Duration(p.TotalMillis) * time.Millisecond
+	text := fmt.Sprintf("%s (%s)", Seconds(total), strings.Join(parts, ", "))
+	if total < took*8/10 {
+		return text + "; more processors would shorten the build"
+	}
+	return text + "; a faster " + p.Longest().ID + " would shorten the build"
 }
 
 // stepsOf names a few steps; of many it says how many each recipe has ("base 12, std 3").

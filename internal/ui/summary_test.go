@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,5 +49,27 @@ func TestSummary(t *testing.T) {
 		if diff := cmp.Diff(c.want, Summary(summaryOf(c.steps), time.Minute)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// A build that took long names the chain that bounds it, and what would shorten it.
+func TestSummaryNamesTheCriticalPath(t *testing.T) {
+	std := &graph.Node{ID: "std"}
+	programs := &graph.Node{ID: "programs", Deps: []*graph.Node{std}}
+	relibc := &graph.Node{ID: "relibc"}
+	s := &graph.Summary{
+		Outcomes: map[*graph.Node]graph.Outcome{std: graph.Ran, programs: graph.Ran, relibc: graph.Ran},
+		Took:     map[*graph.Node]time.Duration{std: 40 * time.Second, programs: 20 * time.Second, relibc: 50 * time.Second},
+	}
+	for took, want := range map[time.Duration]string{
+		65 * time.Second:  "\n  critical path: 1m00s (std 40s, programs 20s); a faster std would shorten the build",
+		110 * time.Second: "\n  critical path: 1m00s (std 40s, programs 20s); more processors would shorten the build",
+	} {
+		if got := Summary(s, took); !strings.HasSuffix(got, want) {
+			t.Errorf("got %s", got)
+		}
+	}
+	if got := Summary(s, 9*time.Second); strings.Contains(got, "critical") {
+		t.Errorf("of a short build: %s", got)
 	}
 }

@@ -67,6 +67,8 @@ func (t *Trace) Finished(n *graph.Node, o graph.Outcome, d time.Duration, err er
 		delete(t.open, n)
 		t.lanes[s.Tid] = false
 		s.Dur = d.Microseconds()
+		// What it waited for a job lies before its work, in all but a few steps wholly.
+		s.Ts = max(s.Ts, t.now().Sub(t.start).Microseconds()-s.Dur)
 		s.Args["outcome"] = o.String()
 		t.spans = append(t.spans, s)
 	}
