@@ -196,6 +196,9 @@ loop:
 			r.Outcome = Silence
 			break loop
 		case <-patience:
+			if m.left == 0 {
+				continue
+			}
 			m.finish()
 			r.Outcome = Died
 			break loop
@@ -212,7 +215,7 @@ loop:
 			if m.feed(b) {
 				break loop
 			}
-			if m.died != nil {
+			if m.died != nil && m.left > 0 { // who has said everything may take its time to power off
 				silence.Reset(min(limits.grace(), limits.Silence))
 			}
 			if m.died != nil && patience == nil {
