@@ -18,11 +18,10 @@ import (
 func run(flags config.Flags, do func(*session.Session) error) error {
 	// A run takes some 30 MB in all, and most last a tenth of a second: collecting garbage would be a tenth of that.
 	debug.SetGCPercent(400)
-	s, err := session.Open(flags, os.Environ(), ".", mg.Verbose(), session.Streams{Out: os.Stdout, Err: os.Stderr})
-	if err != nil {
-		return session.Hinted(err)
+	open := func() (*session.Session, error) {
+		return session.Open(flags, os.Environ(), ".", mg.Verbose(), session.Streams{Out: os.Stdout, Err: os.Stderr})
 	}
-	return session.Hinted(do(s))
+	return session.Hinted(session.Run(open, do))
 }
 
 // Flags that were not given are nil.

@@ -32,6 +32,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/pannous/redox-clif/internal/atomicfile"
+	"github.com/pannous/redox-clif/internal/cachefile"
 	"github.com/pannous/redox-clif/internal/cas"
 )
 
@@ -151,7 +152,7 @@ func (c *Cache) path(d cas.Digest) string { return filepath.Join(c.dir, d.Hash[:
 
 // Get returns the result kept for a digest. A damaged entry is removed and counts as absent.
 func (c *Cache) Get(d cas.Digest) (Result, bool, error) {
-	b, err := os.ReadFile(c.path(d))
+	b, err := cachefile.Read(c.path(d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Result{}, false, nil
 	}
@@ -207,7 +208,7 @@ func (c *Cache) Put(d cas.Digest, r Result) error {
 		return err
 	}
 	path := c.path(d)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := cachefile.MakeFolder(c.dir, d.Hash[:2]); err != nil {
 		return fmt.Errorf("writing the action cache: %w", err)
 	}
 	// The entry has its own sum: one that a power failure tore counts as absent.
@@ -249,7 +250,7 @@ func (c *Cache) Walk(f func(cas.Digest, Result, fs.FileInfo) error) (damaged int
 			}
 			return nil
 		}
-		b, err := os.ReadFile(path)
+		b, err := cachefile.Read(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -10,9 +10,14 @@
 package atomicfile
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/pannous/redox-clif/internal/cachefile"
 )
 
 // Write puts data beside path, under a name that starts with "." and the file's own, and renames it.
@@ -36,5 +41,34 @@ func Write(path string, data []byte, perm fs.FileMode) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return cachefile.Rename(f.Name(), path)
+}
+
+// ErrDamaged is the error for a file whose sum does not fit.
+var ErrDamaged = errors.New("the file is damaged")
+
+// sumLength is that of the last line of a file with a sum: hexadecimal digits and a line end.
+const sumLength = 2*sha256.Size + 1
+
+// WriteSummed is Write with the SHA-256 of data, in hexadecimal, as the last line, for what has no form of its own that shows damage.
+func WriteSummed(path string, data []byte, perm fs.FileMode) error {
+	return Write(path, append(data[:len(data):len(data)], sumLine(data)...), perm)
+}
+
+// ReadSummed is what [WriteSummed] wrote, or [ErrDamaged].
+func ReadSummed(path string) ([]byte, error) {
+	b, err := cachefile.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	data := b[:max(len(b)-sumLength, 0)]
+	if string(b[len(data):]) != sumLine(data) {
+		return nil, ErrDamaged
+	}
+	return data, nil
+}
+
+func sumLine(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]) + "\n"
 }

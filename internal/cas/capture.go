@@ -2,6 +2,7 @@ package cas
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -26,6 +27,9 @@ type CaptureOptions struct {
 	// Trusted says that a file which Stats knows was stored when it was recorded, where Stats is of this store
 	// ([Store.OpenStatCache]). Whether it is still there is not looked at: who needs its bytes finds out.
 	Trusted bool
+	// Lenient says that what cannot be in a tree (devices, sockets, pipes, files that may not be read) is an entry that is equal to
+	// none, where it is an error otherwise: the folder is looked at to be mended.
+	Lenient bool
 	// Volatile says that the contents can be had again (sources), so that they need
 	// not be forced to stable storage one by one.
 	Volatile bool
@@ -88,7 +92,7 @@ func (c *capture) folder(ctx context.Context, rel string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	f, err := os.Open(filepath.Join(c.root, filepath.FromSlash(rel)))
+	f, err := c.openFolder(filepath.Join(c.root, filepath.FromSlash(rel)))
 	if err != nil {
 		return err
 	}
@@ -126,6 +130,15 @@ func (c *capture) folder(ctx context.Context, rel string) error {
 	return nil
 }
 
+// openFolder gives a folder that is to be mended its owner's rights back.
+func (c *capture) openFolder(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if c.opt.Lenient && errors.Is(err, fs.ErrPermission) && os.Chmod(path, 0o755) == nil {
+		f, err = os.Open(path)
+	}
+	return f, err
+}
+
 func (c *capture) add(files []named, dirs, skipped []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,12 +149,17 @@ func (c *capture) add(files []named, dirs, skipped []string) {
 	c.skipped = append(c.skipped, skipped...)
 }
 
+// unlike is equal to no entry of a tree.
+var unlike = Entry{Digest: Digest{Size: -1}}
+
 // file reads what is no folder. at is the open folder around it: a name in it is found faster than a path.
 func (c *capture) file(ctx context.Context, at *os.File, e fs.DirEntry, path string) (Entry, error) {
 	switch {
 	case e.Type()&fs.ModeSymlink != 0:
 		target, err := os.Readlink(path)
 		return Entry{Link: target}, err
+	case !e.Type().IsRegular() && c.opt.Lenient:
+		return unlike, nil
 	case !e.Type().IsRegular():
 		return Entry{}, fmt.Errorf("%s is neither a file, a folder nor a link", path)
 	}
@@ -154,7 +172,11 @@ func (c *capture) file(ctx context.Context, at *os.File, e fs.DirEntry, path str
 	d, known := c.opt.Stats.lookup(path, now)
 	if !known {
 		var err error
-		if d, err = digestFile(path); err != nil {
+		d, err = digestFile(path)
+		if c.opt.Lenient && errors.Is(err, fs.ErrPermission) {
+			return unlike, nil
+		}
+		if err != nil {
 			return Entry{}, err
 		}
 	}

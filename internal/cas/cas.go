@@ -38,6 +38,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pannous/redox-clif/internal/cachefile"
 )
 
 // Digest names a blob: the lower-case hex SHA-256 of its bytes and their count.
@@ -122,7 +126,7 @@ type Store struct {
 // operating system's error.
 func Open(dir string) (*Store, error) {
 	s := &Store{dir: dir}
-	if err := os.MkdirAll(s.tmpDir(), 0o755); err != nil {
+	if err := cachefile.MakeFolder(dir, tmpName); err != nil {
 		if _, statErr := os.Stat(dir); statErr == nil && (errors.Is(err, fs.ErrPermission) || isReadOnly(err)) {
 			return s, nil
 		}
@@ -134,10 +138,16 @@ func Open(dir string) (*Store, error) {
 // Dir is the folder of the store.
 func (s *Store) Dir() string { return s.dir }
 
-func (s *Store) tmpDir() string { return filepath.Join(s.dir, "tmp") }
+// Names of folders in a store.
+const (
+	tmpName   = "tmp"
+	blobsName = "sha256"
+)
+
+func (s *Store) tmpDir() string { return filepath.Join(s.dir, tmpName) }
 
 func (s *Store) path(hash string) string {
-	return filepath.Join(s.dir, "sha256", hash[:2], hash)
+	return filepath.Join(s.dir, blobsName, hash[:2], hash)
 }
 
 // Has reports whether the store holds an intact blob, as far as the inode tells.
@@ -145,7 +155,7 @@ func (s *Store) Has(d Digest) bool {
 	if !validHash(d.Hash) {
 		return false
 	}
-	info, err := os.Stat(s.path(d.Hash))
+	info, err := cachefile.Stat(s.path(d.Hash))
 	if err != nil || info.Size() != d.Size {
 		return false
 	}
@@ -158,7 +168,7 @@ func (s *Store) Has(d Digest) bool {
 // recheck hashes a blob whose inode was touched: it mends the time or drops the blob.
 func (s *Store) recheck(d Digest) bool {
 	path := s.path(d.Hash)
-	got, err := digestFile(path)
+	got, err := digestBlob(path)
 	if err != nil {
 		return false
 	}
@@ -217,10 +227,10 @@ func (s *Store) publish(tmp *os.File, d Digest, durable bool) error {
 		return err
 	}
 	path := s.path(d.Hash)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := cachefile.MakeFolder(s.dir, filepath.Join(blobsName, d.Hash[:2])); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
+	if err := cachefile.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
 	if d.Size >= chunkSize {
@@ -291,9 +301,12 @@ func (s *Store) ReadAll(d Digest) ([]byte, error) {
 	if !validHash(d.Hash) {
 		return nil, &MissingError{Digest: d}
 	}
-	b, err := os.ReadFile(s.path(d.Hash))
+	b, err := cachefile.Read(s.path(d.Hash))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &MissingError{Digest: d}
+	}
+	if errors.Is(err, unix.EIO) {
+		return nil, s.drop(d) // the disk has lost it
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the cache: %w", err)
@@ -310,7 +323,7 @@ func (s *Store) CopyTo(ctx context.Context, d Digest, w io.Writer) error {
 	if !validHash(d.Hash) {
 		return &MissingError{Digest: d}
 	}
-	f, err := os.Open(s.path(d.Hash))
+	f, err := cachefile.Open(s.path(d.Hash))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &MissingError{Digest: d}
 	}
@@ -329,13 +342,29 @@ func (s *Store) CopyTo(ctx context.Context, d Digest, w io.Writer) error {
 		})
 	}
 	h := sha256.New()
-	if err := eachChunk(ctx, f, func(p []byte) error { return hashAndWrite(h, w, p) }); err != nil {
+	from := &blobReader{file: f}
+	if err := eachChunk(ctx, from, func(p []byte) error { return hashAndWrite(h, w, p) }); err != nil {
+		if from.lost {
+			return s.drop(d)
+		}
 		return err
 	}
 	if hex.EncodeToString(h.Sum(nil)) != d.Hash {
 		return s.drop(d)
 	}
 	return nil
+}
+
+// blobReader tells what the disk has lost from what cannot be written.
+type blobReader struct {
+	file *os.File
+	lost bool
+}
+
+func (r *blobReader) Read(p []byte) (int, error) {
+	n, err := r.file.Read(p)
+	r.lost = r.lost || errors.Is(err, unix.EIO)
+	return n, err
 }
 
 // Path is where an intact blob lies, for readers that check what they read themselves. Nobody may write there.
@@ -364,12 +393,12 @@ func (s *Store) Remove(d Digest) error {
 
 // Walk calls f with the digest of every blob and its inode. The order is not defined.
 func (s *Store) Walk(f func(Digest, fs.FileInfo) error) error {
-	root := filepath.Join(s.dir, "sha256")
+	root := filepath.Join(s.dir, blobsName)
 	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if err != nil || e.IsDir() {
+		if err != nil || e.IsDir() || !e.Type().IsRegular() {
 			return err
 		}
 		info, err := e.Info()
@@ -390,11 +419,11 @@ func (s *Store) Verify(ctx context.Context) (damaged []Digest, count int, err er
 			return err
 		}
 		count++
-		got, err := digestFile(s.path(d.Hash))
+		got, err := digestBlob(s.path(d.Hash))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // collected meanwhile
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, unix.EIO) {
 			return err
 		}
 		if got.Hash != d.Hash {
@@ -409,8 +438,21 @@ func (s *Store) Verify(ctx context.Context) (damaged []Digest, count int, err er
 // DigestFile is the digest of a file's content.
 func DigestFile(path string) (Digest, error) { return digestFile(path) }
 
+// digestFile follows links, and does not wait for whoever writes into a pipe.
 func digestFile(path string) (Digest, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return Digest{}, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return Digest{}, errors.Join(err, &fs.PathError{Op: "read", Path: path, Err: errors.New("it is no file")})
+	}
+	return hashed(f)
+}
+
+func digestBlob(path string) (Digest, error) {
+	f, err := cachefile.Open(path)
 	if err != nil {
 		return Digest{}, err
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pannous/redox-clif/internal/atomicfile"
+	"github.com/pannous/redox-clif/internal/cachefile"
 )
 
 // StatCache remembers the digests of files by what the inode says (size, modification
@@ -70,7 +71,7 @@ const (
 // OpenStatCache reads the cache file; one that is missing, damaged or of another form is an empty cache.
 func OpenStatCache(path string) *StatCache {
 	c := &StatCache{path: path, fresh: map[string]*statEntry{}}
-	if b, err := os.ReadFile(path); err == nil {
+	if b, err := cachefile.Read(path); err == nil {
 		c.known, c.pruned, c.generation = parseStats(b)
 	}
 	return c

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pannous/redox-clif/internal/atomicfile"
+	"github.com/pannous/redox-clif/internal/cachefile"
 )
 
 // youngest is the age below which Sweep leaves a file alone: a file that has just been made
@@ -23,9 +24,9 @@ const youngest = 10 * time.Second
 // Sweep can tell it from what a killed run left.
 func (s *Store) newTemp() (*os.File, error) {
 	tmp, err := os.CreateTemp(s.tmpDir(), "put-*")
-	if errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		// The folder went away under a running build; nothing that matters was in it.
-		if err := os.MkdirAll(s.tmpDir(), 0o755); err != nil {
+		if err := cachefile.MakeFolder(s.dir, tmpName); err != nil {
 			return nil, err
 		}
 		tmp, err = os.CreateTemp(s.tmpDir(), "put-*")
@@ -64,7 +65,7 @@ func (s *Store) Sweep(now time.Time) (int64, error) {
 }
 
 func (s *Store) sweepOne(path string, now time.Time) (int64, error) {
-	f, err := os.Open(path)
+	f, err := cachefile.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -105,12 +106,12 @@ func (s *Store) generationPath() string { return filepath.Join(s.dir, "generatio
 // generation is the store's present name, and gives it one on first use. It is "" where that cannot be written. Of two
 // processes that do so at once one may remember the other name: its list is then worth nothing, which is no harm.
 func (s *Store) generation() string {
-	text, err := os.ReadFile(s.generationPath())
+	text, err := cachefile.Read(s.generationPath())
 	if err != nil || len(text) == 0 {
 		if s.Renew() != nil {
 			return ""
 		}
-		text, _ = os.ReadFile(s.generationPath())
+		text, _ = cachefile.Read(s.generationPath())
 	}
 	return strings.TrimSpace(string(text))
 }

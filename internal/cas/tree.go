@@ -1,9 +1,11 @@
 package cas
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -16,6 +18,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pannous/redox-clif/internal/cachefile"
 	"github.com/pannous/redox-clif/internal/reserve"
 )
 
@@ -296,6 +299,33 @@ func (s *Store) Complete(d Digest) error {
 	return nil
 }
 
+// Intact is Complete by every byte: what is damaged is dropped, all of it, and counts as missing.
+func (s *Store) Intact(ctx context.Context, d Digest) error {
+	var first error
+	lost := func(err error) error {
+		if errors.As(err, new(*MissingError)) {
+			first = cmp.Or(first, err)
+			return nil
+		}
+		return err
+	}
+	t := NewTree()
+	if err := s.loadDir(d, "", t, s.LoadDirectory); err != nil {
+		return err
+	}
+	seen := map[Digest]bool{}
+	for _, e := range t.Entries {
+		if e.Dir || e.Link != "" || seen[e.Digest] {
+			continue
+		}
+		seen[e.Digest] = true
+		if err := lost(s.CopyTo(ctx, e.Digest, io.Discard)); err != nil {
+			return err
+		}
+	}
+	return first
+}
+
 // EachBlob calls f with the digest of every message of a tree (dir is true) and of every file, as far
 // as seen does not hold it already. It returns a [MissingError] when a message is lost.
 func (s *Store) EachBlob(root Digest, seen map[Digest]bool, f func(d Digest, dir bool)) error {
@@ -331,10 +361,10 @@ func (s *Store) Materialise(ctx context.Context, d Digest, dir string, stats *St
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := cachefile.MakeFolder(filepath.Dir(dir), filepath.Base(dir)); err != nil {
 		return err
 	}
-	have, err := s.scan(ctx, dir, CaptureOptions{Stats: stats, Skip: func(p string, _ bool) bool { return keep != nil && keep(p) }})
+	have, err := s.scan(ctx, dir, CaptureOptions{Stats: stats, Lenient: true, Skip: func(p string, _ bool) bool { return keep != nil && keep(p) }})
 	if err != nil {
 		return fmt.Errorf("reading the tree %s: %w", dir, err)
 	}
@@ -351,7 +381,7 @@ func removeExtra(dir string, have *capture, want *Tree) error {
 		if wanted && !w.Dir && (w.Link == "") == (h.Link == "") {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(dir, filepath.FromSlash(p))); err != nil {
+		if err := cachefile.RemoveAll(filepath.Join(dir, filepath.FromSlash(p))); err != nil {
 			return err
 		}
 	}

@@ -413,6 +413,11 @@ func (c *Config) Locks() string      { return filepath.Join(c.Cache, "locks") }
 func (c *Config) Packages() string   { return filepath.Join(c.Cache, "pkg") }
 func (c *Config) Toolchains() string { return filepath.Join(c.Cache, "toolchains") }
 
+// CacheParts are the names of the cache's folders.
+func CacheParts() []string {
+	return []string{"actions", "cas", "work", "sources", "cargo-home", "toolchains", "pkg", "rust", "locks"}
+}
+
 // ReproPrefix starts the name of a folder with two builds, in the cache. It is locked while they run, so
 // that a collection of the cache can tell what a killed run left.
 const ReproPrefix = "repro-"

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -122,5 +123,25 @@ func TestABoundLeavesWhatIsThere(t *testing.T) {
 	}
 	if _, err := (Git{}).Run(t.Context(), filepath.Join(own, ".git"), "rev-parse", "--git-dir"); err != nil {
 		t.Errorf("a repository was made none: %v", err)
+	}
+}
+
+// A bound is in a cache: what has come in its place ends no search.
+func TestABoundIsMadeAgain(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"an empty folder": func(path string) error { return os.Mkdir(path, 0o755) },
+		"a dangling link": func(path string) error { return os.Symlink("nowhere", path) },
+		"a pipe":          func(path string) error { return syscall.Mkfifo(path, 0o644) },
+	} {
+		dir := t.TempDir()
+		if err := put(filepath.Join(dir, ".git")); err != nil {
+			t.Fatal(err)
+		}
+		if err := Bound(dir); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if info, err := os.Lstat(filepath.Join(dir, ".git")); err != nil || info.Size() != int64(len(boundaryText)) || !info.Mode().IsRegular() {
+			t.Errorf("%s: %v %v", name, info, err)
+		}
 	}
 }

@@ -33,6 +33,8 @@ type Engine struct {
 	Jobs int
 	// Memory bounds the sum of the running nodes' expected peaks, in bytes; 0 means no bound.
 	Memory int64
+	// Distrust reads every byte of the outputs of roots that were up to date: somebody has found damage in the store.
+	Distrust bool
 	// KeepGoing builds whatever does not depend on a failure and reports all failures.
 	KeepGoing bool
 	// Observer is told what happens.

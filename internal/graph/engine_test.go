@@ -1,8 +1,10 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -628,5 +630,52 @@ func TestANoticeIsSaidInEveryBuild(t *testing.T) {
 	}
 	if got := w.takeRan(); got != "a b" {
 		t.Errorf("ran %q", got)
+	}
+}
+
+// flipUnseen changes a byte of a blob and leaves its times.
+func (w *world) flipUnseen(text string) {
+	w.t.Helper()
+	path, err := w.Store.Path(cas.DigestBytes([]byte(text)))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := errors.Join(os.Chmod(path, 0o644), os.WriteFile(path, bytes.Repeat([]byte("x"), len(text)), 0o444), os.Chtimes(path, info.ModTime(), info.ModTime())); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Damage that leaves no trace in the inode costs each step that reads it one more run, however many files have it.
+func TestUnseenDamageOfManyInputsIsMendedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	config := "1"
+	var deps []*Node
+	for i := range 2 * maxRepairs {
+		deps = append(deps, w.concat(fmt.Sprint("in", i), ptr(fmt.Sprint("text", i))))
+	}
+	top := w.concat("top", &config, deps...)
+	want := w.build(top)
+	for i := range deps {
+		w.flipUnseen(fmt.Sprintf("text%d()", i))
+	}
+	config = "2"
+	if got := w.build(top); got != strings.Replace(want, "1", "2", 1) {
+		t.Errorf("got %s", got)
+	}
+}
+
+// A root that was up to date is read as a whole where damage has been met already.
+func TestADistrustedRootIsBuiltAgain(t *testing.T) {
+	w := newWorld(t)
+	top := w.concat("top", ptr("1"))
+	want := w.build(top)
+	w.flipUnseen(want)
+	w.Distrust = true
+	if got := w.build(top); got != want {
+		t.Errorf("got %s", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/atomicfile"
+	"github.com/pannous/redox-clif/internal/cachefile"
 	"github.com/pannous/redox-clif/internal/cas"
 )
 
@@ -60,7 +61,7 @@ func (h *History) keep(id string, r *Record) {
 }
 
 func (h *History) load(id string) *Record {
-	b, err := os.ReadFile(h.path(id))
+	b, err := cachefile.Read(h.path(id))
 	if err != nil {
 		return nil
 	}

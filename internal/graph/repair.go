@@ -48,7 +48,7 @@ func (b *build) ensure(t *turn, n *Node, cause error) error {
 	b.mu.Lock()
 	out := b.sum.Outputs[n]
 	b.mu.Unlock()
-	err := b.Store.Complete(out)
+	err := b.whole(out, cause)
 	if !isMissing(err) {
 		return err
 	}
@@ -62,6 +62,16 @@ func (b *build) ensure(t *turn, n *Node, cause error) error {
 	}
 	if again != out {
 		return &Failure{Node: n.ID, Err: fmt.Errorf("it gave other bytes when it was made again (%s, was %s); run the build once more", again.Short(), out.Short())}
+	}
+	return b.Store.Complete(out)
+}
+
+// whole looks whether the store has an output. Where one byte is damaged others may be, and each would cost a run of
+// the step that meets it: then all are read.
+func (b *build) whole(out cas.Digest, cause error) error {
+	var met *cas.MissingError
+	if b.Distrust || errors.As(cause, &met) && met.Damaged {
+		return b.Store.Intact(b.ctx, out)
 	}
 	return b.Store.Complete(out)
 }

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pannous/redox-clif/internal/cachefile"
 )
 
 // pollInterval is how often a taken lock is tried again; flock(2) cannot wait for a context.
@@ -43,7 +45,7 @@ func (l *Lock) ReleaseAndRemove() {
 }
 
 // Try takes the lock and returns nil when somebody has it. The file and its folder are made when they
-// are missing; a link in the file's place is an error, since it would be made where the link leads.
+// are missing; what is in the file's place and is none (a link, a pipe) is removed.
 func Try(path string) (*Lock, error) { return attempt(path, unix.LOCK_EX) }
 
 // TryShared takes the lock together with others who share it, and returns nil when somebody has it alone.
@@ -60,12 +62,12 @@ func attempt(path string, how int) (*Lock, error) {
 
 // try says again when the file was removed between opening and locking it.
 func try(path string, how int) (l *Lock, again bool, err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o644)
+	f, err := cachefile.OpenWritable(path, 0o644)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return nil, false, err
 		}
-		f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o644)
+		f, err = cachefile.OpenWritable(path, 0o644)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, true, nil
 		}
@@ -93,7 +95,7 @@ func try(path string, how int) (l *Lock, again bool, err error) {
 
 func stillThere(f *os.File, path string) bool {
 	locked, err1 := f.Stat()
-	named, err2 := os.Stat(path)
+	named, err2 := os.Lstat(path)
 	return err1 == nil && err2 == nil && os.SameFile(locked, named)
 }
 

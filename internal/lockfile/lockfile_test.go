@@ -122,8 +122,12 @@ func TestALockIsNoLink(t *testing.T) {
 	if err := os.Symlink(outside, path); err != nil {
 		t.Fatal(err)
 	}
-	if lock, err := Try(path); lock != nil || err == nil {
-		t.Errorf("%v, %v", lock, err)
+	lock, err := Try(path)
+	if lock == nil || err != nil {
+		t.Fatalf("%v, %v", lock, err)
+	}
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("the lock is %v, %v", info, err)
 	}
 	if _, err := os.Lstat(outside); err == nil {
 		t.Error("a file was made outside")

@@ -55,9 +55,8 @@ func (s *Session) clangVersion(ctx context.Context, path string) (string, error)
 	}
 	stamp := fmt.Sprintln(real, st.Size, st.Ino, st.Mtim.Nano(), st.Ctim.Nano())
 	kept := filepath.Join(s.Config.Toolchains(), "clang")
-	if text, err := os.ReadFile(kept); err == nil {
-		// The last line is whole when it ends: nobody waited for the disk.
-		if version, ok := strings.CutPrefix(string(text), stamp); ok && strings.HasSuffix(version, "\n") {
+	if text, err := atomicfile.ReadSummed(kept); err == nil {
+		if version, ok := strings.CutPrefix(string(text), stamp); ok {
 			return strings.TrimSpace(version), nil
 		}
 	}
@@ -66,7 +65,7 @@ func (s *Session) clangVersion(ctx context.Context, path string) (string, error)
 		return "", err
 	}
 	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err == nil {
-		_ = atomicfile.Write(kept, []byte(stamp+version+"\n"), 0o644) // without it clang is asked again
+		_ = atomicfile.WriteSummed(kept, []byte(stamp+version+"\n"), 0o644) // without it clang is asked again
 	}
 	return version, nil
 }

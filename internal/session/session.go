@@ -45,6 +45,8 @@ type Session struct {
 	Streams Streams
 
 	description *description // read by described
+	// distrust has builds read every byte of what was up to date, see Run.
+	distrust bool
 	// usedToolchain keeps a toolchain of the cache from being collected, see toolchainSources.
 	UsedToolchain *os.File
 }
@@ -56,6 +58,7 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 		return nil, err
 	}
 	cfg.Verbose = verbose
+	mendFolders(cfg.Cache)
 	store, err := cas.Open(filepath.Join(cfg.Cache, "cas"))
 	if err != nil {
 		return nil, Hinted(err)
@@ -136,7 +139,7 @@ func (s *Session) engine(o graph.Observer) *graph.Engine {
 	return &graph.Engine{
 		Store: s.Store, Cache: s.Actions, History: s.History, LogDir: s.Config.Logs(),
 		LockDir: s.Config.Locks(), Jobs: s.Config.Jobs, Memory: s.Config.MemoryMiB << 20,
-		KeepGoing: s.Config.KeepGoing, Observer: o, Now: time.Now,
+		KeepGoing: s.Config.KeepGoing, Distrust: s.distrust, Observer: o, Now: time.Now,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/cachefile"
 	"github.com/pannous/redox-clif/internal/cargoconfig"
 	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -163,7 +164,7 @@ func (s *Session) CargoHome() (string, error) {
 	}
 	text := "# Made by redox-clif from the download settings of the user's own cargo configuration.\n" + settings
 	path := filepath.Join(home, "config.toml")
-	if old, err := os.ReadFile(path); err == nil && string(old) == text {
+	if old, err := cachefile.Read(path); err == nil && string(old) == text {
 		return home, nil
 	}
 	return home, renameio.WriteFile(path, []byte(text), 0o644)

@@ -16,10 +16,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"github.com/pannous/redox-clif/internal/atomicfile"
 	"github.com/pannous/redox-clif/internal/globdir"
 )
 
@@ -305,7 +305,7 @@ type cached struct {
 }
 
 func readIdentity(path, stamp string) *Identity {
-	data, err := os.ReadFile(path)
+	data, err := atomicfile.ReadSummed(path)
 	if err != nil {
 		return nil
 	}
@@ -324,7 +324,7 @@ func writeIdentity(path, stamp string, identity *Identity) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, append(data, '\n'), 0o644)
+	return atomicfile.WriteSummed(path, append(data, '\n'), 0o644)
 }
 
 // hashAll reads every file, two at a time.

@@ -14,9 +14,9 @@ import (
 	"sync"
 
 	"github.com/BurntSushi/toml"
-	"github.com/google/renameio/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pannous/redox-clif/internal/atomicfile"
 	"github.com/pannous/redox-clif/internal/targetspec"
 )
 
@@ -78,7 +78,7 @@ func (t *Toolchain) probePath(identity *Identity, spec *targetspec.Spec, cacheDi
 }
 
 func readProbe(path string, identity *Identity) *Capabilities {
-	data, err := os.ReadFile(path)
+	data, err := atomicfile.ReadSummed(path)
 	if err != nil {
 		return nil
 	}
@@ -94,7 +94,7 @@ func writeProbe(path string, measured *Capabilities) error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, append(data, '\n'), 0o644)
+	return atomicfile.WriteSummed(path, append(data, '\n'), 0o644)
 }
 
 // measure does the work in a folder of its own below scratch.
