@@ -106,6 +106,10 @@ func (b *Builder) sharesWorkspace(r *recipe.Recipe) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	members, err := b.sources.Members(r)
+	if err != nil {
+		return false, err
+	}
 	runs := 0
 	for _, name := range b.o.Sources.Recipes.Names() {
 		other, err := b.recipe(name)
@@ -116,7 +120,11 @@ func (b *Builder) sharesWorkspace(r *recipe.Recipe) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if origin.Name == mine.Name && other.Cargo.Dir == r.Cargo.Dir && slices.Equal(other.Cargo.Members, r.Cargo.Members) {
+		kept, err := b.sources.Members(other)
+		if err != nil {
+			return false, err
+		}
+		if origin.Name == mine.Name && other.Cargo.Dir == r.Cargo.Dir && slices.Equal(kept, members) {
 			runs += runsOfCargo(other)
 		}
 	}

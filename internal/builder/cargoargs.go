@@ -92,17 +92,13 @@ func (c *cargoRun) outputs() []string {
 	switch c.t.s.Artifact {
 	case recipe.ArtifactStaticlib:
 		for _, p := range c.g.packages {
-			out = append(out, path.Join(release, "lib"+strings.ReplaceAll(p, "-", "_")+".a"))
+			out = append(out, path.Join(release, c.t.s.OutputOf(p)))
 		}
 	case recipe.ArtifactObject:
-		out = append(out, "object/"+c.g.packages[0]+".o")
+		out = append(out, "object/"+c.t.s.OutputOf(c.g.packages[0]))
 	default:
-		suffix := ""
-		if c.t.s.Target == recipe.TargetUEFI {
-			suffix = ".efi"
-		}
 		for _, bin := range c.g.bins {
-			out = append(out, path.Join(release, bin+suffix))
+			out = append(out, path.Join(release, c.t.s.OutputOf(bin)))
 		}
 	}
 	return out

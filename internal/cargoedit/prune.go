@@ -55,6 +55,21 @@ func Prune(dir string, keep []string) (*Report, error) {
 	return p.report, nil
 }
 
+// Spare lists the members, as folders in their manifest's order, of the workspace whose root manifest is dir/Cargo.toml that [Prune] would take
+// out to keep some packages. It is none where the manifest is that of a single package. A package that is no member is an error.
+func Spare(dir string, keep []string) ([]string, error) {
+	p := &pruner{dir: filepath.Clean(dir), report: &Report{}, members: map[string]*manifest{}}
+	var err error
+	if p.root, err = readManifest(filepath.Join(p.dir, manifestName)); err != nil || sub(p.root.top, "workspace") == nil {
+		return nil, err
+	}
+	if err := p.readMembers(); err != nil {
+		return nil, err
+	}
+	kept, err := p.closure(keep)
+	return slices.DeleteFunc(slices.Clone(p.order), func(member string) bool { return kept[member] != nil }), err
+}
+
 type pruner struct {
 	dir     string
 	root    *manifest
@@ -142,6 +157,9 @@ func (p *pruner) closure(keep []string) (map[string]*manifest, error) {
 		visit(".", p.root)
 	}
 	for _, name := range keep {
+		if name == p.root.packageName() {
+			continue
+		}
 		dir, ok := p.member(name)
 		if !ok {
 			faults = multierror.Append(faults, fmt.Errorf("the workspace has no member %q (it has %s)", name, strings.Join(p.names(), ", ")))

@@ -19,10 +19,13 @@ type dependency struct {
 	node   *graph.Node
 }
 
-// collect finds what is replaced in the workspace, and the Cargo.lock. The recipe's own replacements come
+// collect finds what is replaced in the workspace, which members stay, and the Cargo.lock. The recipe's own replacements come
 // first: that redox-rt is the relibc being built is no matter of taste.
 func (f *fitting) collect() error {
 	if err := f.collectOwn(); err != nil {
+		return err
+	}
+	if err := f.collectMembers(); err != nil {
 		return err
 	}
 	origin, err := f.s.Origin(f.r)

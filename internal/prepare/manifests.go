@@ -45,11 +45,11 @@ func (f *fitting) manifests() (*graph.Node, error) {
 }
 
 func (f *fitting) manifestsAction(in graph.Outputs, skeletons map[*graph.Node]*graph.Node) (*action.Action, error) {
-	deps, err := f.replacements(in)
+	deps, members, needed, err := f.changes(in)
 	if err != nil {
 		return nil, err
 	}
-	if !f.needed(deps) {
+	if !needed {
 		a := action.Builtin("fit-manifests", manifestsVersion, "none")
 		a.Inputs, err = f.s.o.Store.Compose(nil, nil)
 		return a, err
@@ -72,7 +72,7 @@ func (f *fitting) manifestsAction(in graph.Outputs, skeletons map[*graph.Node]*g
 		}
 		files["Cargo.lock"] = e
 	}
-	config, err := json.Marshal(map[string]any{"dir": f.r.Cargo.Dir, "members": f.r.Cargo.Members, "deps": deps})
+	config, err := json.Marshal(map[string]any{"dir": f.r.Cargo.Dir, "members": members, "deps": deps})
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +84,11 @@ func (f *fitting) manifestsAction(in graph.Outputs, skeletons map[*graph.Node]*g
 
 // editManifests does so in a fresh copy and has cargo mend the lock file where the edits ask for it.
 func (f *fitting) editManifests(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	deps, err := f.replacements(job.Inputs)
+	deps, members, needed, err := f.changes(job.Inputs)
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	if !f.needed(deps) {
+	if !needed {
 		return job.Action.Inputs, nil
 	}
 	if f.lock == nil {
@@ -102,7 +102,7 @@ func (f *fitting) editManifests(ctx context.Context, job *graph.Job) (cas.Digest
 				return err
 			}
 		}
-		report, err := f.edit(dir, deps)
+		report, err := f.edit(dir, deps, members)
 		if err != nil {
 			return err
 		}
@@ -135,13 +135,13 @@ func listUnreachable(dir, workspace string) error {
 	return os.WriteFile(filepath.Join(dir, unreachableName), []byte(strings.Join(folders, "\n")), 0o644)
 }
 
-// edit prunes the workspace, brings what it needs into it and points the manifests there.
-func (f *fitting) edit(dir string, deps []dependency) (*cargoedit.Report, error) {
+// edit prunes the workspace to some members, brings what it needs into it and points the manifests there.
+func (f *fitting) edit(dir string, deps []dependency, members []string) (*cargoedit.Report, error) {
 	src := filepath.Join(dir, "src")
 	root := filepath.Join(src, filepath.FromSlash(f.r.Cargo.Dir))
 	report := &cargoedit.Report{}
-	if len(f.r.Cargo.Members) > 0 {
-		pruned, err := cargoedit.Prune(root, f.r.Cargo.Members)
+	if len(members) > 0 {
+		pruned, err := cargoedit.Prune(root, members)
 		if err != nil {
 			return nil, err
 		}

@@ -12,10 +12,10 @@ import (
 	"github.com/pannous/redox-clif/internal/source"
 )
 
-// overridden are the Sources of a recipe x that builds by cargo, with the user's overrides.
+// overridden are the Sources of a recipe x that builds by cargo and keeps all members, with the user's overrides.
 func overridden(t *testing.T, toml string) (s *Sources, notices *[]string) {
 	t.Helper()
-	text := "description = \"x\"\n[source]\ngit = \"https://h/x\"\ncommit = \"" + strings.Repeat("0", 40) + "\"\n[[step]]\nname = \"p\"\nkind = \"cargo\"\ntarget = \"host\"\npackages = [\"x\"]\n"
+	text := "description = \"x\"\n[source]\ngit = \"https://h/x\"\ncommit = \"" + strings.Repeat("0", 40) + "\"\n[[step]]\nname = \"p\"\nkind = \"cargo\"\ntarget = \"host\"\npackages = [\"x\"]\n[cargo]\nmembers = [\"*\"]\n"
 	r, err := recipe.Parse(filepath.Join(t.TempDir(), "x", recipe.FileName), []byte(text))
 	if err != nil {
 		t.Fatal(err)

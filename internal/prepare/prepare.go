@@ -5,6 +5,7 @@
 //	NAME/source       the source as upstream has it (or as an override says), with its submodules
 //	NAME/recipe       the folder of recipe.toml, for the files beside it
 //	NAME/patch        the source with the patch series applied
+//	NAME/members      which members of its Cargo workspace stay, where the recipe does not say
 //	NAME/manifests    the skeleton of its Cargo workspace, with the manifests fitted to the build
 //	NAME/workspace    the source with its Cargo workspace fitted: members pruned, git dependencies replaced
 //	STEP/sources      what one of several steps sees of a workspace

@@ -2,6 +2,7 @@ package prepare
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path"
 	"path/filepath"
@@ -74,24 +75,11 @@ func (s *Sources) blankOthers(ctx context.Context, ws cas.Digest, dir string, pa
 
 // packagesOf tells where there are packages in a workspace, and which of them those named need.
 func (s *Sources) packagesOf(ctx context.Context, workspace *cas.Tree, packages []string) (owners, needed map[string]bool, err error) {
-	manifests := cas.NewTree()
-	for p, e := range workspace.Entries {
-		if path.Base(p) == "Cargo.toml" {
-			manifests.Entries[p] = e
-		}
-	}
-	digest, err := s.o.Store.PutTree(manifests)
-	if err != nil {
-		return nil, nil, err
-	}
-	root, err := s.o.Roots.TempDir("manifests")
+	root, manifests, err := s.manifestsOf(ctx, workspace)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer os.RemoveAll(root)
-	if err := s.o.Store.Materialise(ctx, digest, root, nil, nil); err != nil {
-		return nil, nil, err
-	}
 	reachable, err := cargoedit.Reach(root, packages)
 	if err != nil {
 		return nil, nil, err
@@ -106,6 +94,27 @@ func (s *Sources) packagesOf(ctx context.Context, workspace *cas.Tree, packages 
 		needed[dir] = true
 	}
 	return owners, needed, nil
+}
+
+// manifestsOf lays out nothing of a workspace but its packages' manifests, in a folder that the caller removes.
+func (s *Sources) manifestsOf(ctx context.Context, workspace *cas.Tree) (root string, manifests *cas.Tree, err error) {
+	manifests = cas.NewTree()
+	for p, e := range workspace.Entries {
+		if path.Base(p) == "Cargo.toml" {
+			manifests.Entries[p] = e
+		}
+	}
+	digest, err := s.o.Store.PutTree(manifests)
+	if err != nil {
+		return "", nil, err
+	}
+	if root, err = s.o.Roots.TempDir("manifests"); err != nil {
+		return "", nil, err
+	}
+	if err = s.o.Store.Materialise(ctx, digest, root, nil, nil); err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(root))
+	}
+	return root, manifests, nil
 }
 
 // ownerOf is the innermost package around a file.

@@ -46,9 +46,9 @@ func (s *Sources) Workspace(name string) (*Workspace, error) {
 	if err := f.collect(); err != nil {
 		return nil, err
 	}
-	ws := &Workspace{SelfContained: f.needed(f.deps)}
+	ws := &Workspace{SelfContained: f.needed(f.deps, f.named)}
 	ws.Node, err = s.nodes.Once(name+"/workspace", func(n *graph.Node) error {
-		if f.needed(f.deps) || len(f.overrides) > 0 {
+		if ws.SelfContained || len(f.overrides) > 0 || f.byDefault != nil {
 			return f.fit(n)
 		}
 		n.Deps = []*graph.Node{src}
@@ -71,11 +71,23 @@ type fitting struct {
 	// overrides are the user's for git dependencies, whether the workspace has these or not.
 	overrides []dependency
 	lock      *graph.Node // recipe folder, when it brings the Cargo.lock
+	// named are the members that stay by the recipe's word, nil for all; byDefault is the node that finds them out where it does not say.
+	named     []string
+	byDefault *graph.Node
 }
 
-// needed tells whether there is anything to fit when deps are replaced.
-func (f *fitting) needed(deps []dependency) bool {
-	return len(deps) > 0 || len(f.r.Cargo.Members) > 0 || f.lock != nil
+// needed tells whether there is anything to fit when deps are replaced and these members stay.
+func (f *fitting) needed(deps []dependency, members []string) bool {
+	return len(deps) > 0 || len(members) > 0 || f.lock != nil
+}
+
+// changes are what is replaced in the workspace, which members stay (nil for all), and whether anything is to be done at all.
+func (f *fitting) changes(in graph.Outputs) (deps []dependency, members []string, needed bool, err error) {
+	if deps, err = f.replacements(in); err != nil {
+		return nil, nil, false, err
+	}
+	members, err = f.members(in)
+	return deps, members, f.needed(deps, members), err
 }
 
 // asItIs is the source with nothing changed.
@@ -103,8 +115,10 @@ func (f *fitting) fit(n *graph.Node) error {
 // mayGoIn are the nodes of all that is looked at to find out what goes into the workspace.
 func (f *fitting) mayGoIn() []*graph.Node {
 	all := f.sources(slices.Concat(f.deps, f.overrides))
-	if f.lock != nil {
-		all = append(all, f.lock)
+	for _, n := range []*graph.Node{f.lock, f.byDefault} {
+		if n != nil {
+			all = append(all, n)
+		}
 	}
 	return all
 }
@@ -122,11 +136,11 @@ func (f *fitting) sources(deps []dependency) []*graph.Node {
 
 // fillAction has the sources below their IDs: these are in the skeletons.
 func (f *fitting) fillAction(in graph.Outputs, manifests *graph.Node) (*action.Action, error) {
-	deps, err := f.replacements(in)
+	deps, _, needed, err := f.changes(in)
 	if err != nil {
 		return nil, err
 	}
-	if !f.needed(deps) {
+	if !needed {
 		a := action.Builtin("workspace", workspaceVersion, "as it is")
 		a.Inputs = in[f.src]
 		return a, nil
@@ -144,11 +158,11 @@ func (f *fitting) fillAction(in graph.Outputs, manifests *graph.Node) (*action.A
 
 // fill puts the sources' files where the edited skeleton has them, without those that nothing needs.
 func (f *fitting) fill(in graph.Outputs, manifests *graph.Node) (cas.Digest, error) {
-	deps, err := f.replacements(in)
+	deps, _, needed, err := f.changes(in)
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	if !f.needed(deps) {
+	if !needed {
 		return f.asItIs(in)
 	}
 	store := f.s.o.Store

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
@@ -211,6 +212,58 @@ func (s *Step) RulesOrDefault() Rules {
 	return RulesNone
 }
 
+// IsUser tells whether the step is a user step: see [Step].
+func (s *Step) IsUser() bool {
+	if s.Rules == RulesBootstrap || s.Rules == RulesKernel {
+		return false
+	}
+	return s.Kind == KindCargo && s.isProgram() || s.Kind == KindCPrograms && s.TargetOrDefault() == TargetUser
+}
+
+// Programs are the programs that a cargo step takes.
+func (s *Step) Programs() []string {
+	if len(s.Bins) > 0 {
+		return s.Bins
+	}
+	return s.Packages
+}
+
+// OutputOf is the file name of what a cargo step takes of a package or, where it takes programs, of a program.
+func (s *Step) OutputOf(name string) string {
+	switch {
+	case s.Artifact == ArtifactStaticlib:
+		return "lib" + strings.ReplaceAll(name, "-", "_") + ".a"
+	case s.Artifact == ArtifactObject:
+		return name + ".o"
+	case s.Target == TargetUEFI:
+		return name + ".efi"
+	}
+	return name
+}
+
+// Outputs are the names of the files that the step makes, or of its one file or folder.
+func (s *Step) Outputs() []string {
+	if s.Kind != KindCargo {
+		return []string{s.Output}
+	}
+	taken := s.Programs()
+	if s.Artifact == ArtifactStaticlib || s.Artifact == ArtifactObject {
+		taken = s.Packages
+	}
+	var names []string
+	for _, name := range taken {
+		names = append(names, s.OutputOf(name))
+	}
+	return names
+}
+
+// makes tells whether a path is one of the step's outputs, or may be in the folder that it makes.
+func (s *Step) makes(path string) bool {
+	return slices.ContainsFunc(s.Outputs(), func(output string) bool {
+		return path == output || s.Kind != KindCargo && strings.HasPrefix(path, output+"/")
+	})
+}
+
 // Components are the names, beside the step's own, by which a backend is chosen for what the step compiles: a cargo
 // step's packages, a rustc step itself. There are none where rustc compiles nothing.
 func (s *Step) Components() []string {
@@ -218,6 +271,22 @@ func (s *Step) Components() []string {
 		return components(s)
 	}
 	return nil
+}
+
+// Packages are those of all cargo steps, each once, in the order of the steps.
+func (r *Recipe) Packages() []string {
+	var names []string
+	for i := range r.Steps {
+		if r.Steps[i].Kind != KindCargo {
+			continue
+		}
+		for _, name := range r.Steps[i].Packages {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // UsesCargo tells whether cargo builds any step of the recipe, so that its source is a Cargo workspace.

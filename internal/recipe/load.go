@@ -160,11 +160,13 @@ func Load(dir string) (*Recipe, error) {
 	return Parse(path, b)
 }
 
-// Parse reads a recipe from the bytes of its file. The folder's name is the recipe's.
+// Parse reads a recipe from the bytes of its file. The folder's name is the recipe's. What it leaves to defaults that depend on other keys is
+// filled in: Files has what Install says too, and Sysroot and Strip are what holds, "" for none.
 func Parse(path string, b []byte) (*Recipe, error) {
 	r := &Recipe{Dir: filepath.Dir(path), Path: path}
 	r.Name = filepath.Base(r.Dir)
 	err := tomlfile.Decode(path, b, r, func() []*tomlfile.Problem {
+		r.fill()
 		var all []*tomlfile.Problem
 		for _, f := range r.check() {
 			all = append(all, tomlfile.At(path, b, f.key, "%s", f.text))
@@ -198,7 +200,10 @@ func below(faults []fault, key ...string) []fault {
 // check finds what the types cannot say.
 func (r *Recipe) check() []fault {
 	var faults []fault
-	if !validName.MatchString(r.Name) {
+	switch {
+	case r.Name == none:
+		faults = append(faults, at()("no recipe can be named %q: `sysroot = %[1]q` is without one", none))
+	case !validName.MatchString(r.Name):
 		faults = append(faults, at()("the folder's name %q is no recipe name (lower-case letters, digits and ._+-)", r.Name))
 	}
 	faults = append(faults, below(r.Source.check(), "source")...)
@@ -206,8 +211,8 @@ func (r *Recipe) check() []fault {
 		if src := r.Profiles[name].Source; src != nil {
 			faults = append(faults, below(src.check(), "profile", name, "source")...)
 		}
-		for i := range r.Profiles[name].Files {
-			faults = append(faults, below(r.Profiles[name].Files[i].check(), "profile", name, "file", strconv.Itoa(i))...)
+		if cargo := r.Profiles[name].Cargo; cargo != nil {
+			faults = append(faults, below(cargo.check(), "profile", name, "cargo")...)
 		}
 		for step := range r.Profiles[name].Packages {
 			if st, ok := r.Step(step); !ok || st.Kind != KindCargo {
@@ -233,15 +238,8 @@ func (r *Recipe) check() []fault {
 		seen[s.Name] = true
 		faults = append(faults, below(s.check(), key...)...)
 	}
-	placed := map[string]bool{}
-	for i := range r.Files {
-		f := &r.Files[i]
-		if placed[f.To] {
-			faults = append(faults, at("file", strconv.Itoa(i), "to")("two files are placed at %s", f.To))
-		}
-		placed[f.To] = true
-		faults = append(faults, below(f.check(), "file", strconv.Itoa(i))...)
-	}
+	faults = append(faults, r.checkFiles()...)
+	faults = append(faults, below(r.Cargo.check(), "cargo")...)
 	if r.Initfs != nil && r.Initfs.Version != 1 && r.Initfs.Version != 2 {
 		faults = append(faults, at("initfs", "version")("the layout is %d, not 1 or 2", r.Initfs.Version))
 	}
@@ -300,6 +298,13 @@ func (s *Source) orBlake3() string {
 		return "; an archive may have blake3 in its place"
 	}
 	return ""
+}
+
+func (c *Cargo) check() []fault {
+	if i := slices.Index(c.Members, AllMembers[0]); i >= 0 && len(c.Members) > 1 {
+		return []fault{at("members", strconv.Itoa(i))("%q keeps all members: it stands alone", AllMembers[0])}
+	}
+	return nil
 }
 
 func (s *Step) check() []fault {

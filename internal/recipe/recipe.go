@@ -69,6 +69,9 @@ type Recipe struct {
 	Steps []Step `toml:"step"`
 	// Files are the staged tree, which is what the recipe gives.
 	Files []File `toml:"file"`
+	// Install is the short form of `file`, for what keeps its name and gets a file's defaults: the folder in the stage, and references to what
+	// goes there, as in bin = ["programs/init", "programs/logd"].
+	Install map[string][]string `toml:"install"`
 	// Initfs makes the recipe's stage an initfs image.
 	Initfs *Initfs `toml:"initfs"`
 	// Boot says how `mage demo` boots the stage in QEMU.
@@ -119,7 +122,8 @@ type Submodule struct {
 type Cargo struct {
 	// Dir is the folder of the workspace in the source, by default the top.
 	Dir string `toml:"dir"`
-	// Members are the workspace members kept; what they need by path stays as well. By default all stay.
+	// Members are the workspace members kept; what they need by path stays as well. By default they are the packages of the recipe's cargo
+	// steps, where the source is a repository or an archive and all these packages are members. ["*"] keeps all, as `whole` does.
 	Members []string `toml:"members"`
 	// Replace maps the URL of a git dependency to the recipe whose patched source takes its place.
 	Replace map[string]string `toml:"replace"`
@@ -131,6 +135,9 @@ type Cargo struct {
 	// they do not depend on. A change of any of them then runs cargo in all of these steps.
 	Whole bool `toml:"whole"`
 }
+
+// AllMembers are [Cargo.Members] that keep all.
+var AllMembers = []string{"*"}
 
 // Profile is what another set of sources changes.
 type Profile struct {
@@ -146,9 +153,13 @@ type Profile struct {
 	BuildStd []string `toml:"build-std"`
 	// Files are added to the staged tree.
 	Files []File `toml:"file"`
+	// Install is added to the staged tree.
+	Install map[string][]string `toml:"install"`
 }
 
-// Step is one action of a recipe. What it does is its `kind`.
+// Step is one action of a recipe. What it does is its `kind`. A user step is one that links programs for the user space of Redox: a cargo step
+// with `target = "user"` and programs as its artifact, or c-programs. What makes libraries or objects, is linked by the rules of a kernel or
+// bootstrap, or is for the firmware or the host is none.
 type Step struct {
 	// Name is what references, logs and `mage why RECIPE/NAME` call the step: lower-case letters, digits and ._+-, but neither "source"
 	// nor "recipe".
@@ -183,7 +194,8 @@ type Step struct {
 	Std Std `toml:"std"`
 	// BuildStd has cargo build these crates itself by -Zbuild-std, in place of those prepared once.
 	BuildStd bool `toml:"build-std"`
-	// Sysroot is the recipe whose stage has lib/crt0.o and the C libraries, for cargo steps that link programs and for c-programs.
+	// Sysroot is the recipe whose stage has lib/crt0.o and the C libraries, for cargo steps that link programs and for c-programs. By default it is
+	// the recipe sysroot for a user step, and none for others; "none" is without.
 	Sysroot string `toml:"sysroot"`
 	// RustFlags are added to those of rustc in a cargo step.
 	RustFlags []string `toml:"rustflags"`
@@ -214,11 +226,14 @@ type File struct {
 	To string `toml:"to"`
 	// Mode has the permission bits, octal; by default 0755 for executables and 0644 for others.
 	Mode string `toml:"mode"`
-	// Strip takes symbols and debug information out of an ELF file; by default they stay.
+	// Strip takes symbols and debug information out of an ELF file: by default all of them out of a program of a user step, nothing out of others.
 	Strip Strip `toml:"strip"`
 	// Links are paths in the stage that become symbolic links to `to`: the names of a program that does
 	// what it is called.
 	Links []string `toml:"links"`
+
+	// key is where the recipe's file says it.
+	key []string
 }
 
 // Strip is what is taken out of an ELF file.
@@ -228,10 +243,11 @@ type Strip string
 const (
 	StripAll   Strip = "all"   // all symbols and debug information
 	StripDebug Strip = "debug" // debug information
+	StripNone  Strip = "none"  // nothing
 )
 
-// Values are both.
-func (Strip) Values() []string { return tomlfile.Values(StripAll, StripDebug) }
+// Values are all of them.
+func (Strip) Values() []string { return tomlfile.Values(StripAll, StripDebug, StripNone) }
 
 // Initfs makes an image out of the stage.
 type Initfs struct {

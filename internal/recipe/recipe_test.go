@@ -264,7 +264,7 @@ func TestWhatAStepMayNotSay(t *testing.T) {
 		{"build-std = true\ntarget = \"host\"", "build-std is for cargo steps"},
 		{"build-std = true\nstd = \"none\"", "build-std is for cargo steps"},
 		{"needs = [\"luck\"]", "is \"luck\", not one of variadic-definition"},
-		{"cc = true", "takes its headers from the sysroot"},
+		{"cc = true\nsysroot = \"none\"", "takes its headers from the sysroot"},
 	} {
 		_, err := Parse("recipes/x/recipe.toml", []byte(strings.Replace(good, "kind = \"cargo\"", "kind = \"cargo\"\n"+c.key, 1)))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "recipe.toml:8:") {
@@ -328,7 +328,7 @@ func TestThePatchedCrateIsARecipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	errs := Set{"x": r}.checkReferences(nil)
+	errs := Set{"x": r, "sysroot": &Recipe{Name: "sysroot"}}.checkReferences(nil)
 	if len(errs) != 1 || !strings.Contains(errs[0].err.Error(), `no recipe "nowhere"`) {
 		t.Errorf("%v", errs)
 	}
@@ -361,5 +361,220 @@ func TestBrokenRecipesStopNoOther(t *testing.T) {
 		if broken[name] == nil || !strings.Contains(broken[name].Error(), want) {
 			t.Errorf("%s: %v, want %q", name, broken[name], want)
 		}
+	}
+}
+
+// user is a recipe of a user step and of steps that are none.
+const user = `description = "x"
+[source]
+path = "."
+[[step]]
+name = "p"
+kind = "cargo"
+packages = ["init", "log-d"]
+[[step]]
+name = "lib"
+kind = "cargo"
+artifact = "staticlib"
+packages = ["c-side"]
+[[step]]
+name = "tool"
+kind = "cargo"
+target = "host"
+packages = ["tool"]
+[[step]]
+name = "efi"
+kind = "cargo"
+target = "uefi"
+packages = ["loader"]
+[[step]]
+name = "objects"
+kind = "cargo"
+artifact = "object"
+packages = ["crt0"]
+[[step]]
+name = "boot"
+kind = "link"
+rules = "bootstrap"
+output = "bootstrap"
+`
+
+// The short form says what the long one says.
+func TestInstallIsShortForFiles(t *testing.T) {
+	long := `[[file]]
+from = "p/init"
+to = "bin/init"
+strip = "all"
+[[file]]
+from = "p/log-d"
+to = "bin/log-d"
+strip = "all"
+[[file]]
+from = "lib/libc_side.a"
+to = "usr/lib/libc_side.a"
+[[file]]
+from = "objects/crt0.o"
+to = "usr/lib/crt0.o"
+[[file]]
+from = "tool/tool"
+to = "usr/lib/tool"
+[[file]]
+from = "efi/loader.efi"
+to = "boot/loader.efi"
+[[file]]
+from = "boot/bootstrap"
+to = "boot/bootstrap"
+[[file]]
+from = "source/a/init.rc"
+to = "etc/init.rc"
+[[file]]
+from = "other:usr/share/words"
+to = "etc/words"
+`
+	short := `[install]
+bin = ["p/init", "p/log-d"]
+"usr/lib" = ["lib/libc_side.a", "objects/crt0.o", "tool/tool"]
+boot = ["efi/loader.efi", "boot/bootstrap"]
+etc = ["source/a/init.rc", "other:usr/share/words"]
+`
+	files := func(text string) map[string]File {
+		r, err := Parse("recipes/x/recipe.toml", []byte(user+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		by := map[string]File{}
+		for _, f := range r.Files {
+			f.key = nil
+			by[f.To] = f
+		}
+		return by
+	}
+	want := files(long)
+	if len(want) != 9 {
+		t.Fatalf("%d files", len(want))
+	}
+	if diff := cmp.Diff(want, files(short), cmp.AllowUnexported(File{})); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(want, files(strings.ReplaceAll(long, "strip = \"all\"\n", "")), cmp.AllowUnexported(File{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDefaultsOfUserSteps(t *testing.T) {
+	for _, c := range []struct{ step, sysroot, strip string }{
+		{"kind = \"cargo\"", "sysroot", "all"},
+		{"kind = \"cargo\"\ntarget = \"user\"\nartifact = \"bin\"\nstd = \"core\"", "sysroot", "all"},
+		{"kind = \"cargo\"\nrules = \"none\"", "sysroot", "all"},
+		{"kind = \"cargo\"\nsysroot = \"other\"", "other", "all"},
+		{"kind = \"cargo\"\nsysroot = \"none\"", "", "all"},
+		{"kind = \"cargo\"\nrules = \"bootstrap\"", "", ""},
+		{"kind = \"cargo\"\nrules = \"kernel\"", "", ""},
+		{"kind = \"cargo\"\ntarget = \"kernel\"\nbackend-reason = \"x\"", "", ""},
+		{"kind = \"cargo\"\ntarget = \"host\"", "", ""},
+		{"kind = \"c-programs\"\ndir = \"d\"\noutput = \"p\"", "sysroot", ""},
+		{"kind = \"link\"\noutput = \"p\"", "", ""},
+		{"kind = \"link\"\noutput = \"p\"\nrules = \"program\"", "", ""},
+		{"kind = \"archive\"\noutput = \"p\"", "", ""},
+	} {
+		for said, want := range map[string]string{"": c.strip, "all": "all", "debug": "debug", "none": ""} {
+			text := "description = \"x\"\n[source]\npath = \".\"\n[[step]]\nname = \"s\"\npackages = [\"p\"]\n" + c.step + "\n[[file]]\nfrom = \"s/p\"\nto = \"p\"\n"
+			if said != "" {
+				text += "strip = \"" + said + "\"\n"
+			}
+			r, err := Parse("recipes/x/recipe.toml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := r.Steps[0].Sysroot; got != c.sysroot {
+				t.Errorf("%s: sysroot %q, want %q", c.step, got, c.sysroot)
+			}
+			if got := string(r.Files[0].Strip); got != want {
+				t.Errorf("%s, strip %q: %q, want %q", c.step, said, got, want)
+			}
+		}
+	}
+}
+
+func TestWhatInstallMayNotSay(t *testing.T) {
+	line := strings.Count(user, "\n") + 2 // that of the first key below [install]
+	for _, c := range []struct{ install, want string }{
+		{`bin = ["p/int"]`, fmt.Sprintf(`:%d:8: "p/int": the step p makes no "int"; did you mean "p/init"?`, line)},
+		{`bin = ["p/quite-another"]`, fmt.Sprintf(`:%d:8: "p/quite-another": the step p makes no "quite-another"; it makes init, log-d`, line)},
+		{`bin = ["q/init"]`, fmt.Sprintf(`:%d:8: "q/init": there is no step "q"; there are p, lib, tool, efi, objects, boot, source, recipe; did you mean "p/init"?`, line)},
+		{`lib = ["lib/c-side"]`, `the step lib makes no "c-side"; it makes libc_side.a`},
+		{`bin = ["efi/loader"]`, `did you mean "efi/loader.efi"?`},
+		{`bin = ["boot/x"]`, `"boot/x": the step boot makes no "x"`},
+		{`bin = ["init"]`, fmt.Sprintf(`:%d:8: "init" names no file`, line)},
+		{`bin = ["other:"]`, `"other:" names no file`},
+		{`bin = ["p/../init"]`, fmt.Sprintf(`:%d:8: "p/../init" is no reference`, line)},
+		{`bin = []`, fmt.Sprintf(`:%d:1: "bin" has no files: leave it out`, line)},
+		{`"/bin" = ["p/init"]`, fmt.Sprintf(`:%d:1: "/bin" is no folder inside the stage`, line)},
+		{`"../bin" = ["p/init"]`, `"../bin" is no folder inside the stage`},
+		{`"usr/../bin" = ["p/init"]`, `"usr/../bin" is no folder inside the stage`},
+		{`"bin/" = ["p/init"]`, `"bin/" is no folder inside the stage`},
+		{`"" = ["p/init"]`, `"" is no folder inside the stage`},
+		{`bin = ["p/init", "p/log-d", "p/init"]`, fmt.Sprintf(`:%d:29: two files are placed at bin/init: this one, and "p/init" before it`, line)},
+		{"bin = [\"p/init\"]\n[[file]]\nfrom = \"p/init\"\nto = \"bin/init\"", fmt.Sprintf(`:%d:8: two files are placed at bin/init: this one, and "p/init" before it`, line)},
+		{"bin = [\"p/init\"]\n[[file]]\nfrom = \"source/other\"\nto = \"bin/init\"", `two files are placed at bin/init: this one, and "source/other" before it`},
+		{"bin = [\"p/init\"]\n[profile.seed.install]\nbin = [\"p/init\"]", fmt.Sprintf(`:%d:8: two files are placed at bin/init`, line+2)},
+		{"bin = [\"p/init\"]\n[profile.seed.install]\n\"/bin\" = [\"p/init\"]", fmt.Sprintf(`:%d:1: "/bin" is no folder`, line+2)},
+		{"bin = \"p/init\"", fmt.Sprintf(`:%d:7: key "install.bin" must be a list of strings`, line)},
+	} {
+		text := user + "[install]\n" + c.install + "\n"
+		r, err := Parse("recipes/x/recipe.toml", []byte(text))
+		if err == nil {
+			dir := writeRecipes(t, map[string]string{"x": text, "sysroot": "description = \"x\"\n[source]\npath = \".\"\n"})
+			if r, err = Load(filepath.Join(dir, "x")); err == nil {
+				_, err = LoadAll(dir)
+			}
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "x/recipe.toml:") {
+			t.Errorf("%s: want %q in %v (%+v)", c.install, c.want, err, r)
+		}
+	}
+}
+
+// What only a profile builds is there for what only the profile places.
+func TestAProfileInstallsWhatItAdds(t *testing.T) {
+	profile := "[profile.seed.packages]\np = [\"extra\"]\n[profile.seed.install]\nbin = [\"p/extra\"]\n"
+	recipes := map[string]string{"x": user + profile, "sysroot": "description = \"x\"\n[source]\npath = \".\"\n"}
+	set, err := LoadAll(writeRecipes(t, recipes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := set["x"].WithProfile("seed").Files
+	if len(files) != 1 || files[0].To != "bin/extra" || files[0].Strip != StripAll || len(set["x"].Files) != 0 {
+		t.Errorf("%+v, and without the profile %+v", files, set["x"].Files)
+	}
+	recipes["x"] = user + "[install]\nbin = [\"p/extra\"]\n" + profile[:strings.Index(profile, "[profile.seed.install]")]
+	if _, err := LoadAll(writeRecipes(t, recipes)); err == nil || !strings.Contains(err.Error(), `the step p makes no "extra"`) {
+		t.Errorf("what only the profile builds is placed without it: %v", err)
+	}
+}
+
+func TestAMissingDefaultSysrootSaysWhoWantsIt(t *testing.T) {
+	_, err := LoadAll(writeRecipes(t, map[string]string{"x": user}))
+	if err == nil || !strings.Contains(err.Error(), `x/recipe.toml:4:3: there is no recipe "sysroot"`) || !strings.Contains(err.Error(), `unless it says sysroot = "none"`) {
+		t.Error(err)
+	}
+}
+
+func TestNamesThatMeanSomethingElse(t *testing.T) {
+	if _, err := Parse("recipes/none/recipe.toml", []byte(good)); err == nil || !strings.Contains(err.Error(), `no recipe can be named "none"`) {
+		t.Error(err)
+	}
+	if _, err := Parse("recipes/x/recipe.toml", []byte(good+"[cargo]\nmembers = [\"a\", \"*\"]\n")); err == nil || !strings.Contains(err.Error(), `:13:17: "*" keeps all members`) {
+		t.Error(err)
+	}
+}
+
+func TestPackagesOfARecipe(t *testing.T) {
+	r, err := Parse("recipes/x/recipe.toml", []byte(user+"[[step]]\nname = \"again\"\nkind = \"cargo\"\npackages = [\"init\", \"more\"]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"init", "log-d", "c-side", "tool", "loader", "crt0", "more"}, r.Packages()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/nearest"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -19,6 +20,15 @@ type reference struct {
 	key    []string
 	recipe string
 	source bool // its source is meant, not what it builds
+}
+
+// unknown says that there is no such recipe.
+func (r *reference) unknown() string {
+	text := fmt.Sprintf("there is no recipe %q; `mage recipe:list` shows all", r.recipe)
+	if r.recipe == defaultSysroot && r.key[len(r.key)-1] == "sysroot" {
+		text += fmt.Sprintf("; a user step is linked against it unless it says sysroot = %q or another one", none)
+	}
+	return text
 }
 
 // references are all of them, in the order of the file's parts.
@@ -39,8 +49,8 @@ func (r *Recipe) references() []reference {
 			ref(in, append(slices.Clone(step), "inputs", strconv.Itoa(j))...)
 		}
 	}
-	for i, f := range r.Files {
-		ref(f.From, "file", strconv.Itoa(i), "from")
+	for _, f := range r.Files {
+		ref(f.From, f.at("from")...)
 	}
 	if r.Initfs != nil {
 		ref(r.Initfs.Bootstrap, "initfs", "bootstrap")
@@ -147,7 +157,7 @@ func (s Set) checkProfile(place placing, broken Broken) []problem {
 			case broken[ref.recipe] != nil:
 				problems = append(problems, problem{name, place(r, ref.key, fmt.Sprintf("recipe %q cannot be used: %s", ref.recipe, errs.FirstLine(broken[ref.recipe].Error())))})
 			default:
-				problems = append(problems, problem{name, place(r, ref.key, fmt.Sprintf("there is no recipe %q; `mage recipe:list` shows all", ref.recipe))})
+				problems = append(problems, problem{name, place(r, ref.key, ref.unknown())})
 			}
 		}
 		for _, err := range r.checkSteps(place) {
@@ -170,16 +180,40 @@ func (s Set) cycleProblems(what string, deps func(*Recipe) []string) []problem {
 	return problems
 }
 
-// checkSteps finds references to steps that are not there or wait for each other.
+// notMade says why a reference leads to no output of a step of the recipe; "" where it does, or is to something else.
+func (r *Recipe) notMade(text string) string {
+	p, err := ParseRef(text)
+	if err != nil || p.Recipe != "" || p.Step == "source" || p.Step == "recipe" {
+		return ""
+	}
+	var outputs []string
+	for i := range r.Steps {
+		for _, output := range r.Steps[i].Outputs() {
+			outputs = append(outputs, r.Steps[i].Name+"/"+output)
+		}
+	}
+	near := ""
+	if names := nearest.Names(text, outputs); len(names) > 0 {
+		near = fmt.Sprintf("; did you mean %q?", names[0])
+	}
+	switch step, ok := r.Step(p.Step); {
+	case !ok:
+		return fmt.Sprintf("%q: there is no step %q; there are %s%s", text, p.Step, strings.Join(append(stepNames(r), "source", "recipe"), ", "), near)
+	case p.Path == "" || step.makes(p.Path):
+		return ""
+	case near != "":
+		return fmt.Sprintf("%q: the step %s makes no %q%s", text, step.Name, p.Path, near)
+	default:
+		return fmt.Sprintf("%q: the step %s makes no %q; it makes %s", text, step.Name, p.Path, strings.Join(step.Outputs(), ", "))
+	}
+}
+
+// checkSteps finds references to steps that are not there or wait for each other, and to what no step makes.
 func (r *Recipe) checkSteps(place placing) []error {
 	var faults []error
 	check := func(s string, key ...string) {
-		p, err := ParseRef(s)
-		if err != nil || p.Recipe != "" || p.Step == "source" || p.Step == "recipe" {
-			return
-		}
-		if _, ok := r.Step(p.Step); !ok {
-			faults = append(faults, place(r, key, fmt.Sprintf("%q: there is no step %q; there are %s", s, p.Step, strings.Join(append(stepNames(r), "source", "recipe"), ", "))))
+		if wrong := r.notMade(s); wrong != "" {
+			faults = append(faults, place(r, key, wrong))
 		}
 	}
 	deps := map[string][]string{}
@@ -194,8 +228,8 @@ func (r *Recipe) checkSteps(place placing) []error {
 			}
 		}
 	}
-	for i, f := range r.Files {
-		check(f.From, "file", strconv.Itoa(i), "from")
+	for _, f := range r.Files {
+		check(f.From, f.at("from")...)
 	}
 	if r.Initfs != nil {
 		check(r.Initfs.Bootstrap, "initfs", "bootstrap")
