@@ -286,10 +286,7 @@ func (i *importer) cargo() {
 		i.line("dir = %q", b.PackagePath)
 	}
 	i.line("packages = [%q]", i.name)
-	i.line("sysroot = %q", "sysroot")
 	i.line("")
-	i.line("[[file]]")
-	i.line("from = %q", "programs/"+i.name)
-	i.line("to = %q", "usr/bin/"+i.name)
-	i.line("strip = %q", "all")
+	i.line("[install]")
+	i.line("%q = [%q]", "usr/bin", "programs/"+i.name)
 }

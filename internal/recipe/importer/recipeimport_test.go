@@ -40,6 +40,9 @@ package_path = "cli"
 	if ours.Source.Commit != commit || ours.Steps[0].Dir != "cli" || ours.Steps[0].Packages[0] != "tool" || ours.Files[0].To != "usr/bin/tool" {
 		t.Errorf("%+v", ours)
 	}
+	if ours.Steps[0].Sysroot != "sysroot" || ours.Files[0].Strip != recipe.StripAll || !strings.Contains(r.Text, "[install]\n\"usr/bin\" = [\"programs/tool\"]\n") {
+		t.Errorf("it is not linked and stripped by default, in few words:\n%s", r.Text)
+	}
 	if len(r.Assumed) != 1 {
 		t.Errorf("assumed %q", r.Assumed)
 	}
