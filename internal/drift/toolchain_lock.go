@@ -83,7 +83,7 @@ func compareExpected(pin *toolchain.Pin, name string, text []byte, version toolc
 		if fact.want != "" && fact.want != fact.got {
 			found = append(found, Finding{
 				Kind: ToolchainLock, File: name, Line: lineOf(text, "expected", fact.key), Expected: fact.key + " " + fact.want, Found: fact.got,
-				Fix: "reinstall it: rustup toolchain uninstall " + pin.Toolchain.Channel + " && mage toolchain:install",
+				Fix: toolchain.Reinstall(pin.Toolchain.Channel),
 			})
 		}
 	}

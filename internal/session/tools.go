@@ -83,7 +83,7 @@ func (t *Toolchain) craneliftProblem() string {
 func (t *Toolchain) Name() string { return t.Caps.Version.Name() }
 
 // Toolchain finds the toolchain, installs the pinned one by rustup when it is missing, and makes
-// sure that it is what the pin says.
+// sure that it is what the pin and its lock say.
 func (s *Session) Toolchain(ctx context.Context) (*Toolchain, error) {
 	pin, err := toolchain.LoadPin(s.Config.Pin())
 	if err != nil {
@@ -101,6 +101,10 @@ func (s *Session) Toolchain(ctx context.Context) (*Toolchain, error) {
 		}
 		found, err = toolchain.Find(ctx, from, pin, run)
 	}
+	if errors.Is(err, toolchain.ErrNotInstalled) {
+		// rustup believes that it is.
+		return nil, fmt.Errorf("%w\n%s", err, toolchain.Reinstall(pin.Toolchain.Channel))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +115,13 @@ func (s *Session) measure(ctx context.Context, pin *toolchain.Pin, found *toolch
 	cache := s.Config.Toolchains()
 	identity, err := found.Identify(ctx, cache)
 	if err != nil {
+		return nil, err
+	}
+	lock, err := toolchain.LoadLock(s.Config.PinLock())
+	if err != nil {
+		return nil, err
+	}
+	if err := lock.Check(ctx, found, identity); err != nil {
 		return nil, err
 	}
 	spec, err := targetspec.Load(os.DirFS(s.Config.Targets()), s.Config.Target)
