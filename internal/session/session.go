@@ -131,6 +131,7 @@ func (s *Session) Fetcher(tools builder.Tools, cargoHome string) *source.Fetcher
 	return &source.Fetcher{
 		Store: s.Config.Sources(), Offline: s.Config.Offline, Git: git.Git{Env: s.Config.GitEnv()},
 		Cargo: tools.Cargo, CargoHome: cargoHome, Env: env,
+		Notice: func(line string) { s.Say("%s", line) },
 	}
 }
 

@@ -26,23 +26,10 @@ func (f *Fetcher) crateFile(sum string) string { return filepath.Join(f.Store, "
 
 func (f *Fetcher) fetchArchive(ctx context.Context, a Archive, from string) error {
 	file := f.archiveFile(a)
-	if exists(file) {
-		return nil
-	}
-	if _, local := download.Local(from); f.Offline && !local {
-		return &OfflineError{What: a.URL}
-	}
-	return locked(ctx, file, func() error {
-		if exists(file) {
-			return nil
-		}
+	_, local := download.Local(from)
+	return f.keep(ctx, file, a.URL, a.digests(), local || !f.Offline, func() error {
 		return f.get(ctx, from, file, a.URL, a.digests())
 	})
-}
-
-func exists(file string) bool {
-	_, err := os.Stat(file)
-	return err == nil
 }
 
 // get gives what lies at from its final name in the store once it is complete and has the digests. What came of it before, in
@@ -87,16 +74,7 @@ func syncDir(dir string) error {
 // crate's dependencies, which a build of it needs anyhow.
 func (f *Fetcher) fetchCrate(ctx context.Context, c Crate) error {
 	file := f.crateFile(c.SHA256)
-	if exists(file) {
-		return nil
-	}
-	if f.Offline {
-		return &OfflineError{What: c.String()}
-	}
-	return locked(ctx, file, func() error {
-		if exists(file) {
-			return nil
-		}
+	return f.keep(ctx, file, c.String(), c.digests(), !f.Offline, func() error {
 		if cached := f.cachedCrate(c); cached != "" {
 			return f.get(ctx, cached, file, c.String(), c.digests())
 		}

@@ -39,7 +39,7 @@ func (f *Fetcher) Export(ctx context.Context, r *Resolved, dest string) (*Findin
 	var err error
 	switch s := r.Source.(type) {
 	case Git:
-		err = f.exportGit(ctx, s, dest, found)
+		err = f.exportGit(ctx, s, r.FetchURL, dest, found)
 	case Archive:
 		err = f.exportTar(ctx, f.archiveFile(s), s.Strip, s.URL, dest, nil, found)
 	case Crate:
@@ -197,15 +197,35 @@ func CheckLinks(links map[string]string) error {
 		"A copy of the source in which the link is mended or gone can take its place: [source.NAME] in overrides.toml", leaving[0], more)}
 }
 
-// exportGit lists the commit's tree and reads its blobs by one
+// exportGit writes a commit out. One that is damaged in the store is fetched again.
+func (f *Fetcher) exportGit(ctx context.Context, s Git, url, dest string, found *Findings) error {
+	err := f.writeCommit(ctx, s, dest, found)
+	var damaged *DamagedError
+	if !errors.As(err, &damaged) {
+		return err
+	}
+	if err := f.refetch(ctx, s, url, damaged); err != nil {
+		return err
+	}
+	*found = Findings{}
+	if err := os.RemoveAll(dest); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dest, 0o755); err != nil {
+		return err
+	}
+	return f.writeCommit(ctx, s, dest, found)
+}
+
+// writeCommit lists the commit's tree and reads its blobs by one
 // `git cat-file --batch`. `git archive` would apply the tree's own
 // export-ignore, export-subst and eol attributes.
-func (f *Fetcher) exportGit(ctx context.Context, s Git, dest string, found *Findings) error {
+func (f *Fetcher) writeCommit(ctx context.Context, s Git, dest string, found *Findings) error {
 	repo := f.repository(s.URL)
 	if !f.haveCommit(ctx, repo, s.Commit) {
 		return &OfflineError{What: s.String()}
 	}
-	entries, err := f.listGit(ctx, s)
+	commit, err := f.readCommit(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -213,53 +233,15 @@ func (f *Fetcher) exportGit(ctx context.Context, s Git, dest string, found *Find
 	if err != nil {
 		return err
 	}
-	return w.close(f.writeBlobs(ctx, repo, entries, w))
-}
-
-// listGit is what a commit consists of.
-func (f *Fetcher) listGit(ctx context.Context, s Git) ([]treeEntry, error) {
-	list, err := f.Git.Run(ctx, f.repository(s.URL), "ls-tree", "-r", "-z", "--full-tree", s.Commit)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s, err)
+	err = f.writeBlobs(ctx, repo, commit.files(), w)
+	var wrong *blobError
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case errors.As(err, &wrong):
+		err = &DamagedError{What: s.String(), File: repo, Err: wrong}
 	}
-	return parseTree(list)
-}
-
-// Gitlinks are the commits of the submodules of a repository that was fetched, by their paths.
-func (f *Fetcher) Gitlinks(ctx context.Context, s Git) (map[string]string, error) {
-	entries, err := f.listGit(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	links := map[string]string{}
-	for _, e := range entries {
-		if e.mode == gitlink {
-			links[e.name] = e.id
-		}
-	}
-	return links, nil
-}
-
-// gitlink is the mode of a submodule's place in a tree.
-const gitlink = "160000"
-
-type treeEntry struct{ mode, id, name string }
-
-// parseTree reads "mode type id\tname\0" records.
-func parseTree(list string) ([]treeEntry, error) {
-	var entries []treeEntry
-	for record := range strings.SplitSeq(strings.TrimSuffix(list, "\x00"), "\x00") {
-		if record == "" {
-			continue // an empty tree
-		}
-		meta, name, ok := strings.Cut(record, "\t")
-		fields := strings.Fields(meta)
-		if !ok || len(fields) != 3 {
-			return nil, fmt.Errorf("git ls-tree gave %q", record)
-		}
-		entries = append(entries, treeEntry{fields[0], fields[2], name})
-	}
-	return entries, nil
+	return w.close(err)
 }
 
 func (f *Fetcher) writeBlobs(ctx context.Context, repo string, entries []treeEntry, w *writer) error {
@@ -299,30 +281,44 @@ func (w *writer) treeEntry(e treeEntry, in *bufio.Reader) error {
 	if e.mode == gitlink { // a submodule: its folder, which another source may fill
 		return w.dir(e.name)
 	}
-	head, err := in.ReadString('\n')
+	size, err := blobHead(e, in)
 	if err != nil {
-		return fmt.Errorf("git cat-file: %w", err)
+		return &blobError{err}
 	}
-	fields := strings.Fields(head)
-	if len(fields) != 3 || fields[1] != "blob" {
-		return fmt.Errorf("git cat-file gave %q for %s", strings.TrimSpace(head), e.name)
-	}
-	size, err := strconv.ParseInt(fields[2], 10, 64)
-	if err != nil {
-		return err
-	}
-	body := io.LimitReader(in, size)
+	h := objectHash("blob", size)
+	body := io.TeeReader(io.LimitReader(in, size), h)
 	if e.mode == "120000" {
 		target, err := io.ReadAll(body)
-		if err == nil {
-			err = w.link(e.name, string(target))
-		}
 		if err != nil {
 			return err
 		}
-	} else if err := w.file(e.name, e.mode == "100755", body); err != nil {
-		return err
+		if err := checkObject(h, "blob", e.id); err != nil {
+			return &blobError{err}
+		}
+		if err := w.link(e.name, string(target)); err != nil {
+			return err
+		}
+	} else {
+		if err := w.file(e.name, e.mode == "100755", body); err != nil {
+			return err
+		}
+		if err := checkObject(h, "blob", e.id); err != nil {
+			return &blobError{err}
+		}
 	}
 	_, err = in.Discard(1)
 	return err
+}
+
+// blobHead reads what `git cat-file --batch` says of a blob before its bytes; the size is in bytes.
+func blobHead(e treeEntry, in *bufio.Reader) (size int64, err error) {
+	head, err := in.ReadString('\n')
+	if err != nil {
+		return 0, fmt.Errorf("git cat-file ended before %s", e.name)
+	}
+	fields := strings.Fields(head)
+	if len(fields) != 3 || fields[1] != "blob" {
+		return 0, fmt.Errorf("git cat-file gave %q for %s", strings.TrimSpace(head), e.name)
+	}
+	return strconv.ParseInt(fields[2], 10, 64)
 }

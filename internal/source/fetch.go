@@ -32,6 +32,8 @@ type Fetcher struct {
 	Env     []string // environment of cargo
 	Client  *http.Client
 	Stall   time.Duration // give up a download when nothing arrives for so long; 0 means a minute
+	// Notice, if set, receives a line about each thing in the store that was damaged and is fetched again.
+	Notice func(string)
 
 	// Crates come by cargo itself, since only cargo knows the user's registry
 	// replacements, proxies and credentials.
@@ -93,8 +95,23 @@ var unsafeName = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 // the proof that the commit is whole; it also keeps the commit from gc.
 func keptRef(commit string) string { return "refs/redox-clif/" + commit }
 
+// isRepository tells whether there is a folder that git may be let into: git would wait for ever for a pipe to say something.
+func isRepository(dir string) bool {
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	odd := errors.New("neither a file nor a folder")
+	return filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && !e.Type().IsRegular() {
+			return odd
+		}
+		return err
+	}) == nil
+}
+
 func (f *Fetcher) haveCommit(ctx context.Context, repo, commit string) bool {
-	if _, err := os.Stat(repo); err != nil {
+	if !isRepository(repo) {
 		return false
 	}
 	_, err := f.Git.Run(ctx, repo, "rev-parse", "--quiet", "--verify", keptRef(commit)+"^{commit}")
@@ -113,14 +130,51 @@ func (f *Fetcher) fetchGit(ctx context.Context, s Git, url string) error {
 		if f.haveCommit(ctx, repo, s.Commit) {
 			return nil // another run got it while we waited
 		}
-		if err := dropLeftLocks(repo); err != nil {
-			return err
-		}
-		if _, err := f.Git.Run(ctx, "", "init", "--quiet", "--bare", repo); err != nil {
-			return gitFailure(url, f.Store, err)
-		}
-		return f.fetchCommit(ctx, repo, s, url)
+		return f.fetchOrMend(ctx, repo, s, url)
 	})
+}
+
+// fetchOrMend fetches a commit into the repository that is there, unless it is so damaged that git cannot.
+func (f *Fetcher) fetchOrMend(ctx context.Context, repo string, s Git, url string) error {
+	if _, err := os.Lstat(repo); err != nil {
+		return f.fetchInto(ctx, repo, s, url)
+	}
+	var err error = &RepositoryError{URL: repo, Err: errors.New("something in it is neither a file nor a folder")}
+	if isRepository(repo) {
+		err = f.fetchInto(ctx, repo, s, url)
+	}
+	if err == nil || ctx.Err() != nil || errors.As(err, new(*HostError)) || errors.As(err, new(*DiskFullError)) || errors.As(err, new(*CommitError)) {
+		return err
+	}
+	if f.fetchAnew(ctx, repo, s, url) != nil {
+		return err
+	}
+	f.noticeDamage(&DamagedError{What: s.String(), File: repo, Err: errors.New("git could not use it")})
+	return nil
+}
+
+// fetchAnew puts a repository that has the one commit in the place of what is there. When it cannot be had, that stays: there may
+// be other commits in it.
+func (f *Fetcher) fetchAnew(ctx context.Context, repo string, s Git, url string) error {
+	aside := repo + ".damaged"
+	if err := errors.Join(os.RemoveAll(aside), os.Rename(repo, aside)); err != nil {
+		return err
+	}
+	if err := f.fetchInto(ctx, repo, s, url); err != nil {
+		return errors.Join(err, os.RemoveAll(repo), os.Rename(aside, repo))
+	}
+	return os.RemoveAll(aside)
+}
+
+// fetchInto fetches a commit into a repository that is locked, or not there yet.
+func (f *Fetcher) fetchInto(ctx context.Context, repo string, s Git, url string) error {
+	if err := dropLeftLocks(repo); err != nil {
+		return err
+	}
+	if _, err := f.Git.Run(ctx, "", "init", "--quiet", "--bare", repo); err != nil {
+		return gitFailure(url, f.Store, err)
+	}
+	return f.fetchCommit(ctx, repo, s, url)
 }
 
 // dropLeftLocks removes git's own locks. Whoever made them was killed, for this repository is ours alone and locked; git would
