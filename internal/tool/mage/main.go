@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command mage is Mage with what this project needs of it; `go tool mage` runs it.
 //
 //   - The command line is checked before anything runs, and help, the list and completion are ours: package front.
@@ -18,6 +20,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/magefile/mage/mage"
@@ -243,7 +247,7 @@ func asMage(ctx context.Context, args []string) int {
 		return fail(err)
 	}
 	err = process.Exec(ctx, process.Process{
-		Args: append([]string{self, mageItself}, args...), Env: os.Environ(), Output: os.Stdout, Errors: os.Stderr,
+		Args: append([]string{self, mageItself}, args...), Env: forThisMachine(os.Environ()), Output: os.Stdout, Errors: os.Stderr,
 	})
 	var exit *process.ExitError
 	switch {
@@ -256,6 +260,12 @@ func asMage(ctx context.Context, args []string) int {
 		return exit.Code
 	}
 	return fail(err)
+}
+
+// forThisMachine is an environment in which the go command makes programs that run here, whatever its caller makes. (Mage itself sees to GOOS and
+// GOARCH.) The last of several flags counts for go.
+func forThisMachine(environ []string) []string {
+	return append(slices.Clone(environ), "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -buildmode=exe"))
 }
 
 // fail says what went wrong, and gives the exit code for it.

@@ -1,7 +1,11 @@
+//go:build unix
+
 package main
 
 import (
 	"io/fs"
+	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,5 +20,15 @@ func TestReadOnlyCheckoutIsExplained(t *testing.T) {
 		if got := strings.Contains(writable(err).Error(), "out/ may be a link"); got != want {
 			t.Errorf("%v: %v", err, got)
 		}
+	}
+}
+
+// `go tool` compiles this for another machine where GOOS says so: then the compiler's only complaint has to be the way out.
+func TestCompilingForAnotherSystemSaysWhatToDo(t *testing.T) {
+	cmd := exec.Command("go", "build", "-o", os.DevNull, ".")
+	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64")
+	out, err := cmd.CombinedOutput()
+	if err == nil || strings.Count(string(out), "\n") != 2 || !strings.Contains(string(out), "env_u_GOOS_u_GOARCH_go_tool_mage") {
+		t.Errorf("%v:\n%s", err, out)
 	}
 }

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -7,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -145,6 +148,22 @@ func TestKeptTargetsAreReadOnlyWhileTheyAreRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRun(t, call(dir, "kept"), 2)
+}
+
+// The targets run here, whatever the environment has the go command make.
+func TestTargetsAreCompiledForThisMachine(t *testing.T) {
+	dir := checkout(t)
+	made, script := filepath.Join(dir, "made"), filepath.Join(dir, "go.sh")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n[ $1 = build ] || exec go \"$@\"\ngo env GOOS GOARCH GOFLAGS >"+made+"\nexit 7\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := call(dir, "-f", "-gocmd", script, "demo")
+	cmd.Env = append(cmd.Env, "GOOS=windows", "GOARCH=arm64", "GOFLAGS=-buildmode=c-shared -trimpath")
+	wantRun(t, cmd, 1)
+	got, err := os.ReadFile(made)
+	if want := runtime.GOOS + "\n" + runtime.GOARCH + "\n-buildmode=c-shared -trimpath -buildmode=exe\n"; err != nil || string(got) != want {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
 }
 
 // What waits or compiles ends with the signal's status and takes along what it started.
