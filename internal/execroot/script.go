@@ -20,8 +20,7 @@ func (r *Runner) writeScript(c expanded, logPath string) (string, error) {
 	if logPath == "" {
 		return "", nil
 	}
-	path := strings.TrimSuffix(logPath, ".log") + ".sh"
-	r.keepOther(path)
+	path := scriptOf(logPath)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "#!/bin/sh\n# Repeats the command of %s with the same environment.\n%s\n", filepath.Base(logPath), r.folderLine())
 	fmt.Fprintf(&b, "cd %s &&\nexec env -i \\\n", process.Quote([]string{c.dir}))
@@ -34,25 +33,31 @@ func (r *Runner) writeScript(c expanded, logPath string) (string, error) {
 
 func (r *Runner) folderLine() string { return fmt.Sprintf("%s%q", folderLine, r.Dir) }
 
-// keepOther moves a script away that a build with another cache has written: the folder it works in is still there. It gets
-// that cache's name, STEP.1a2b3c4d.sh, until its cache is used again. That it cannot is no failure of the build's.
-func (r *Runner) keepOther(path string) {
-	text, err := os.ReadFile(path)
+func scriptOf(logPath string) string { return strings.TrimSuffix(logPath, ".log") + ".sh" }
+
+// KeepOther moves log and script of a step away that a build with another cache has written: the folder it worked in is still there. They get
+// that cache's name, STEP.1a2b3c4d.log, until its cache is used again. It is the script that tells whose they are, so the log of a step that
+// ran no command is not kept. That they cannot be moved is no failure of the build's.
+func (r *Runner) KeepOther(logPath string) {
+	text, err := os.ReadFile(scriptOf(logPath))
 	if err != nil {
 		return
 	}
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
 		if strings.HasPrefix(line, folderLine) && line != r.folderLine() {
-			_ = os.Rename(path, ofCache(path, line))
+			kept := ofCache(logPath, line)
+			_ = os.Rename(logPath, kept)
+			_ = os.Rename(scriptOf(logPath), scriptOf(kept))
 			break
 		}
 	}
-	_ = os.Remove(ofCache(path, r.folderLine()))
+	ours := ofCache(logPath, r.folderLine())
+	_, _ = os.Remove(ours), os.Remove(scriptOf(ours))
 }
 
-// ofCache is the name of the script whose folder line is given, beside that of the cache in use.
-func ofCache(path, folder string) string {
+// ofCache is the name of the log beside that of the cache in use, for the cache whose folder line is given.
+func ofCache(logPath, folder string) string {
 	sum := sha256.Sum256([]byte(folder))
-	return fmt.Sprintf("%s.%x.sh", strings.TrimSuffix(path, ".sh"), sum[:4])
+	return fmt.Sprintf("%s.%x.log", strings.TrimSuffix(logPath, ".log"), sum[:4])
 }

@@ -26,6 +26,8 @@ type Engine struct {
 	History *History
 	// LogDir receives one log per node that runs.
 	LogDir string
+	// KeepLog, if set, is told the name of a log before it is written, to save what is there.
+	KeepLog func(path string)
 	// LockDir holds one lock per action that runs, so that two builds that share the cache do
 	// not do the same work twice.
 	LockDir string
@@ -392,7 +394,11 @@ func (t *try) runLogged(in Outputs) (cas.Digest, error) {
 	if err := os.MkdirAll(t.LogDir, 0o755); err != nil {
 		return cas.Digest{}, err
 	}
-	log, err := os.Create(filepath.Join(t.LogDir, LogName(t.n.ID)))
+	path := filepath.Join(t.LogDir, LogName(t.n.ID))
+	if t.KeepLog != nil {
+		t.KeepLog(path)
+	}
+	log, err := os.Create(path)
 	if err != nil {
 		return cas.Digest{}, err
 	}

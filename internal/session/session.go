@@ -138,7 +138,7 @@ func (s *Session) Fetcher(tools builder.Tools, cargoHome string) *source.Fetcher
 // engine makes the Engine of a build.
 func (s *Session) engine(o graph.Observer) *graph.Engine {
 	return &graph.Engine{
-		Store: s.Store, Cache: s.Actions, History: s.History, LogDir: s.Config.Logs(),
+		Store: s.Store, Cache: s.Actions, History: s.History, LogDir: s.Config.Logs(), KeepLog: (&execroot.Runner{Dir: s.Config.Work()}).KeepOther,
 		LockDir: s.Config.Locks(), Jobs: s.Config.Jobs, Memory: s.Config.MemoryMiB << 20,
 		KeepGoing: s.Config.KeepGoing, Distrust: s.distrust, Observer: o, Now: time.Now,
 	}
