@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/terminal"
 )
 
 // run opens a session with the flags of a target, does the target's work in it, and adds to a failure what is known to help. It is
@@ -18,10 +20,12 @@ import (
 func run(flags config.Flags, do func(*session.Session) error) error {
 	// A run takes some 30 MB in all, and most last a tenth of a second: collecting garbage would be a tenth of that.
 	debug.SetGCPercent(400)
+	out := terminal.NewWriter(os.Stdout)
 	open := func() (*session.Session, error) {
-		return session.Open(flags, os.Environ(), ".", mg.Verbose(), session.Streams{Out: os.Stdout, Err: os.Stderr})
+		return session.Open(flags, os.Environ(), ".", mg.Verbose(), session.Streams{Out: out, Err: os.Stderr, Raw: os.Stdout})
 	}
-	return session.Hinted(session.Run(open, do))
+	err := session.Hinted(session.Run(open, do))
+	return terminal.Error(errors.Join(err, out.Flush()))
 }
 
 // Flags that were not given are nil.

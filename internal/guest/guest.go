@@ -14,6 +14,7 @@ import (
 	"github.com/pannous/redox-clif/internal/diskbuild"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/terminal"
 )
 
 // New makes the machine for an image of the session's target, the default image when o.Image is "".
@@ -34,7 +35,7 @@ func New(s *session.Session, o qemu.GuestOptions) (*qemu.Machine, error) {
 func Run(ctx context.Context, s *session.Session, name string, m *qemu.Machine, script qemu.Script, limits qemu.Limits) (*qemu.Result, error) {
 	o := qemu.Options{Limits: limits, Log: filepath.Join(s.Config.Logs(), name+".serial.log"), Env: s.ToolEnv()}
 	if s.Config.Verbose {
-		o.Stream = s.Streams.Err
+		o.Stream = terminal.NewWriter(s.Streams.Err)
 	}
 	return qemu.Run(ctx, *m, script, o)
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/source"
+	"github.com/pannous/redox-clif/internal/terminal"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -33,6 +34,16 @@ import (
 type Streams struct {
 	Out io.Writer
 	Err *os.File
+	// Raw is Out for what is no text: a file's content, a guest's console. Out passes on what a terminal may be given.
+	Raw io.Writer
+}
+
+// Binary is where bytes go that must not be changed.
+func (s Streams) Binary() io.Writer {
+	if s.Raw == nil {
+		return s.Out
+	}
+	return s.Raw
 }
 
 // Session is what an invocation works with.
@@ -73,7 +84,7 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 
 // Say writes a line about what is going on.
 func (s *Session) Say(format string, args ...any) {
-	fmt.Fprintf(s.Streams.Err, format+"\n", args...)
+	fmt.Fprintln(s.Streams.Err, terminal.Clean(fmt.Sprintf(format, args...)))
 }
 
 // Lock makes runs in one checkout wait for each other.

@@ -1,9 +1,12 @@
 package ui
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/pannous/redox-clif/internal/terminal"
 )
 
 // JSONSchema is raised when a field of an envelope, or of what targets put into it, changes its meaning or goes away. New
@@ -18,12 +21,17 @@ type envelope struct {
 }
 
 // WriteJSON writes what a target found as the one document that -json prints, indented, with a line end. No text of a
-// compiler's is changed to be safe in HTML.
+// compiler's is changed to be safe in HTML; what a terminal would act on is written as JSON's own escapes.
 func WriteJSON(w io.Writer, target string, result any) error {
-	e := json.NewEncoder(w)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(envelope{JSONSchema, target, result})
+	if err := e.Encode(envelope{JSONSchema, target, result}); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, terminal.JSON(text.String()))
+	return err
 }
 
 // ReadJSON reads what WriteJSON wrote for a target. A document of another target or schema is an error.

@@ -11,6 +11,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/terminal"
 )
 
 const (
@@ -83,7 +84,7 @@ func (l *live) summaryLine() string {
 
 // Started implements graph.Observer.
 func (l *live) Started(n *graph.Node, reason string, estimate time.Duration) {
-	s := &liveStep{start: time.Now(), estimate: estimate, status: reason}
+	s := &liveStep{start: time.Now(), estimate: estimate, status: terminal.Bare(reason)}
 	bar := l.block().New(1, mpb.NopStyle(), mpb.BarRemoveOnComplete(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -101,7 +102,7 @@ func (l *live) Status(n *graph.Node, line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.steps[n]; s != nil {
-		s.status = withoutFolder(line)
+		s.status = withoutFolder(terminal.Bare(line))
 	}
 }
 
@@ -144,7 +145,7 @@ func (l *live) Notice(line string) {
 		to = l.progress
 	}
 	l.mu.Unlock()
-	fmt.Fprintln(to, line)
+	fmt.Fprintln(to, terminal.Clean(line))
 }
 
 // Close implements Observer.

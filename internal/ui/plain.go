@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/terminal"
 )
 
 const (
@@ -162,4 +163,6 @@ func (p *Plain) count() string {
 }
 
 // line writes a line; mu is held.
-func (p *Plain) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
+func (p *Plain) line(format string, args ...any) {
+	fmt.Fprintln(p.w, terminal.Clean(fmt.Sprintf(format, args...)))
+}

@@ -75,3 +75,15 @@ func TestPaceNeverRunsOut(t *testing.T) {
 		}
 	}
 }
+
+// What a tool says is text, also with -v: colours stay.
+func TestOutputOfToolsIsFitForATerminal(t *testing.T) {
+	var out bytes.Buffer
+	p := NewPlain(&out, true, time.Now)
+	n := &graph.Node{ID: "a/b"}
+	p.Status(n, "\x1b[31mred\x1b[0m \x1b]0;title\a")
+	p.Notice("gone\x1b[2J")
+	if want := "  a/b| \x1b[31mred\x1b[0m \\x1b]0;title\\x07\ngone\\x1b[2J\n"; out.String() != want {
+		t.Errorf("%q", out.String())
+	}
+}

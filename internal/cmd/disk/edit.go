@@ -296,7 +296,7 @@ func Cat(ctx context.Context, s *session.Session, path, file string) error {
 	if err != nil || v == nil {
 		return err
 	}
-	return v.Cat(ctx, file, s.Streams.Out)
+	return v.Cat(ctx, file, s.Streams.Binary())
 }
 
 // Verify reads all of an image and checks every checksum.

@@ -106,7 +106,7 @@ func interactive(ctx context.Context, s *session.Session, m *qemu.Machine) error
 		s.Say("%s", strings.ReplaceAll(command, " -", " \\\n  -"))
 	}
 	s.Say("Ctrl-C ends the guest; accelerator %s, %d MiB; %s", m.Accel, m.Memory, fateOfWrites(m.Drives[0].Writable))
-	console := qemu.Console{In: os.Stdin, Out: s.Streams.Out, Err: s.Streams.Err}
+	console := qemu.Console{In: os.Stdin, Out: s.Streams.Binary(), Err: s.Streams.Err}
 	return qemu.Attach(ctx, *m, console, append(s.ToolEnv(), s.Config.DisplayEnv...))
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sort"
@@ -168,13 +169,22 @@ func Log(s *session.Session, name, step string) error {
 	}
 	sort.Slice(found, func(i, j int) bool { return modTime(found[i]).Before(modTime(found[j])) })
 	for _, path := range found {
-		text, err := os.ReadFile(path)
-		if err != nil {
+		fmt.Fprintf(s.Streams.Out, "== %s\n", s.Relative(path))
+		if err := copyFile(s.Streams.Out, path); err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Streams.Out, "== %s\n%s", s.Relative(path), text)
 	}
 	return nil
+}
+
+func copyFile(w io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
 }
 
 func modTime(path string) (t time.Time) {

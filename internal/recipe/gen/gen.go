@@ -21,6 +21,7 @@ import (
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/terminal"
 )
 
 // The files, as slash paths in the checkout, and the command that writes them.
@@ -105,7 +106,7 @@ func (Recipe) %s(ctx context.Context, dryRun, k, offline *bool, j *int, profile,
 }
 
 func oneLine(text string) string {
-	return strings.TrimSuffix(strings.Join(strings.Fields(text), " "), ".")
+	return terminal.Bare(strings.TrimSuffix(strings.Join(strings.Fields(text), " "), "."))
 }
 
 // The lines of the aliases file that are ours are between these.

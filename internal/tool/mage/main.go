@@ -30,6 +30,7 @@ import (
 	"github.com/pannous/redox-clif/internal/front"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/process"
+	"github.com/pannous/redox-clif/internal/terminal"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -92,7 +93,7 @@ func (t *tool) run(words []string) int {
 		if first != "" {
 			return fail(front.Wrong("-l takes no words; mage help %s", first))
 		}
-		return t.show(func(f *front.Front, width int) error { return f.List(os.Stdout, t.options.All, width) })
+		return t.show(func(f *front.Front, width int) error { return f.List(terminal.NewWriter(os.Stdout), t.options.All, width) })
 	case first == "help":
 		return t.help(words[1:])
 	case first == "completion":
@@ -124,7 +125,7 @@ func (t *tool) help(words []string) int {
 	if len(words) > 0 {
 		about = words[0]
 	}
-	return t.show(func(f *front.Front, width int) error { return f.Help(os.Stdout, about, width) })
+	return t.show(func(f *front.Front, width int) error { return f.Help(terminal.NewWriter(os.Stdout), about, width) })
 }
 
 func completion(words []string) int {
@@ -272,11 +273,11 @@ func forThisMachine(environ []string) []string {
 func fail(err error) int {
 	var usage *front.UsageError
 	if !errors.As(err, &usage) {
-		fmt.Fprintln(os.Stderr, "Error:", err)
+		fmt.Fprintln(os.Stderr, "Error:", terminal.Error(err))
 		return failed
 	}
 	for _, problem := range usage.Problems {
-		fmt.Fprintln(os.Stderr, "Error:", problem.Text)
+		fmt.Fprintln(os.Stderr, "Error:", terminal.Clean(problem.Text))
 	}
 	fmt.Fprintln(os.Stderr, "Nothing was run.")
 	return wrongLine
