@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
@@ -181,11 +183,11 @@ func (b *Builder) runner(job *graph.Job) staticlib.Runner {
 	return func(ctx context.Context, argv []string) ([]byte, error) {
 		fmt.Fprintf(job.Log, "$ %s\n", process.Quote(argv))
 		// Warnings must not be read as symbols.
-		var out, warnings bytes.Buffer
-		err := process.Exec(ctx, process.Process{Args: argv, Env: append([]string{"LC_ALL=C"}, b.roots.ExtraEnv...), User: b.roots.User, Output: &out, Errors: &warnings})
-		job.Log.Write(warnings.Bytes())
+		var out bytes.Buffer
+		var warnings process.Excerpt
+		err := process.Exec(ctx, process.Process{Args: argv, Env: append([]string{"LC_ALL=C"}, b.roots.ExtraEnv...), User: b.roots.User, Output: &out, Errors: io.MultiWriter(job.Log, &warnings)})
 		if err != nil {
-			return out.Bytes(), fmt.Errorf("%w: %s", err, bytes.TrimSpace(warnings.Bytes()))
+			return out.Bytes(), fmt.Errorf("%w: %s", err, strings.TrimSpace(warnings.String()))
 		}
 		return out.Bytes(), nil
 	}

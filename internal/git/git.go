@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pannous/redox-clif/internal/process"
 )
 
 // Git is a git program and the environment it gets.
@@ -38,7 +40,8 @@ func (e *Error) Unwrap() error { return e.err }
 // needs none. A git that fails is an *Error.
 func (g Git) Run(ctx context.Context, repo string, args ...string) (string, error) {
 	cmd := g.Command(ctx, repo, args...)
-	var out, problems bytes.Buffer
+	var out bytes.Buffer
+	var problems process.Excerpt // the other side may say what it likes
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	err := cmd.Run()
 	if ctx.Err() != nil {

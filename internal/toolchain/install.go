@@ -119,9 +119,10 @@ func unavailable(message string) string {
 // Exec is a Runner that starts programs with exactly the environment env. What a program starts ends with it.
 func Exec(env []string) Runner {
 	return func(ctx context.Context, argv ...string) (stdout, stderr []byte, err error) {
-		var out, problems bytes.Buffer
+		var out bytes.Buffer
+		var problems process.Excerpt
 		err = process.Exec(ctx, process.Process{Args: argv, Env: env, Output: &out, Errors: &problems})
-		return out.Bytes(), problems.Bytes(), err
+		return out.Bytes(), []byte(problems.String()), err
 	}
 }
 

@@ -1,7 +1,6 @@
 package recipe
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/prepare"
+	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -84,10 +84,10 @@ func Lock(ctx context.Context, s *session.Session, name string) error {
 	}
 	var text []byte
 	resolve := func(ctx context.Context, built *session.Built) (err error) {
-		var log bytes.Buffer
+		var log process.Excerpt
 		text, err = built.Builder.Sources().Lock(ctx, r.WithProfile(s.Config.Profile), built.Output(0), &log)
 		if err != nil {
-			return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(log.Bytes()))
+			return fmt.Errorf("%w\n%s", err, strings.TrimSpace(log.String()))
 		}
 		return nil
 	}

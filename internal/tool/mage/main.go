@@ -93,7 +93,9 @@ func (t *tool) run(words []string) int {
 		if first != "" {
 			return fail(front.Wrong("-l takes no words; mage help %s", first))
 		}
-		return t.show(func(f *front.Front, width int) error { return f.List(terminal.NewWriter(os.Stdout), t.options.All, width) })
+		return t.show(func(f *front.Front, width int) error {
+			return f.List(terminal.NewWriter(os.Stdout), t.options.All, width)
+		})
 	case first == "help":
 		return t.help(words[1:])
 	case first == "completion":
