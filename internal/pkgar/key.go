@@ -87,6 +87,26 @@ func (k SecretKey) IsZero() bool { return k.key == [plainSize]byte{} }
 // Public is the public half.
 func (k SecretKey) Public() PublicKey { return PublicKey(k.key[32:]) }
 
+// signedHeader is the length in bytes of what an archive's signature covers. Any other message has more, so that a signature of one
+// is never a signature of the other.
+const signedHeader = HeaderSize - publicKeyAt
+
+// Sign signs a message of more than 72 bytes that says by itself what it is; the caller's format sees to both.
+func (k SecretKey) Sign(message []byte) ([]byte, error) {
+	if k.IsZero() {
+		return nil, errors.New("no secret key to sign with")
+	}
+	if len(message) <= signedHeader {
+		return nil, fmt.Errorf("a message of %d bytes could be taken for an archive's header", len(message))
+	}
+	return ed25519.Sign(k.key[:], message), nil
+}
+
+// Verify reports whether a signature is one of Sign.
+func (k PublicKey) Verify(message, signature []byte) bool {
+	return len(message) > signedHeader && ed25519.Verify(k[:], message, signature)
+}
+
 // GenerateKey makes a key from 32 bytes of random, usually crypto/rand.Reader.
 func GenerateKey(random io.Reader) (SecretKey, error) {
 	var seed [ed25519.SeedSize]byte
