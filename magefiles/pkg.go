@@ -10,6 +10,7 @@ import (
 
 	cmdpkg "github.com/pannous/redox-clif/internal/cmd/pkg"
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/packages"
 	"github.com/pannous/redox-clif/internal/session"
 )
 
@@ -46,9 +47,9 @@ func (Pkg) Keygen(dir string, passphrase *bool) error {
 }
 
 // Fetch gets packages, and what they need, into the cache.
-func (Pkg) Fetch(ctx context.Context, names string, repo, out *string, dryRun, offline *bool) error {
+func (Pkg) Fetch(ctx context.Context, names string, repo, out *string, downgrade, dryRun, offline *bool) error {
 	return run(config.Flags{DryRun: dryRun, Offline: offline}, func(s *session.Session) error {
-		return cmdpkg.Fetch(ctx, s, names, text(repo), text(out))
+		return cmdpkg.Fetch(ctx, s, names, text(out), packages.Choice{Repo: text(repo), Downgrade: isSet(downgrade)})
 	})
 }
 
@@ -70,16 +71,16 @@ func (Pkg) Tree(ctx context.Context, names string, repo *string, offline *bool) 
 }
 
 // Install installs packages and what they depend on.
-func (Pkg) Install(ctx context.Context, names string, root, image, repo *string, force, dryRun, offline *bool) error {
+func (Pkg) Install(ctx context.Context, names string, root, image, repo *string, force, downgrade, dryRun, offline *bool) error {
 	return run(config.Flags{DryRun: dryRun, Offline: offline}, func(s *session.Session) error {
-		return cmdpkg.Install(ctx, s, names, pkgInstall(root, image, repo, force))
+		return cmdpkg.Install(ctx, s, names, pkgInstall(root, image, repo, force, downgrade))
 	})
 }
 
 // Upgrade replaces installed packages by newer ones.
-func (Pkg) Upgrade(ctx context.Context, root, image, repo *string, force, dryRun, offline *bool) error {
+func (Pkg) Upgrade(ctx context.Context, root, image, repo *string, force, downgrade, dryRun, offline *bool) error {
 	return run(config.Flags{DryRun: dryRun, Offline: offline}, func(s *session.Session) error {
-		return cmdpkg.Upgrade(ctx, s, pkgInstall(root, image, repo, force))
+		return cmdpkg.Upgrade(ctx, s, pkgInstall(root, image, repo, force, downgrade))
 	})
 }
 
@@ -100,6 +101,7 @@ func (Pkg) Publish(ctx context.Context, repository string, key, recipes, dir, na
 
 func pkgKey(key *string) cmdpkg.Key { return cmdpkg.Key{Key: text(key), In: os.Stdin} }
 
-func pkgInstall(root, image, repo *string, force *bool) cmdpkg.InstallFlags {
-	return cmdpkg.InstallFlags{SystemFlags: cmdpkg.SystemFlags{Root: text(root), Image: text(image)}, Repo: text(repo), Force: isSet(force)}
+func pkgInstall(root, image, repo *string, force, downgrade *bool) cmdpkg.InstallFlags {
+	return cmdpkg.InstallFlags{SystemFlags: cmdpkg.SystemFlags{Root: text(root), Image: text(image)},
+		Choice: packages.Choice{Repo: text(repo), Downgrade: isSet(downgrade)}, Force: isSet(force)}
 }

@@ -102,7 +102,7 @@ func installInto(ctx context.Context, s *session.Session, d *disk.Description, r
 		return err
 	}
 	var failure error // with ways out of our own
-	err = packages.WithClient(s, "", func(c *pkgrepo.Client) error {
+	err = packages.WithClient(s, packages.Choice{}, func(c *pkgrepo.Client) error {
 		plan, err := c.Resolve(ctx, wanted, nil)
 		if err != nil {
 			return err
@@ -162,7 +162,7 @@ func planPackages(ctx context.Context, s *session.Session, d *disk.Description) 
 	if err != nil {
 		return err
 	}
-	return packages.WithClient(s, "", func(c *pkgrepo.Client) error {
+	return packages.WithClient(s, packages.Choice{}, func(c *pkgrepo.Client) error {
 		plan, err := c.Resolve(ctx, wanted, nil)
 		if err != nil {
 			return err

@@ -103,6 +103,7 @@ var params = map[string]param{
 	"repro image":  {value: "NAME", text: "a disk image of images/ in place of a recipe", names: anImage},
 	"bench only":   {value: "LIST", text: "some parts; backends takes long and is never in all", oneOf: []string{"nochange", "oneline", "clean", "packages", "backends"}, list: true},
 
+	"pkg: downgrade":         {text: "go back to older packages, and take a repository that shows an older state"},
 	"pkg: file":              {value: "FILE", text: "the archive", names: aPath},
 	"pkg: force":             {text: "go on although libraries would be missing"},
 	"pkg: image":             {value: "IMG", text: "the disk image (out/TARGET/pure-rust.img)", names: aPath},

@@ -48,7 +48,7 @@ func packagesCached(t *testing.T) (s *session.Session, repo, partial string) {
 
 func fetch(t *testing.T, s *session.Session, repo string, names ...pkgrepo.Name) error {
 	t.Helper()
-	_, err := packages.Fetch(t.Context(), s, names, repo)
+	_, err := packages.Fetch(t.Context(), s, names, packages.Choice{Repo: repo})
 	return err
 }
 

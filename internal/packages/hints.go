@@ -7,6 +7,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
+	"github.com/pannous/redox-clif/internal/pkgrepo/trust"
 	"github.com/pannous/redox-clif/internal/redoxfs"
 )
 
@@ -23,6 +24,9 @@ func hintFor(err error) string {
 	var library *pkgrepo.MissingLibraryError
 	var removal *pkgrepo.RemovalError
 	var lost *lostLibraryError
+	var index *pkgrepo.IndexError
+	var order *pkgrepo.OrderError
+	var older *pkgrepo.DowngradeError
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist):
 		return ""
@@ -38,6 +42,14 @@ func hintFor(err error) string {
 		return "name the package that has it as well; -force installs all the same"
 	case errors.As(err, &lost):
 		return "remove what needs it as well; -force goes on all the same"
+	case errors.As(err, &index) && index.Downgrade, errors.As(err, &order) && order.Downgrade:
+		return "somebody may be showing an older state of the repository; -downgrade takes it all the same"
+	case errors.As(err, &older):
+		return "-downgrade goes back all the same"
+	case errors.As(err, &index):
+		return "ask the repository's owner. If it is all right, " + forgetting(index.File)
+	case errors.As(err, &order):
+		return "ask the repository's owner. If it is all right, " + forgetting(order.File)
 	case errors.As(err, &removal):
 		return removalHint(removal)
 	case errors.Is(err, pkgrepo.ErrOffline):
@@ -60,4 +72,9 @@ func removalHint(e *pkgrepo.RemovalError) string {
 		return "the list of protected packages is in " + pkgrepo.StateFile
 	}
 	return ""
+}
+
+// forgetting is how a repository is met for the first time again.
+func forgetting(file string) string {
+	return fmt.Sprintf("`rm -f %q %q` forgets the repository, its key included", file, trust.Copy(file))
 }

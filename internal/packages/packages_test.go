@@ -70,7 +70,7 @@ func TestSystemLibraries(t *testing.T) {
 	s.Config.Cache = filepath.Join(s.Config.Root, "cache")
 	repo, ctx := filepath.Join(s.Config.Root, "repo"), t.Context()
 	sessiontest.Publish(t, repo, Target(s), sessiontest.Package{Name: "lib", Version: "1", File: "usr/lib/libold.so", Text: "x"})
-	fetched, err := Fetch(ctx, s, []pkgrepo.Name{"lib"}, repo)
+	fetched, err := Fetch(ctx, s, []pkgrepo.Name{"lib"}, Choice{Repo: repo})
 	if err == nil {
 		_, err = pkgrepo.Apply(ctx, root, pkgrepo.Change{Install: fetched}, pkgar.ExtractOptions{NoSync: true})
 	}

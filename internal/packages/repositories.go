@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/BurntSushi/toml"
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/errs"
@@ -45,6 +44,8 @@ type repository struct {
 	Mirrors []string `toml:"mirrors"`
 	// Key is the public key that signs the packages, 64 hex digits. By default the one that is seen first is trusted and remembered.
 	Key string `toml:"key"`
+	// MaxAge is how many days old the repository's signed index may be; 0 is any age. An older one, or none, is refused.
+	MaxAge int `toml:"max-age"`
 }
 
 // repoConfig is the repositories to ask: those of the flag, else those of the file, else the default.
@@ -75,6 +76,9 @@ func repoConfig(s *session.Session, flag string) ([]pkgrepo.Repo, error) {
 	return listed(s, content)
 }
 
+// maxDays is a century, which a duration holds.
+const maxDays = 36500
+
 // listed checks the entries of the file.
 func listed(s *session.Session, content Repositories) ([]pkgrepo.Repo, error) {
 	var list []pkgrepo.Repo
@@ -83,7 +87,10 @@ func listed(s *session.Session, content Repositories) ([]pkgrepo.Repo, error) {
 		all = multierror.Append(all, fmt.Errorf("%s: repository %d: %w", RepositoriesFile, i+1, err))
 	}
 	for i, r := range content.Repository {
-		one := pkgrepo.Repo{Name: r.Name}
+		one := pkgrepo.Repo{Name: r.Name, MaxAge: time.Duration(r.MaxAge) * 24 * time.Hour}
+		if r.MaxAge < 0 || r.MaxAge > maxDays {
+			fail(i, fmt.Errorf("max-age %d is not a number of days from 0 to %d", r.MaxAge, maxDays))
+		}
 		for n, url := range append([]string{r.URL}, r.Mirrors...) {
 			at, err := location(url, s.Config.Root)
 			if err != nil {
@@ -143,53 +150,40 @@ func ParseNames(text string) ([]pkgrepo.Name, error) {
 	return names, errs.One(all)
 }
 
-// pinFile holds the keys of repositories as they were first seen.
-func pinFile(s *session.Session) string { return filepath.Join(s.Config.Packages(), "keys.toml") }
+// Choice says which repositories a client asks, and what it takes from them.
+type Choice struct {
+	Repo string // several with commas between; "" is those of packages.toml
+	// Downgrade takes repositories that go back behind what was seen of them.
+	Downgrade bool
+}
 
 // newClient makes the client of the repositories.
-func newClient(s *session.Session, repo string) (*pkgrepo.Client, error) {
-	repos, err := repoConfig(s, repo)
+func newClient(s *session.Session, choice Choice) (*pkgrepo.Client, error) {
+	repos, err := repoConfig(s, choice.Repo)
 	if err != nil {
 		return nil, err
 	}
+	dir := s.Config.Packages()
 	client, err := pkgrepo.New(pkgrepo.Config{
-		Repos: repos, Target: Target(s), Store: s.Store, CacheDir: s.Config.Packages(), PinFile: pinFile(s), Offline: s.Config.Offline, Progress: progress(s),
+		Repos: repos, Target: Target(s), Store: s.Store, CacheDir: dir, TrustDir: filepath.Join(dir, "trust"), OldPins: filepath.Join(dir, "keys.toml"),
+		Offline: s.Config.Offline, Downgrade: choice.Downgrade, Progress: progress(s),
 	})
 	return client, errs.One(err)
 }
 
 // WithClient does something with the repositories, and says whose keys were trusted for the first time.
-func WithClient(s *session.Session, repo string, do func(*pkgrepo.Client) error) error {
-	client, err := newClient(s, repo)
+func WithClient(s *session.Session, choice Choice, do func(*pkgrepo.Client) error) error {
+	client, err := newClient(s, choice)
 	if err != nil {
 		return err
 	}
-	before := pinned(s)
 	err = WithHint(do(client))
-	after := pinned(s)
-	for _, name := range SortedNames(after) {
-		if _, known := before[name]; !known {
-			s.Say("repository %s: key %s, seen for the first time, is trusted from now on (%s)", name, after[name], pinFile(s))
-		}
+	first := client.FirstSeen()
+	sort.Slice(first, func(i, j int) bool { return first[i].Repo < first[j].Repo })
+	for _, f := range first {
+		s.Say("repository %s: key %s, seen for the first time, is trusted from now on (%s)", f.Repo, f.Key, f.File)
 	}
 	return err
-}
-
-// pinned reads the keys for the message above only: a file that cannot be read is an error of the client's.
-func pinned(s *session.Session) map[string]string {
-	var content struct {
-		Repo map[string]struct {
-			PKey string `toml:"pkey"`
-		} `toml:"repo"`
-	}
-	keys := map[string]string{}
-	if _, err := toml.DecodeFile(pinFile(s), &content); err != nil {
-		return keys
-	}
-	for name, r := range content.Repo {
-		keys[name] = r.PKey
-	}
-	return keys
 }
 
 func SortedNames[V any](m map[string]V) []string {
@@ -225,8 +219,8 @@ func Print(s *session.Session, plan *pkgrepo.Plan) error {
 }
 
 // Fetch gets packages and all they depend on into the cache; with -dryrun it lists them.
-func Fetch(ctx context.Context, s *session.Session, wanted []pkgrepo.Name, repo string) (fetched []pkgrepo.Fetched, err error) {
-	err = WithClient(s, repo, func(c *pkgrepo.Client) error {
+func Fetch(ctx context.Context, s *session.Session, wanted []pkgrepo.Name, choice Choice) (fetched []pkgrepo.Fetched, err error) {
+	err = WithClient(s, choice, func(c *pkgrepo.Client) error {
 		plan, err := c.Resolve(ctx, wanted, nil)
 		if err != nil {
 			return err

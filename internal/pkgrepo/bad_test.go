@@ -313,7 +313,7 @@ func TestBadDescriptions(t *testing.T) {
 		"bad key":       {"../" + KeyFile, "pkey = 'abc'", "pkey is not hexadecimal"},
 		"huge key file": {"../" + KeyFile, strings.Repeat("#", 5000), "has more than 4096 bytes"},
 	} {
-		dir := bigRepo(t, 1)
+		dir := unsigned(t, bigRepo(t, 1))
 		if err := os.WriteFile(filepath.Join(dir, target, c.file), []byte(c.content), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +19,10 @@ import (
 
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/download"
+	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/pkgar"
+	"github.com/pannous/redox-clif/internal/pkgrepo/signedindex"
+	"github.com/pannous/redox-clif/internal/pkgrepo/trust"
 )
 
 // KeyFile is the name of a repository's public key file.
@@ -49,16 +53,22 @@ type Repo struct {
 	Mirrors []string
 	// Key, if set, is the key to trust instead of the one seen first.
 	Key *pkgar.PublicKey
+	// MaxAge, if set, refuses a repository whose signed index is older, or that has none. It is the only protection from a server that
+	// stays as it is.
+	MaxAge time.Duration
 }
 
-// Config says what a client works with. Repos, Target, Store, CacheDir and PinFile are required.
+// Config says what a client works with. Repos, Target, Store, CacheDir and TrustDir are required.
 type Config struct {
 	Repos    []Repo // in order of preference
 	Target   string // for example "aarch64-unknown-redox"
 	Store    *cas.Store
 	CacheDir string // descriptions, partial downloads, and which blobs of Store are archives; may be shared by several processes
-	PinFile  string // pinned keys, a TOML file
+	TrustDir string // what was seen of repositories, see package trust
+	OldPins  string // pinned keys of earlier versions, a TOML file that need not be there; they count for repositories that TrustDir does not know
 	Offline  bool   // use the cache only
+	// Downgrade takes a repository that goes back behind what was seen of it. What was seen stays remembered.
+	Downgrade bool
 
 	// Transport is http.DefaultTransport if nil.
 	Transport http.RoundTripper
@@ -78,24 +88,50 @@ type Config struct {
 // Client reads repositories. It is safe for concurrent use.
 type Client struct {
 	config    Config
-	pins      pinFile
+	trust     trust.Store
 	archives  Archives
 	downloads download.Client
 	repos     []*repo
+
+	firstLock sync.Mutex
+	first     []FirstSeen
 }
 
-// repo is a repository and, once it is known, its key.
+// FirstSeen is a key that is trusted from now on.
+type FirstSeen struct {
+	Repo string
+	Key  pkgar.PublicKey
+	File string // where it is remembered
+}
+
+// FirstSeen lists the keys that this client was the first to see.
+func (c *Client) FirstSeen() []FirstSeen {
+	c.firstLock.Lock()
+	defer c.firstLock.Unlock()
+	return slices.Clone(c.first)
+}
+
+// repo is a repository and what is known of it by now.
 type repo struct {
 	Repo
+	place string // its URL where the name, being that of a host, may be that of another repository as well
 
 	lock sync.Mutex
 	key  *pkgar.PublicKey
+
+	indexLock sync.Mutex
+	asked     bool
+	index     *signedindex.Index // nil if the repository has only upstream's form
+
+	listLock sync.Mutex
+	listed   bool
+	list     *Index // nil if it has none
 }
 
 // New checks the configuration. It touches neither network nor disk.
 func New(config Config) (*Client, error) {
-	if config.Target == "" || config.Store == nil || config.CacheDir == "" || config.PinFile == "" || len(config.Repos) == 0 {
-		return nil, errors.New("repositories, target, store, cache folder and file of pinned keys are required")
+	if config.Target == "" || config.Store == nil || config.CacheDir == "" || config.TrustDir == "" || len(config.Repos) == 0 {
+		return nil, errors.New("repositories, target, store, cache folder and folder of what was seen are required")
 	}
 	if strings.ContainsAny(config.Target, "/\\") || config.Target == "." || config.Target == ".." {
 		return nil, fmt.Errorf("target %q is not a name", config.Target)
@@ -107,7 +143,7 @@ func New(config Config) (*Client, error) {
 		config.Stall = 30 * time.Second
 	}
 	c := &Client{
-		config: config, pins: pinFile(config.PinFile), archives: Archives{Store: config.Store, Dir: config.CacheDir},
+		config: config, trust: trust.Store{Dir: config.TrustDir}, archives: Archives{Store: config.Store, Dir: config.CacheDir},
 		downloads: download.Client{
 			HTTP:  &http.Client{Transport: config.Transport, CheckRedirect: noDowngrade},
 			Stall: config.Stall, Attempts: config.Attempts, Sleep: config.Sleep,
@@ -122,7 +158,7 @@ func (c *Client) addRepos() error {
 	for _, r := range c.config.Repos {
 		added := &repo{Repo: r, key: r.Key}
 		if added.Name == "" {
-			added.Name = defaultName(r.URL)
+			added.Name, added.place = defaultName(r.URL), r.URL
 		}
 		if seen[added.Name] {
 			all = multierror.Append(all, fmt.Errorf("two repositories are named %q", added.Name))
@@ -149,7 +185,8 @@ func defaultName(location string) string {
 type Found struct {
 	Name Name // as it was asked for
 	Package
-	Repo string
+	Repo   string
+	Serial uint64 // of the first signed index that has the package as it is; 0 if there is none
 }
 
 // Info is the description of a package from the first repository that has it.
@@ -159,7 +196,7 @@ func (c *Client) Info(ctx context.Context, name Name) (*Found, error) {
 	}
 	var misses []string
 	for _, r := range c.repos {
-		data, err := c.metadata(ctx, r, string(name)+".toml", maxDescription)
+		found, err := c.describe(ctx, r, name)
 		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrOffline) {
 			misses = append(misses, fmt.Sprintf("%s: %v", r.Name, err))
 			continue
@@ -167,13 +204,36 @@ func (c *Client) Info(ctx context.Context, name Name) (*Found, error) {
 		if err != nil {
 			return nil, fmt.Errorf("package %s: repository %s: %w", name, r.Name, err)
 		}
-		p, err := c.parseInfo(data, name)
-		if err != nil {
-			return nil, fmt.Errorf("package %s: repository %s: %s.toml: %w", name, r.Name, name, err)
-		}
-		return &Found{Name: name, Package: *p, Repo: r.Name}, nil
+		return found, nil
 	}
 	return nil, &MissingError{Name: name, Tried: misses}
+}
+
+// describe is the description of a package as one repository has it: by its signed index, where it has one.
+func (c *Client) describe(ctx context.Context, r *repo, name Name) (*Found, error) {
+	x, err := c.signed(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if x != nil {
+		p := x.Find(string(name))
+		if p == nil {
+			return nil, ErrNotFound
+		}
+		return &Found{Name: name, Package: *described(x, p), Repo: r.Name, Serial: p.Since}, nil
+	}
+	data, err := c.metadata(ctx, r, string(name)+".toml", maxDescription)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.parseInfo(data, name)
+	if err == nil {
+		err = c.checkUnsigned(ctx, r, name, p)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s.toml: %w", name, err)
+	}
+	return &Found{Name: name, Package: *p, Repo: r.Name}, nil
 }
 
 // MissingError: no repository has the package.
@@ -220,18 +280,45 @@ func (c *Client) Indexes(ctx context.Context) ([]RepoIndex, error) {
 	var list []RepoIndex
 	var all *multierror.Error
 	for _, r := range c.repos {
-		data, err := c.metadata(ctx, r, "repo.toml", maxIndex)
-		var x *Index
-		if err == nil {
-			x, err = ParseIndex(data)
-		}
+		x, err := c.listOf(ctx, r)
 		if err != nil {
-			all = multierror.Append(all, fmt.Errorf("repository %s: repo.toml: %w", r.Name, err))
+			all = multierror.Append(all, fmt.Errorf("repository %s: %w", r.Name, err))
 			continue
 		}
 		list = append(list, RepoIndex{Repo: r.Name, Index: *x})
 	}
-	return list, all.ErrorOrNil()
+	return list, errs.One(all)
+}
+
+// listOf is what one repository has: by its signed index, where it has one.
+func (c *Client) listOf(ctx context.Context, r *repo) (*Index, error) {
+	signed, err := c.signed(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if signed != nil {
+		list := &Index{Packages: map[string]string{}}
+		for _, p := range signed.Packages {
+			list.Packages[p.Name] = p.Table
+		}
+		return list, nil
+	}
+	r.listLock.Lock()
+	defer r.listLock.Unlock()
+	if !r.listed {
+		data, err := c.metadata(ctx, r, "repo.toml", maxIndex)
+		if err == nil {
+			r.list, err = ParseIndex(data)
+		}
+		if err == nil {
+			err = r.list.validate()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("repo.toml: %w", err)
+		}
+		r.listed = true
+	}
+	return r.list, nil
 }
 
 // Match is a package that Search found.
@@ -281,31 +368,29 @@ func (c *Client) repoKey(ctx context.Context, r *repo) (pkgar.PublicKey, error) 
 }
 
 func (c *Client) seenKey(ctx context.Context, r *repo) (pkgar.PublicKey, error) {
-	pinned, _, ok, err := c.pins.get(r.Name)
-	if err != nil {
-		return pinned, err
-	}
 	if c.config.Offline {
-		if !ok {
-			err = fmt.Errorf("%w: it is not pinned in %s", ErrOffline, c.config.PinFile)
-		}
-		return pinned, err
+		return c.pinnedKey(r)
 	}
 	data, err := c.downloads.Bytes(ctx, r.at(KeyFile), 4096)
 	if err != nil {
-		return pinned, err
+		return pkgar.PublicKey{}, err
 	}
 	key, err := pkgar.ParsePublicKey(data)
 	if err != nil {
 		return key, err
 	}
-	return key, c.pins.check(ctx, r.Name, key, c.config.Now())
+	return key, c.pin(ctx, r, key)
+}
+
+// cachedMeta is where the cache has a file of the target's folder.
+func (c *Client) cachedMeta(r *repo, file string) string {
+	return filepath.Join(c.config.CacheDir, "meta", url.PathEscape(r.Name), c.config.Target, file)
 }
 
 // metadata is a file of the target's folder: from the network, and then kept in the cache; offline from there. The key is
 // checked first, so that a repository that changed its owner is noticed before anything else is believed.
 func (c *Client) metadata(ctx context.Context, r *repo, file string, limit int64) ([]byte, error) {
-	cached := filepath.Join(c.config.CacheDir, "meta", url.PathEscape(r.Name), c.config.Target, file)
+	cached := c.cachedMeta(r, file)
 	if c.config.Offline {
 		data, err := os.ReadFile(cached)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -3,6 +3,7 @@ package pkgrepo
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +42,10 @@ func (c *Client) Fetch(ctx context.Context, plan *Plan) ([]Fetched, error) {
 		})
 	}
 	_ = group.Wait() // failures are in failed, all of them
-	return fetched, joined(failed)
+	if err := joined(failed); err != nil {
+		return fetched, err
+	}
+	return fetched, c.rememberFetched(ctx, fetched)
 }
 
 func (c *Client) fetch(ctx context.Context, p Resolved) (Fetched, error) {
@@ -61,7 +65,7 @@ func (c *Client) fetch(ctx context.Context, p Resolved) (Fetched, error) {
 	if f.Key, err = c.repoKey(ctx, r); err != nil {
 		return f, wrap(err)
 	}
-	w := &wanted{c: c, repo: r, name: p.Name, hash: hash, key: f.Key}
+	w := &wanted{c: c, repo: r, name: p.Name, hash: hash, key: f.Key, sum: p.Archive}
 	f.File, err = w.get(ctx)
 	if err != nil {
 		return f, wrap(err)
@@ -85,6 +89,7 @@ type wanted struct {
 	name Name
 	hash pkgar.Hash
 	key  pkgar.PublicKey
+	sum  string // SHA-256 of all of it, "" if nobody vouches for one
 }
 
 // get is the path of the verified archive in the cache.
@@ -150,8 +155,36 @@ func (w *wanted) verify(ctx context.Context, file string) error {
 	if err := w.same(&a.Header); err != nil {
 		return err
 	}
-	_, err = a.Verify(ctx)
+	if _, err = a.Verify(ctx); err != nil {
+		return err
+	}
+	return w.sameBytes(file)
+}
+
+// sameBytes checks the archive's own digest, which also covers what its table does not: the header's flags and how data is packed.
+func (w *wanted) sameBytes(file string) error {
+	if w.sum == "" {
+		return nil
+	}
+	sum, err := fileSum(file)
+	if err == nil && sum != w.sum {
+		err = fmt.Errorf("server sent another archive: its SHA-256 is %s, the signed index says %s", sum, w.sum)
+	}
 	return err
+}
+
+// fileSum is the SHA-256 of a file.
+func fileSum(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, f, make([]byte, 256<<10)); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
 // same checks that a header is of the archive that the description names.

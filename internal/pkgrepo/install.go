@@ -26,6 +26,8 @@ type Change struct {
 	Remove  []Name
 	// Force replaces files of other packages and files that no package owns.
 	Force bool
+	// Downgrade replaces packages by older ones.
+	Downgrade bool
 }
 
 // Applied is what Apply did. All lists are sorted.
@@ -53,13 +55,14 @@ func Apply(ctx context.Context, root string, change Change, opt pkgar.ExtractOpt
 
 // installer works on a private copy of the system.
 type installer struct {
-	tree  string
-	force bool
-	state *State
-	owner map[string]Name        // files of packages that stay as they are
-	old   map[string]pkgar.Entry // files of packages that go or are replaced
-	fresh map[string]freshFile   // files of packages that come
-	kept  []string
+	tree    string
+	force   bool
+	state   *State
+	origins origins
+	owner   map[string]Name        // files of packages that stay as they are
+	old     map[string]pkgar.Entry // files of packages that go or are replaced
+	fresh   map[string]freshFile   // files of packages that come
+	kept    []string
 }
 
 // freshFile is a file to be installed.
@@ -69,8 +72,13 @@ type freshFile struct {
 }
 
 func (i *installer) apply(ctx context.Context, change Change) (*Applied, error) {
-	if err := i.readState(); err != nil {
+	if err := errors.Join(i.readState(), i.readOrigins()); err != nil {
 		return nil, err
+	}
+	if !change.Downgrade {
+		if err := i.origins.check(i.state, change.Install); err != nil {
+			return nil, err
+		}
 	}
 	removed, err := i.state.Remove(change.Remove)
 	if err != nil {
@@ -101,6 +109,9 @@ func (i *installer) apply(ctx context.Context, change Change) (*Applied, error) 
 		}
 	}
 	i.state.Add(change.Install)
+	if err := i.writeOrigins(change.Install); err != nil {
+		return nil, err
+	}
 	applied.Installed, applied.Kept = sorted(applied.Installed), i.kept
 	sort.Strings(applied.Kept)
 	return applied, i.write(StateFile, i.state.TOML())
@@ -204,7 +215,7 @@ func (i *installer) planFiles(install []Fetched) error {
 }
 
 func (i *installer) planFile(name Name, e pkgar.Entry) error {
-	if e.Path == StateFile || strings.HasPrefix(e.Path, HeadDir+"/") {
+	if e.Path == StateFile || e.Path == OriginsFile || strings.HasPrefix(e.Path, HeadDir+"/") {
 		return fmt.Errorf("%s: package %s brings a file of the package manager's state", e.Path, name)
 	}
 	if other, ok := i.fresh[e.Path]; ok && (other.Hash != e.Hash || other.Mode != e.Mode) {

@@ -24,7 +24,7 @@ func files(t *testing.T, root string) []string {
 		}
 		rel, _ := filepath.Rel(root, name)
 		data, err := os.ReadFile(name)
-		if rel != StateFile && !strings.HasPrefix(rel, HeadDir) {
+		if rel != StateFile && rel != OriginsFile && !strings.HasPrefix(rel, HeadDir) {
 			word, _, _ := strings.Cut(string(data), " ")
 			list = append(list, rel+"="+word)
 		}

@@ -56,13 +56,17 @@ func (r *repo) at(path ...string) []string {
 	return all
 }
 
-// noDowngrade refuses a redirection from https to http.
+// noDowngrade refuses a redirection to anything that a repository could not be: from https to http, and from this machine to an http
+// server elsewhere.
 func noDowngrade(request *http.Request, via []*http.Request) error {
 	if len(via) >= 10 {
 		return errors.New("more than 10 redirections")
 	}
 	if via[0].URL.Scheme == "https" && request.URL.Scheme != "https" {
 		return fmt.Errorf("redirected from https to %s", request.URL)
+	}
+	if request.URL.Scheme != "https" && !(request.URL.Scheme == "http" && isLoopback(request.URL.Hostname())) {
+		return fmt.Errorf("redirected to %s", request.URL)
 	}
 	return nil
 }

@@ -32,6 +32,8 @@ type Package struct {
 	StorageSize uint64 `toml:"storage_size"` // unpacked bytes
 	NetworkSize uint64 `toml:"network_size"` // bytes of the archive
 	Depends     []Name `toml:"depends"`
+	// Archive is the archive's SHA-256 where a signed index says it, else "".
+	Archive string `toml:"-"`
 }
 
 // IsMeta reports whether the package consists of its dependencies only.
@@ -53,19 +55,27 @@ func ParsePackage(data []byte) (*Package, error) {
 	if _, err := toml.Decode(string(data), p); err != nil {
 		return nil, err
 	}
-	if _, err := ParseName(p.Name); err != nil {
+	if err := p.validate(); err != nil {
 		return nil, err
+	}
+	return p, nil
+}
+
+// validate checks names, numbers, texts and hash.
+func (p *Package) validate() error {
+	if _, err := ParseName(p.Name); err != nil {
+		return err
 	}
 	for _, d := range p.Depends {
 		if _, err := ParseName(string(d)); err != nil {
-			return nil, fmt.Errorf("depends: %w", err)
+			return fmt.Errorf("depends: %w", err)
 		}
 	}
 	if err := p.check(); err != nil || p.IsMeta() {
-		return p, err
+		return err
 	}
 	_, err := p.TableHash()
-	return p, err
+	return err
 }
 
 // check refuses what the types cannot: the decoder wraps negative numbers, and these texts are shown to people.
@@ -127,6 +137,17 @@ func ParseIndex(data []byte) (*Index, error) {
 	x := &Index{}
 	_, err := toml.Decode(string(data), x)
 	return x, err
+}
+
+// validate checks the hashes that a list from elsewhere has.
+func (x *Index) validate() error {
+	for name, hash := range x.Packages {
+		p := Package{Blake3: hash}
+		if _, err := p.TableHash(); err != nil && hash != "" {
+			return fmt.Errorf("package %q: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // TOML is the list as a file.

@@ -3,6 +3,7 @@ package pkgrepo
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Prefixes of names that say for which machine a package is.
@@ -14,6 +15,9 @@ const (
 // Name is a valid package name: [host:|target:]RECIPE[.OPTION].
 type Name string
 
+// maxName leaves room in the name of a file for what is put around it.
+const maxName = 200
+
 // ParseName checks a name.
 func ParseName(s string) (Name, error) {
 	bad := func(why string) (Name, error) { return "", fmt.Errorf("package name %q %s", s, why) }
@@ -22,10 +26,14 @@ func ParseName(s string) (Name, error) {
 	switch {
 	case s == "":
 		return bad("is empty")
+	case len(s) > maxName:
+		return "", fmt.Errorf("package name %q… has %d bytes, more than %d", s[:20], len(s), maxName)
 	case strings.ContainsAny(s, "/\\\x00"):
 		return bad("contains a slash or a zero byte")
 	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }):
 		return bad("contains a character that is not printable")
+	case strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII || strings.ContainsRune(" \"'`$&;|<>()*?[]{},", r) }):
+		return bad("has a character other than ASCII letters, digits and signs like + - _ ~ @: it could look like another name")
 	case strings.Contains(base, ":"):
 		return bad("has a prefix other than host: and target:")
 	case strings.Count(base, ".") > 1:

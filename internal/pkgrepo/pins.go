@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/BurntSushi/toml"
-	"github.com/google/renameio/v2"
 
-	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/pkgar"
+	"github.com/pannous/redox-clif/internal/pkgrepo/trust"
 )
 
 // KeyChangedError: a repository offers another key than the pinned one.
@@ -25,8 +23,8 @@ type KeyChangedError struct {
 }
 
 func (e *KeyChangedError) Error() string {
-	return fmt.Sprintf("repository %s offers the key %v, but %v has been pinned since %s; if the change is legitimate, remove it from %s",
-		e.Repo, e.Offered, e.Pinned, e.Since.UTC().Format(time.DateOnly), e.File)
+	return fmt.Sprintf("repository %s offers the key %v, but %v has been pinned since %s; if the change is legitimate, `rm -f %q %q` "+
+		"forgets the repository", e.Repo, e.Offered, e.Pinned, e.Since.UTC().Format(time.DateOnly), e.File, trust.Copy(e.File))
 }
 
 // pin is the key of one repository.
@@ -39,7 +37,7 @@ func (p pin) key() (pkgar.PublicKey, error) {
 	return pkgar.ParsePublicKey(fmt.Appendf(nil, "pkey = %q", p.PKey))
 }
 
-// pinFile is the state file with the keys of all repositories.
+// pinFile is the file with the keys of all repositories as earlier versions wrote it; it is only read.
 type pinFile string
 
 func (f pinFile) read() (map[string]pin, error) {
@@ -62,53 +60,71 @@ func (f pinFile) read() (map[string]pin, error) {
 	return content.Repo, nil
 }
 
-// get is the pinned key of a repository, and false if there is none.
-func (f pinFile) get(repo string) (pkgar.PublicKey, time.Time, bool, error) {
-	pins, err := f.read()
-	if err != nil {
-		return pkgar.PublicKey{}, time.Time{}, false, err
+// old is the key that an earlier version pinned for a repository, nil if there is none.
+func (f pinFile) old(repo string) (*pkgar.PublicKey, time.Time, error) {
+	if f == "" {
+		return nil, time.Time{}, nil
 	}
+	pins, err := f.read()
 	p, ok := pins[repo]
-	if !ok {
-		return pkgar.PublicKey{}, time.Time{}, false, nil
+	if err != nil || !ok {
+		return nil, time.Time{}, err
 	}
 	key, err := p.key()
 	if err != nil {
-		err = fmt.Errorf("pinned key of %s in %s: %w", repo, string(f), err)
+		return nil, time.Time{}, fmt.Errorf("pinned key of %s in %s: %w", repo, string(f), err)
 	}
-	return key, p.Since, true, err
+	return &key, p.Since, nil
 }
 
-// check pins the key if the repository has none, and refuses another one than the pinned.
-func (f pinFile) check(ctx context.Context, repo string, key pkgar.PublicKey, now time.Time) error {
-	lock, err := lockfile.Wait(ctx, string(f)+".lock", func() {})
-	if err != nil {
-		return fmt.Errorf("lock the pinned keys: %w", err)
+// remembered completes the memory of a repository with what an earlier version pinned.
+func (c *Client) remembered(r *repo, m *trust.Repository) error {
+	if m.Key != "" {
+		return nil
 	}
-	defer lock.Release()
-	pinned, since, ok, err := f.get(repo)
-	if err != nil {
-		return err
+	key, since, err := pinFile(c.config.OldPins).old(r.Name)
+	if err == nil && key != nil {
+		m.Key, m.Since = key.String(), since
 	}
-	if !ok {
-		return f.add(repo, pin{PKey: key.String(), Since: now})
-	}
-	if pinned != key {
-		return &KeyChangedError{Repo: repo, Pinned: pinned, Offered: key, Since: since, File: string(f)}
-	}
-	return nil
+	return err
 }
 
-func (f pinFile) add(repo string, p pin) error {
-	pins, err := f.read()
+// pinnedKey is the key that was seen before.
+func (c *Client) pinnedKey(r *repo) (key pkgar.PublicKey, err error) {
+	m, err := c.trust.Repository(r.Name)
+	if err == nil {
+		err = c.remembered(r, &m)
+	}
 	if err != nil {
-		return err
+		return key, err
 	}
-	pins[repo] = p
-	var b strings.Builder
-	b.WriteString("# Keys of package repositories, as first seen. Another key is refused; remove an entry to accept a new key.\n")
-	for _, name := range sortedKeys(pins) {
-		fmt.Fprintf(&b, "\n[repo.%s]\npkey = %s\nsince = %s\n", quoteKey(name), quote(pins[name].PKey), pins[name].Since.UTC().Format(time.RFC3339))
+	if m.Key == "" {
+		return key, fmt.Errorf("%w: it was not seen before (%s)", ErrOffline, c.trust.File(r.Name))
 	}
-	return renameio.WriteFile(string(f), []byte(b.String()), 0o644)
+	return parseKey(m.Key)
+}
+
+func parseKey(text string) (pkgar.PublicKey, error) { return pin{PKey: text}.key() }
+
+// pin remembers the key if the repository has none yet, and refuses another one than the remembered.
+func (c *Client) pin(ctx context.Context, r *repo, key pkgar.PublicKey) error {
+	return c.trust.Update(ctx, r.Name, func(m *trust.Repository) error {
+		if err := c.remembered(r, m); err != nil {
+			return err
+		}
+		if m.Key == "" {
+			m.Key, m.Since = key.String(), c.config.Now().UTC()
+			c.firstLock.Lock()
+			defer c.firstLock.Unlock()
+			c.first = append(c.first, FirstSeen{Repo: r.Name, Key: key, File: c.trust.File(r.Name)})
+		}
+		if m.Key == key.String() {
+			return nil
+		}
+		pinned, err := parseKey(m.Key)
+		if err != nil {
+			return err
+		}
+		return &KeyChangedError{Repo: r.Name, Pinned: pinned, Offered: key, Since: m.Since, File: c.trust.File(r.Name)}
+	})
 }

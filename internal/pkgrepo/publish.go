@@ -8,12 +8,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/pkgar"
+	"github.com/pannous/redox-clif/internal/pkgrepo/signedindex"
 )
 
 // Publishing is one package to publish.
@@ -35,13 +38,24 @@ type Published struct {
 	EmptyDirs []string // folders that the archive cannot record
 }
 
+// Publication says what Publish did.
+type Publication struct {
+	Packages []Published
+	Serial   uint64 // of the signed index
+	// Adopted are packages that others had put into a repository without a signed index, and that the index vouches for now.
+	Adopted []Name
+	// Unlisted are packages of the list that the signed index does not have, since others added or changed them after it was signed.
+	Unlisted []Name
+}
+
 // Publish adds packages to the repository in the folder dir, for one target, and makes the repository if there is none. The
 // files are static: any web server can offer dir. Packages published before stay; one of the same name is replaced. A
 // repository that has another key is not touched.
 //
-// Archives are written first, then descriptions, then the list, each by renaming. A client that reads in between sees an
-// archive that does not fit its description, which it refuses and can fetch again.
-func Publish(ctx context.Context, dir, target string, key pkgar.SecretKey, packages []Publishing) ([]Published, error) {
+// Archives are written first, then descriptions, then the list, then the signed index, each by renaming. A client that reads in
+// between sees an archive that does not fit its description, which it refuses and can fetch again. now is the date of the index, and
+// the lowest serial that it can have, so that one that was lost is followed by a higher one.
+func Publish(ctx context.Context, dir, target string, key pkgar.SecretKey, now time.Time, packages []Publishing) (*Publication, error) {
 	if err := checkPublishing(target, key, packages); err != nil {
 		return nil, err
 	}
@@ -64,6 +78,13 @@ func Publish(ctx context.Context, dir, target string, key pkgar.SecretKey, packa
 	if err != nil {
 		return nil, err
 	}
+	if err := caseConflicts(index, packages); err != nil {
+		return nil, err
+	}
+	signing, err := openSigning(folder, target, key)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]Published, len(packages))
 	for i, p := range packages {
 		if list[i], err = publishArchive(ctx, folder, target, key, p); err != nil {
@@ -77,13 +98,29 @@ func Publish(ctx context.Context, dir, target string, key pkgar.SecretKey, packa
 		index.Packages[list[i].Name] = list[i].Blake3
 		delete(index.Outdated, list[i].Name)
 	}
-	_, err = writeChanged(filepath.Join(folder, "repo.toml"), index.TOML())
-	return list, err
+	if _, err = writeChanged(filepath.Join(folder, "repo.toml"), index.TOML()); err != nil {
+		return nil, err
+	}
+	return signing.publish(list, index, now)
+}
+
+// caseConflicts refuses a name that differs from a published one in case only: where a file system tells no case, one would take the
+// other's place.
+func caseConflicts(index *Index, packages []Publishing) error {
+	var bad []error
+	for other := range index.Packages {
+		for _, p := range packages {
+			if string(p.Name) != other && strings.EqualFold(string(p.Name), other) {
+				bad = append(bad, fmt.Errorf("package %s differs in case only from %s, which is there", p.Name, other))
+			}
+		}
+	}
+	return joined(bad)
 }
 
 // sweepPublished removes what a killed run left half-written; the repository is locked.
 func sweepPublished(folder string) error {
-	for _, pattern := range []string{"*.pkgar" + newSuffix, ".*.pkgar" + newSuffix + "-*", ".*.toml[0-9]*"} {
+	for _, pattern := range []string{"*.pkgar" + newSuffix, ".*.pkgar" + newSuffix + "-*", ".*.toml[0-9]*", "." + signedindex.FileName + "[0-9]*"} {
 		left, err := globdir.In(folder, pattern)
 		if err != nil {
 			return err
@@ -107,7 +144,7 @@ func checkPublishing(target string, key pkgar.SecretKey, packages []Publishing) 
 	if target == "" || target != filepath.Base(target) || target == "." || target == ".." {
 		return fmt.Errorf("target %q is not a name", target)
 	}
-	seen := map[Name]bool{}
+	seen, folded := map[Name]bool{}, map[string]Name{}
 	var bad []error
 	for _, p := range packages {
 		if _, err := ParseName(string(p.Name)); err != nil {
@@ -118,7 +155,11 @@ func checkPublishing(target string, key pkgar.SecretKey, packages []Publishing) 
 				bad = append(bad, fmt.Errorf("package %s: depends: %w", p.Name, err))
 			}
 		}
+		other, ok := folded[strings.ToLower(string(p.Name))]
+		folded[strings.ToLower(string(p.Name))] = p.Name
 		switch {
+		case ok && other != p.Name:
+			bad = append(bad, fmt.Errorf("packages %s and %s differ in case only", other, p.Name))
 		case seen[p.Name]:
 			bad = append(bad, fmt.Errorf("package %s is there twice", p.Name))
 		case p.Tree == "" && p.Version != "":
@@ -178,7 +219,10 @@ func publishArchive(ctx context.Context, folder, target string, key pkgar.Secret
 	out.Blake3 = result.Head.TableHash.String()
 	out.StorageSize, out.NetworkSize = uint64(result.Bytes), uint64(result.Head.FileSize())
 	out.EmptyDirs = result.EmptyDirs
-	if sameHead(file, result.Head) {
+	if out.Archive, err = fileSum(fresh); err != nil {
+		return out, err
+	}
+	if sum, err := fileSum(file); err == nil && sum == out.Archive && sameHead(file, result.Head) {
 		return out, os.Remove(fresh)
 	}
 	out.Changed = true

@@ -77,7 +77,7 @@ func TestPublish(t *testing.T) {
 func TestPublishSweeps(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a [b]")
 	publish(t, dir, 1, pkg(t, "vim"))
-	for _, name := range []string{"nano.pkgar.new", ".nano.pkgar.new-123", ".vim.toml123"} {
+	for _, name := range []string{"nano.pkgar.new", ".nano.pkgar.new-123", ".vim.toml123", ".repo.signed.json123"} {
 		if err := os.WriteFile(filepath.Join(dir, target, name), []byte("half"), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestPublishSweeps(t *testing.T) {
 	for _, e := range entries {
 		left = append(left, e.Name())
 	}
-	if diff := cmp.Diff([]string{"repo.toml", "vim.pkgar", "vim.toml"}, left); diff != "" {
+	if diff := cmp.Diff([]string{"repo.signed.json", "repo.toml", "vim.pkgar", "vim.toml"}, left); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -137,7 +137,7 @@ func TestPublishRefuses(t *testing.T) {
 		"missing folder": {1, target, []Publishing{{Name: "a", Version: "1", Tree: filepath.Join(dir, "none")}}, "package a: "},
 		"target":         {1, "../x", []Publishing{pkg(t, "a")}, "is not a name"},
 	} {
-		_, err := Publish(bg, dir, c.target, testKey(t, c.key), c.packages)
+		_, err := Publish(bg, dir, c.target, testKey(t, c.key), testNow, c.packages)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
@@ -145,7 +145,7 @@ func TestPublishRefuses(t *testing.T) {
 	if after, err := os.ReadFile(filepath.Join(dir, target, "repo.toml")); err != nil || string(after) != string(before) {
 		t.Errorf("the list changed: %s, %v", after, err)
 	}
-	if _, err := Publish(bg, dir, target, pkgar.SecretKey{}, nil); err == nil {
+	if _, err := Publish(bg, dir, target, pkgar.SecretKey{}, testNow, nil); err == nil {
 		t.Error("published without a key")
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +18,8 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/download"
 	"github.com/pannous/redox-clif/internal/pkgar"
+	"github.com/pannous/redox-clif/internal/pkgrepo/signedindex"
+	"github.com/pannous/redox-clif/internal/pkgrepo/trust"
 )
 
 const target = "aarch64-unknown-redox"
@@ -69,11 +70,11 @@ func pkg(t testing.TB, name string, depends ...Name) Publishing {
 
 func publish(t testing.TB, dir string, key byte, packages ...Publishing) []Published {
 	t.Helper()
-	list, err := Publish(bg, dir, target, testKey(t, key), packages)
+	list, err := Publish(bg, dir, target, testKey(t, key), testNow, packages)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return list
+	return list.Packages
 }
 
 // sample is a repository: tools (meta) -> vim -> ncurses -> terminfo, vim -> libc, and a cycle a <-> b.
@@ -87,6 +88,15 @@ func sample(t testing.TB, key byte) string {
 	return dir
 }
 
+// unsigned takes the signed index away, which leaves what upstream's tools make of a repository.
+func unsigned(t testing.TB, dir string) string {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, target, signedindex.FileName)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // testClient has a state of its own and never waits.
 func testClient(t testing.TB, change func(*Config), repos ...string) *Client {
 	t.Helper()
@@ -95,7 +105,7 @@ func testClient(t testing.TB, change func(*Config), repos ...string) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := Config{Target: target, Store: store, CacheDir: filepath.Join(dir, "cache"), PinFile: filepath.Join(dir, "state/keys.toml"), Stall: 2 * time.Second,
+	config := Config{Target: target, Store: store, CacheDir: filepath.Join(dir, "cache"), TrustDir: filepath.Join(dir, "state"), Stall: 2 * time.Second,
 		Now: func() time.Time { return testNow }, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
 	for i, r := range repos {
 		config.Repos = append(config.Repos, Repo{Name: fmt.Sprintf("repo%d", i), URL: r})
@@ -172,7 +182,7 @@ func TestResolve(t *testing.T) {
 		t.Errorf("storage %d", storage)
 	}
 	publish(t, dir, 1, Publishing{Name: "broken", Depends: []Name{"gone", "vim", "lost"}})
-	_, err = c.Resolve(bg, []Name{"broken"}, nil)
+	_, err = testClient(t, nil, dir).Resolve(bg, []Name{"broken"}, nil)
 	var missing *MissingError
 	if !errors.As(err, &missing) || !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "gone (needed by broken)") || !strings.Contains(err.Error(), "lost (needed by broken)") {
 		t.Errorf("missing: %v", err)
@@ -253,7 +263,7 @@ func TestPin(t *testing.T) {
 	state := t.TempDir()
 	fresh := func(url string, offline bool) *Client {
 		return testClient(t, func(c *Config) {
-			c.PinFile, c.CacheDir, c.Offline = filepath.Join(state, "sub", "keys.toml"), filepath.Join(state, "cache"), offline
+			c.TrustDir, c.CacheDir, c.Offline = filepath.Join(state, "sub"), filepath.Join(state, "cache"), offline
 		}, url)
 	}
 	if _, err := fresh(server.URL, true).repoKey(bg, fresh(server.URL, true).repos[0]); !errors.Is(err, ErrOffline) {
@@ -262,7 +272,8 @@ func TestPin(t *testing.T) {
 	if _, err := fetchAll(fresh(server.URL, false), "libc"); err != nil {
 		t.Fatal(err)
 	}
-	pins, err := os.ReadFile(filepath.Join(state, "sub", "keys.toml"))
+	memory := trust.Store{Dir: filepath.Join(state, "sub")}
+	pins, err := os.ReadFile(memory.File("repo0"))
 	if err != nil || !strings.Contains(string(pins), testKey(t, 1).Public().String()) || !strings.Contains(string(pins), "2026-01-21") {
 		t.Errorf("pins %s, %v", pins, err)
 	}
@@ -271,16 +282,19 @@ func TestPin(t *testing.T) {
 	if _, err := fetchAll(fresh(other, false), "libc"); !errors.As(err, &changed) || changed.Offered != testKey(t, 2).Public() || !strings.Contains(err.Error(), "since 2026-01-21") {
 		t.Errorf("changed key: %v", err)
 	}
-	if again, err := os.ReadFile(filepath.Join(state, "sub", "keys.toml")); err != nil || string(again) != string(pins) {
+	if again, err := os.ReadFile(memory.File("repo0")); err != nil || string(again) != string(pins) {
 		t.Errorf("the pin changed: %s, %v", again, err)
 	}
 	// A second repository is added beside the first.
-	two := testClient(t, func(c *Config) { c.PinFile = filepath.Join(state, "sub", "keys.toml") }, server.URL, other)
+	two := testClient(t, func(c *Config) { c.TrustDir = filepath.Join(state, "sub") }, server.URL, other)
 	if _, err := two.repoKey(bg, two.repos[1]); err != nil {
 		t.Error(err)
 	}
-	if all, err := pinFile(filepath.Join(state, "sub", "keys.toml")).read(); err != nil || len(all) != 2 {
-		t.Errorf("pins %v, %v", all, err)
+	for i, n := range []byte{1, 2} {
+		name := fmt.Sprintf("repo%d", i)
+		if m, err := memory.Repository(name); err != nil || m.Key != testKey(t, n).Public().String() {
+			t.Errorf("%s: %v, %v", name, m, err)
+		}
 	}
 	// A key that the caller gives is neither asked for nor pinned.
 	key := testKey(t, 2).Public()
@@ -288,14 +302,8 @@ func TestPin(t *testing.T) {
 	if _, err := fetchAll(given, "libc"); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Stat(given.config.PinFile); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a given key was pinned: %v", err)
-	}
-	if err := os.WriteFile(filepath.Join(state, "sub", "keys.toml"), []byte("[repo.repo0]\npkey = \"12\"\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := fetchAll(fresh(server.URL, false), "libc"); err == nil || !strings.Contains(err.Error(), "pinned key of repo0") {
-		t.Errorf("damaged pins: %v", err)
+	if m, err := given.trust.Repository("repo0"); err != nil || m.Key != "" {
+		t.Errorf("a given key was pinned: %v, %v", m, err)
 	}
 }
 
@@ -336,7 +344,7 @@ func TestOffline(t *testing.T) {
 	if m, err := offline.Search(bg, "vim"); err != nil || len(m) != 1 {
 		t.Errorf("search: %v, %v", m, err)
 	}
-	if _, err := fetchAll(offline, "a"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "offline") {
+	if _, err := fetchAll(offline, "a"); !errors.Is(err, ErrOffline) {
 		t.Errorf("not in the cache: %v", err)
 	}
 	// A damaged archive is not used, and is replaced when there is a network.
@@ -361,7 +369,7 @@ func TestOffline(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	good := Config{Target: target, Store: &cas.Store{}, CacheDir: "/c", PinFile: "/p", Repos: []Repo{{URL: "/r"}}}
+	good := Config{Target: target, Store: &cas.Store{}, CacheDir: "/c", TrustDir: "/p", Repos: []Repo{{URL: "/r"}}}
 	for name, c := range map[string]struct {
 		change func(*Config)
 		want   string

@@ -94,7 +94,7 @@ func (c *Client) Resolve(ctx context.Context, names []Name, installed func(Name)
 		}
 		next = following
 	}
-	return plan, nil
+	return plan, c.checkPlan(plan)
 }
 
 func chainText(plan *Plan, last request) string {

@@ -30,7 +30,7 @@ func fetchImagePackages(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	_, err = packages.Fetch(ctx, s, names, "")
+	_, err = packages.Fetch(ctx, s, names, packages.Choice{})
 	return err
 }
 

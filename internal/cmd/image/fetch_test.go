@@ -23,11 +23,11 @@ func TestFetchImagePackages(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(repo, target)); err != nil {
 		t.Fatal(err)
 	}
-	got, err := packages.Fetch(t.Context(), s, []pkgrepo.Name{"greeter", "ncurses"}, "")
+	got, err := packages.Fetch(t.Context(), s, []pkgrepo.Name{"greeter", "ncurses"}, packages.Choice{})
 	if err != nil || len(got) != 3 { // words comes with greeter
 		t.Errorf("%v, %d packages", err, len(got))
 	}
-	if _, err := packages.Fetch(t.Context(), s, []pkgrepo.Name{"vim"}, ""); err == nil {
+	if _, err := packages.Fetch(t.Context(), s, []pkgrepo.Name{"vim"}, packages.Choice{}); err == nil {
 		t.Error("what no image names was fetched too")
 	}
 }

@@ -22,7 +22,7 @@ type SystemFlags struct {
 // InstallFlags say how to install.
 type InstallFlags struct {
 	SystemFlags
-	Repo string
+	packages.Choice
 	// Force installs without the libraries that programs need, over files of others, and what is installed already.
 	Force bool
 }
@@ -34,7 +34,7 @@ func Install(ctx context.Context, s *session.Session, names string, f InstallFla
 		return err
 	}
 	return onSystem(ctx, s, f.SystemFlags, func(sys *packages.System) error {
-		return packages.WithClient(s, f.Repo, func(c *pkgrepo.Client) error {
+		return packages.WithClient(s, f.Choice, func(c *pkgrepo.Client) error {
 			state, err := sys.State()
 			if err != nil {
 				return err
@@ -47,7 +47,7 @@ func Install(ctx context.Context, s *session.Session, names string, f InstallFla
 				s.Say("%s: installed already: %s", sys.Name, names)
 				return nil
 			}
-			return installPlan(ctx, s, c, sys, plan, f.Force)
+			return installPlan(ctx, s, c, sys, plan, f)
 		})
 	})
 }
@@ -66,7 +66,7 @@ func allThere(plan *pkgrepo.Plan, state *pkgrepo.State) bool {
 // Upgrade replaces the installed packages of which their repository has another archive now.
 func Upgrade(ctx context.Context, s *session.Session, f InstallFlags) error {
 	return onSystem(ctx, s, f.SystemFlags, func(sys *packages.System) error {
-		return packages.WithClient(s, f.Repo, func(c *pkgrepo.Client) error {
+		return packages.WithClient(s, f.Choice, func(c *pkgrepo.Client) error {
 			state, err := sys.State()
 			if err != nil {
 				return err
@@ -91,7 +91,7 @@ func Upgrade(ctx context.Context, s *session.Session, f InstallFlags) error {
 			for i := range plan.Packages {
 				plan.Packages[i].Round++
 			}
-			return installPlan(ctx, s, c, sys, plan, f.Force)
+			return installPlan(ctx, s, c, sys, plan, f)
 		})
 	})
 }
@@ -108,7 +108,7 @@ func elsewhere(state *pkgrepo.State, asked []pkgrepo.RepoIndex) string {
 	if len(others) == 0 {
 		return ""
 	}
-	return "; not asked, since neither -repo nor " + packages.RepositoriesFile + " names them: " + strings.Join(packages.SortedNames(others), ", ")
+	return "; not asked, since neither -repo nor " + packages.RepositoriesFile + " names them: " + strings.Join(ui.Printables(packages.SortedNames(others)), ", ")
 }
 
 // sameRepositories refuses to take the next version of a package from somebody else.
@@ -117,14 +117,14 @@ func sameRepositories(plan *pkgrepo.Plan, state *pkgrepo.State) error {
 		p := &plan.Packages[i]
 		if have, ok := state.Installed[p.Name]; ok && have.Remote != p.Repo {
 			return fmt.Errorf("package %s was installed from %s and %s is asked before it; put %s first, or install the package anew: `mage pkg:install %s`",
-				p.Name, have.Remote, p.Repo, have.Remote, p.Name)
+				p.Name, ui.Printable(have.Remote), p.Repo, ui.Printable(have.Remote), p.Name)
 		}
 	}
 	return nil
 }
 
 // installPlan fetches a plan, checks libraries and changes the system.
-func installPlan(ctx context.Context, s *session.Session, c *pkgrepo.Client, sys *packages.System, plan *pkgrepo.Plan, force bool) error {
+func installPlan(ctx context.Context, s *session.Session, c *pkgrepo.Client, sys *packages.System, plan *pkgrepo.Plan, f InstallFlags) error {
 	if s.Config.DryRun {
 		return packages.Print(s, plan)
 	}
@@ -132,7 +132,7 @@ func installPlan(ctx context.Context, s *session.Session, c *pkgrepo.Client, sys
 	if err != nil {
 		return err
 	}
-	if !force {
+	if !f.Force {
 		have, err := sys.Libraries(fetched)
 		if err != nil {
 			return err
@@ -144,7 +144,7 @@ func installPlan(ctx context.Context, s *session.Session, c *pkgrepo.Client, sys
 			return fmt.Errorf("%s is as it was: %w", sys.Name, errs.One(err))
 		}
 	}
-	applied, err := sys.Apply(ctx, pkgrepo.Change{Install: fetched, Force: force})
+	applied, err := sys.Apply(ctx, pkgrepo.Change{Install: fetched, Force: f.Force, Downgrade: f.Downgrade})
 	if err != nil {
 		return fmt.Errorf("%s is as it was: %w", sys.Name, errs.One(err))
 	}

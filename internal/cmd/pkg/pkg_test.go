@@ -63,7 +63,7 @@ func TestUpgradeKeepsManual(t *testing.T) {
 	must(Keygen(s, keys, false, nil))
 	publish("words", "1", "")
 	publish("greeter", "1", "words")
-	flags := InstallFlags{SystemFlags: SystemFlags{Root: root}, Repo: repo}
+	flags := InstallFlags{SystemFlags: SystemFlags{Root: root}, Choice: packages.Choice{Repo: repo}}
 	must(Install(ctx, s, "greeter", flags))
 	publish("words", "2", "")
 	publish("greeter", "2", "words")
@@ -106,7 +106,7 @@ func TestInstallNeedsLibraries(t *testing.T) {
 		must(Publish(ctx, s, repo, PublishFlags{Key: Key{Key: keys}, Dir: tree, Name: name, Version: "1"}))
 	}
 	install := func(root, names string, force bool) error {
-		return Install(ctx, s, names, InstallFlags{SystemFlags: SystemFlags{Root: root}, Repo: repo, Force: force})
+		return Install(ctx, s, names, InstallFlags{SystemFlags: SystemFlags{Root: root}, Choice: packages.Choice{Repo: repo}, Force: force})
 	}
 	fresh := func() string { return filepath.Join(t.TempDir(), "root") }
 
@@ -149,7 +149,7 @@ func TestRemoveKeepsLibraries(t *testing.T) {
 	publish("ncurses", "1", "usr/lib/libncursesw.so.6", "library")
 	publish("other", "1", "usr/share/other", "text")
 	where := SystemFlags{Root: root}
-	flags := InstallFlags{SystemFlags: where, Repo: repo}
+	flags := InstallFlags{SystemFlags: where, Choice: packages.Choice{Repo: repo}}
 	must(Install(ctx, s, "ncurses,other", flags))
 	must(Install(ctx, s, "vim", flags))
 	sessiontest.WriteFile(t, filepath.Join(root, "usr/bin/own"), sessiontest.DynamicProgram(t, "libncursesw.so.6"), 0o755)
@@ -176,7 +176,7 @@ func TestRemoveKeepsLibraries(t *testing.T) {
 	must(Remove(ctx, s, "other", where, false))
 	must(os.Remove(filepath.Join(root, "usr/bin/own")))
 	must(Remove(ctx, s, "ncurses,vim", where, false))
-	must(Install(ctx, s, "ncurses,vim", InstallFlags{SystemFlags: where, Repo: repo, Force: true}))
+	must(Install(ctx, s, "ncurses,vim", InstallFlags{SystemFlags: where, Choice: packages.Choice{Repo: repo}, Force: true}))
 	must(Remove(ctx, s, "ncurses", where, true))
 	if _, err := os.Stat(filepath.Join(root, "usr/bin/vim")); err != nil {
 		t.Error(err)
@@ -197,7 +197,7 @@ func TestInstallFromBadServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, repo := sessiontest.PackageWorld(t, "aarch64-unknown-redox")
 			root := filepath.Join(t.TempDir(), "root")
-			flags := InstallFlags{SystemFlags: SystemFlags{Root: root}, Repo: repo}
+			flags := InstallFlags{SystemFlags: SystemFlags{Root: root}, Choice: packages.Choice{Repo: repo}}
 			if err := Install(ctx, s, "ncurses", flags); err != nil {
 				t.Fatal(err)
 			}

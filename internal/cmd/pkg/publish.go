@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -251,12 +252,12 @@ func Publish(ctx context.Context, s *session.Session, dir string, f PublishFlags
 		}
 	}
 	defer frugal()()
-	published, err := pkgrepo.Publish(ctx, dir, packages.Target(s), key, list)
+	done, err := pkgrepo.Publish(ctx, dir, packages.Target(s), key, time.Now(), list)
 	if err != nil {
 		return packages.WithHint(fmt.Errorf("repository %s: %w", dir, err))
 	}
 	rows := [][]string{{"PACKAGE", "VERSION", "ARCHIVE", "FILES", "STATE"}}
-	for _, p := range published {
+	for _, p := range done.Packages {
 		state := "as it was"
 		if p.Changed {
 			state = "published"
@@ -267,7 +268,13 @@ func Publish(ctx context.Context, s *session.Session, dir string, f PublishFlags
 	if err := ui.Table(s.Streams.Out, rows); err != nil {
 		return err
 	}
-	s.Say("%s: repository for %s, signed by %v; clients take it with -repo=%s", dir, packages.Target(s), key.Public(), dir)
+	s.Say("%s: repository for %s, signed by %v, index %d; clients take it with -repo=%s", dir, packages.Target(s), key.Public(), done.Serial, dir)
+	if len(done.Adopted) > 0 {
+		s.Say("  there was no signed index: it vouches for what was there already, too: %s", packages.JoinNames(done.Adopted))
+	}
+	if len(done.Unlisted) > 0 {
+		s.Say("  not in the signed index, since others put them there or changed them: %s; publish them here, or remove them", packages.JoinNames(done.Unlisted))
+	}
 	return nil
 }
 

@@ -15,12 +15,12 @@ import (
 
 // Fetch gets packages and all they depend on, checked, into the cache, from where they can be installed offline; with
 // out also as NAME.pkgar into a folder.
-func Fetch(ctx context.Context, s *session.Session, names, repo, out string) error {
+func Fetch(ctx context.Context, s *session.Session, names, out string, choice packages.Choice) error {
 	wanted, err := packages.ParseNames(names)
 	if err != nil {
 		return err
 	}
-	fetched, err := packages.Fetch(ctx, s, wanted, repo)
+	fetched, err := packages.Fetch(ctx, s, wanted, choice)
 	if err != nil || out == "" {
 		return err
 	}
@@ -44,7 +44,7 @@ func copyArchives(fetched []pkgrepo.Fetched, dir string) error {
 
 // Search lists the packages whose names contain a text.
 func Search(ctx context.Context, s *session.Session, text, repo string) error {
-	return packages.WithClient(s, repo, func(c *pkgrepo.Client) error {
+	return packages.WithClient(s, packages.Choice{Repo: repo}, func(c *pkgrepo.Client) error {
 		found, err := c.Search(ctx, text)
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func Info(ctx context.Context, s *session.Session, name, repo string) error {
 	if err != nil {
 		return err
 	}
-	return packages.WithClient(s, repo, func(c *pkgrepo.Client) error {
+	return packages.WithClient(s, packages.Choice{Repo: repo}, func(c *pkgrepo.Client) error {
 		p, err := c.Info(ctx, n)
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func Tree(ctx context.Context, s *session.Session, names, repo string) error {
 	if err != nil {
 		return err
 	}
-	return packages.WithClient(s, repo, func(c *pkgrepo.Client) error {
+	return packages.WithClient(s, packages.Choice{Repo: repo}, func(c *pkgrepo.Client) error {
 		plan, err := c.Resolve(ctx, wanted, nil)
 		if err != nil {
 			return err

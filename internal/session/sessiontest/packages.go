@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
@@ -27,7 +28,7 @@ func Publish(t *testing.T, repo, target string, list ...Package) {
 		if p.Depends != "" {
 			one.Depends = []pkgrepo.Name{pkgrepo.Name(p.Depends)}
 		}
-		if _, err := pkgrepo.Publish(t.Context(), repo, target, key, []pkgrepo.Publishing{one}); err != nil {
+		if _, err := pkgrepo.Publish(t.Context(), repo, target, key, time.Unix(1768996800, 0), []pkgrepo.Publishing{one}); err != nil {
 			t.Fatal(err)
 		}
 	}
