@@ -42,6 +42,13 @@ func (Recipe) List(ctx context.Context, profile *string, json *bool) error {
 	return run(config.Flags{Profile: profile}, func(s *session.Session) error { return cmdrecipe.List(s, isSet(json)) })
 }
 
+// New makes a recipe that builds, or a new program.
+func (Recipe) New(ctx context.Context, name string, dryRun, offline *bool, git, ref, crate, path *string) error {
+	return run(config.Flags{DryRun: dryRun, Offline: offline}, func(s *session.Session) error {
+		return cmdrecipe.New(ctx, s, name, cmdrecipe.From{Git: text(git), Ref: text(ref), Crate: text(crate), Path: text(path)})
+	})
+}
+
 // Lock writes a Cargo.lock for a source that brings none.
 func (Recipe) Lock(ctx context.Context, name string, profile *string) error {
 	return run(config.Flags{Profile: profile}, func(s *session.Session) error { return cmdrecipe.Lock(ctx, s, name) })

@@ -55,15 +55,22 @@ func LoadLock(file string) (*Lock, []byte, error) {
 	return l, text, nil
 }
 
-// Write replaces the file, with the same bytes for the same content.
-func (l *Lock) Write(file string) error {
+// Text is the file, the same bytes for the same content.
+func (l *Lock) Text() ([]byte, error) {
 	var text bytes.Buffer
 	text.WriteString("# What the pinned sources hold. Written by `" + sourceLockFix + "`, not by hand: look at what changed in a\n" +
 		"# source before you write it anew.\n")
-	if err := toml.NewEncoder(&text).Encode(l); err != nil {
+	err := toml.NewEncoder(&text).Encode(l)
+	return text.Bytes(), err
+}
+
+// Write replaces the file.
+func (l *Lock) Write(file string) error {
+	text, err := l.Text()
+	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(file, text.Bytes(), 0o644)
+	return renameio.WriteFile(file, text, 0o644)
 }
 
 // cargoLocks are the digests of those of a source's Locks that are there, as pinned.
@@ -143,6 +150,24 @@ func LockSources(ctx context.Context, c *Checkout) (*Locked, error) {
 	}
 	did.Sources = len(lock.Source)
 	return did, errs.One(wrong)
+}
+
+// LockedWith is the text of the lock with one more source, that of a recipe of the checkout, and whether it is another than before. Sources
+// that lie in the checkout are not locked.
+func LockedWith(ctx context.Context, c *Checkout, name string) (text []byte, changed bool, err error) {
+	src := c.describe(c.Recipes[name], "")
+	if src.why == "" {
+		c.load(ctx, &src, "")
+	}
+	lock, _, err := LoadLock(c.path(LockFile))
+	if err != nil {
+		return nil, false, err
+	}
+	if changed, err = lock.update(&src); err != nil || !changed {
+		return nil, false, err
+	}
+	text, err = lock.Text()
+	return text, true, err
 }
 
 // update notes what a source holds, and tells whether that is news.

@@ -17,7 +17,7 @@ type area struct {
 var areas = []area{
 	{"start", "Begin", []string{"demo", "doctor", "boot"}, nil},
 	{"build", "Build",
-		[]string{"initfs", "recipe:build", "recipe:list", "recipe:log", "fetch"},
+		[]string{"initfs", "recipe:build", "recipe:new", "recipe:list", "recipe:log", "fetch"},
 		[]string{"recipe:clean", "recipe:lock", "recipe:import", "initfs:ls", "initfs:extract", "initfs:pack", "initfs:replace", "initfs:verify"}},
 	{"images", "Disk images",
 		[]string{"image", "run", "test:boot", "image:ls"},

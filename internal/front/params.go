@@ -56,6 +56,12 @@ var params = map[string]param{
 	"recipe: name": {value: "NAME", text: "the recipe", names: aRecipe},
 
 	"recipe:import path": {value: "PATH", text: "a recipe.toml of the cookbook or its folder, or a folder of many", names: aPath},
+	"recipe:new name":    {value: "NAME", text: "what the recipe is called"},
+	"recipe:new git":     {value: "URL", text: "the repository of its source"},
+	"recipe:new ref":     {value: "NAME", text: "a branch or tag of the repository (its default branch)"},
+	"recipe:new crate":   {value: "NAME", text: "a package of the crate registry, or NAME@VERSION (the newest)"},
+	"recipe:new path":    {value: "DIR", text: "a folder with a Cargo workspace", names: aPath},
+	"recipe:new dryrun":  {text: "print what would be written"},
 	"recipe:log step":    {value: "STEP", text: "only this step (all)", names: aLog},
 	"fetch recipe":       {value: "NAME", text: "only what this recipe needs (all recipes, and the packages of images)", names: aRecipe},
 

@@ -335,6 +335,14 @@ var (
 	validSum    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
+// CheckName says what is wrong with the name of a recipe.
+func CheckName(name string) error {
+	if !validName.MatchString(name) {
+		return fmt.Errorf("%q is no recipe name (lower-case letters, digits and ._+-)", name)
+	}
+	return nil
+}
+
 // validPath accepts relative slash paths that stay where they are.
 func validPath(p string) bool {
 	if p == "" {

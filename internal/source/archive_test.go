@@ -267,6 +267,37 @@ mkdir -p $CARGO_HOME/registry/cache/index-1 && cp $CARGO_HOME/the.crate $CARGO_H
 	}
 }
 
+// The newest version is what cargo locks; an older one of the name may be among its dependencies.
+func TestACrateIsPinnedAsCargoChoosesIt(t *testing.T) {
+	locked := func(requirement string) *Fetcher {
+		f := newFetcher(t)
+		f.Cargo = filepath.Join(t.TempDir(), "cargo")
+		write(t, f.Cargo, "#!/bin/sh\ngrep -q 'package = \"kibi\", version = \""+requirement+"\"' Cargo.toml || { echo 'error: wants another' >&2; exit 101; }\n"+
+			`for v in 0.2.2 0.3.3; do printf '[[package]]\nname = "kibi"\nversion = "%s"\nchecksum = "sum of %s"\n' $v $v; done > Cargo.lock`, 0o755)
+		return f
+	}
+	for _, c := range []struct{ version, requirement, want string }{{"", "\\*", "0.3.3"}, {"0.2.2", "=0.2.2", "0.2.2"}} {
+		got, err := locked(c.requirement).Crate(t.Context(), "kibi", c.version)
+		if err != nil || got != (Crate{Name: "kibi", Version: c.want, SHA256: "sum of " + c.want}) {
+			t.Errorf("%q: %+v, %v", c.version, got, err)
+		}
+	}
+	if _, err := locked("x").Crate(t.Context(), "kibi", "1.0.0"); err == nil || !strings.Contains(err.Error(), "crate kibi 1.0.0: wants another") {
+		t.Errorf("%v", err)
+	}
+	if _, err := locked("=9.9.9").Crate(t.Context(), "kibi", "9.9.9"); err == nil || !strings.Contains(err.Error(), "locked no crate kibi 9.9.9") {
+		t.Errorf("%v", err)
+	}
+	if _, err := locked("x").Crate(t.Context(), "a\"b", ""); err == nil || !strings.Contains(err.Error(), "no crate name") {
+		t.Errorf("%v", err)
+	}
+	offline := locked("x")
+	offline.Offline = true
+	if _, err := offline.Crate(t.Context(), "kibi", ""); !errors.As(err, new(*OfflineError)) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestCrateFromRegistry is opt-in: it needs cargo and its registry.
 func TestCrateFromRegistry(t *testing.T) {
 	home := wants.CargoHome.On(t)

@@ -5,18 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"time"
 
 	"github.com/pannous/redox-clif/internal/download"
-	"github.com/pannous/redox-clif/internal/globdir"
-	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
 func (f *Fetcher) archiveFile(a Archive) string {
@@ -68,80 +61,3 @@ func syncDir(dir string) error {
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
-
-// fetchCrate lets cargo fetch a stub package that depends on exactly this
-// version, and takes the .crate file from cargo's cache. cargo also gets the
-// crate's dependencies, which a build of it needs anyhow.
-func (f *Fetcher) fetchCrate(ctx context.Context, c Crate) error {
-	file := f.crateFile(c.SHA256)
-	return f.keep(ctx, file, c.String(), c.digests(), !f.Offline, func() error {
-		if cached := f.cachedCrate(c); cached != "" {
-			return f.get(ctx, cached, file, c.String(), c.digests())
-		}
-		if err := f.cargoFetch(ctx, c); err != nil {
-			return err
-		}
-		cached := f.cachedCrate(c)
-		if cached == "" {
-			return fmt.Errorf("cargo fetched %s but its cache in %s has no such file (is the registry replaced by a folder?): name a [source] for it in overrides.toml", c, f.CargoHome)
-		}
-		return f.get(ctx, cached, file, c.String(), c.digests())
-	})
-}
-
-func (f *Fetcher) cachedCrate(c Crate) string {
-	found, err := globdir.In(filepath.Join(f.CargoHome, "registry/cache"), "*/"+c.Name+"-"+c.Version+".crate")
-	if err != nil {
-		return ""
-	}
-	for _, name := range found {
-		if sum, err := fileSHA256(name); err == nil && sum == c.SHA256 {
-			return name
-		}
-	}
-	if len(found) > 0 {
-		return found[0] // get will say that its digest is wrong
-	}
-	return ""
-}
-
-func (f *Fetcher) cargoFetch(ctx context.Context, c Crate) error {
-	if f.Cargo == "" {
-		return &NoCargoError{Crate: c.String()}
-	}
-	dir, err := os.MkdirTemp(f.Store, "crate-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return err
-	}
-	manifest := fmt.Sprintf("[package]\nname = \"stub\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n[dependencies]\nstub_dep = { package = %q, version = \"=%s\" }\n[workspace]\n", c.Name, c.Version)
-	err = errors.Join(os.WriteFile(filepath.Join(dir, "Cargo.toml"), []byte(manifest), 0o644), os.WriteFile(filepath.Join(dir, "lib.rs"), nil, 0o644))
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, f.Cargo, "fetch", "--quiet")
-	cmd.Dir = dir
-	cmd.Env = append(slices.Clone(f.Env), "CARGO_HOME="+f.CargoHome, "CARGO_TERM_COLOR=never", toolenv.CargoRoot+"="+dir)
-	cmd.WaitDelay = 5 * time.Second
-	out, err := cmd.CombinedOutput()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return cargoFailure(c, string(out))
-	}
-	return err
-}
-
-func cargoFailure(c Crate, message string) error {
-	if gitHost.MatchString(message) {
-		return &HostError{Host: "the crate registry", Err: errors.New(lineWith(gitHost, message))}
-	}
-	return fmt.Errorf("cargo fetch of %s: %s", c, lineWith(cargoError, message))
-}
-
-var cargoError = regexp.MustCompile(`^error: `)

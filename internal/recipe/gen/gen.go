@@ -32,7 +32,7 @@ const (
 )
 
 // reserved are the methods of Recipe written by hand: no recipe can have one of these names.
-var reserved = []string{"Build", "Clean", "Import", "List", "Lock", "Log"}
+var reserved = []string{"Build", "Clean", "Import", "List", "Lock", "Log", "New"}
 
 // Files are both files as they should be, by slash path. aliases is the present text of AliasesFile,
 // whose other lines stay as they are.
@@ -50,6 +50,12 @@ func Files(recipes recipe.Set, aliases []byte) (map[string][]byte, error) {
 		return nil, err
 	}
 	return map[string][]byte{TargetsFile: targets, AliasesFile: marked}, nil
+}
+
+// Check says what is wrong with the recipes' names as names of targets.
+func Check(recipes recipe.Set) error {
+	_, err := methodNames(recipes)
+	return err
 }
 
 // methodNames gives every recipe its method. Two that differ in hyphens and dots only are an error.

@@ -25,6 +25,8 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/pannous/redox-clif/internal/process"
+	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/recipe/draft"
 )
 
 // cookbook is a foreign recipe, as far as it is understood.
@@ -125,7 +127,7 @@ func Import(ctx context.Context, name string, text []byte, ask AskCommit) (*Resu
 	i.unknown(meta)
 	i.source(ctx)
 	i.build()
-	i.result.Text = i.out.String()
+	i.result.Text = i.draft.Text()
 	return &i.result, ctx.Err()
 }
 
@@ -133,11 +135,9 @@ type importer struct {
 	name   string
 	c      *cookbook
 	ask    AskCommit
-	out    strings.Builder
+	draft  draft.Draft
 	result Result
 }
-
-func (i *importer) line(format string, args ...any) { fmt.Fprintf(&i.out, format+"\n", args...) }
 
 func (i *importer) lose(reason Reason, format string, args ...any) {
 	i.result.Losses = append(i.result.Losses, Loss{reason, printable(fmt.Sprintf(format, args...))})
@@ -169,19 +169,17 @@ func (i *importer) unknown(meta toml.MetaData) {
 
 func (i *importer) source(ctx context.Context) {
 	s := i.c.Source
-	i.line("description = %q", i.name+", imported from the cookbook")
-	i.line("")
-	i.line("[source]")
+	to := &i.draft.Source
+	i.draft.Description = i.name + ", imported from the cookbook"
 	switch {
 	case s.SameAs != "":
-		i.line("same-as = %q", path.Base(s.SameAs))
+		to.SameAs = path.Base(s.SameAs)
 	case s.Git != "":
-		i.line("git = %q", s.Git)
-		i.line("commit = %q", i.commit(ctx))
+		to.Git, to.Commit = s.Git, i.commit(ctx)
 	case s.Tar != "":
 		i.archive()
 	case s.Path != "":
-		i.line("path = %q", s.Path)
+		to.Path = s.Path
 		i.lose(Folder, "path = %q", s.Path)
 	default:
 		i.lose(NoSource, "")
@@ -235,14 +233,12 @@ func commitCommand(url, ref string) string {
 
 func (i *importer) archive() {
 	s := i.c.Source
-	i.line("archive = %q", s.Tar)
+	i.draft.Source.Archive, i.draft.Source.Strip = s.Tar, 1
 	if fullBlake3.MatchString(s.Blake3) {
-		i.line("blake3 = %q", s.Blake3)
+		i.draft.Source.Blake3 = s.Blake3
 	} else {
-		i.line(`sha256 = ""`)
 		i.lose(NoDigest, "blake3 = %q; `%s | sha256sum` gives one for sha256", s.Blake3, process.Quote([]string{"curl", "-L", s.Tar}))
 	}
-	i.line("strip = 1")
 	if otherPacking.MatchString(s.Tar) {
 		i.lose(Packing, "%s", path.Base(s.Tar))
 	}
@@ -278,15 +274,6 @@ func (i *importer) cargo() {
 		i.lose(CargoFlags, "%v", b.CargoFlags)
 	}
 	i.assume("package and program are both called %q", i.name)
-	i.line("")
-	i.line("[[step]]")
-	i.line("name = %q", "programs")
-	i.line("kind = %q", "cargo")
-	if b.PackagePath != "" {
-		i.line("dir = %q", b.PackagePath)
-	}
-	i.line("packages = [%q]", i.name)
-	i.line("")
-	i.line("[install]")
-	i.line("%q = [%q]", "usr/bin", "programs/"+i.name)
+	i.draft.Step = recipe.Step{Name: "programs", Kind: recipe.KindCargo, Dir: b.PackagePath, Packages: []string{i.name}}
+	i.draft.Programs = []string{i.name}
 }

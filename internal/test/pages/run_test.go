@@ -49,6 +49,26 @@ func (c *place) withCompilers() *place {
 	return &place{c.dir, c.bin, env}
 }
 
+// withSystem is the same with the cache that the end-to-end scripts have, in which the real system need not be built each time, and
+// with the user's mirrors.
+func (c *place) withSystem(t *testing.T) *place {
+	t.Helper()
+	with := c.withCompilers()
+	cache := wants.Cache.Given()
+	if cache == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cache = filepath.Join(dir, "redox-clif-test")
+	}
+	with.env = append(with.env, "REDOX_CACHE="+cache)
+	if mirrors := os.Getenv("REDOX_OVERRIDES"); mirrors != "" {
+		with.env = append(with.env, "REDOX_OVERRIDES="+mirrors)
+	}
+	return with
+}
+
 // TestRun: what a page says that commands print is what they print.
 func TestRun(t *testing.T) {
 	mage := checkout.Compile(t)
@@ -70,10 +90,14 @@ func (p *page) run(t *testing.T, c *place) {
 			c.write(t, b.marks["file"], b.text)
 		case b.has("e2e") && wants.E2E.Given() != "1":
 			// Not run. That its targets are there is tested all the same.
+		case b.has("guest") && wants.Guest.Given() != "1":
 		case b.has("run"):
 			in := c
 			if b.has("e2e") {
 				in = c.withCompilers()
+			}
+			if b.has("guest") {
+				in = c.withSystem(t)
 			}
 			if err := in.session(b); err != nil {
 				t.Errorf("%s:%d: %v", p.path, b.line, err)

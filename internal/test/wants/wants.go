@@ -23,6 +23,7 @@ var (
 	E2E            = Variable{"REDOX_TEST_E2E", "1", "builds from end to end with the pinned toolchain, the scripts in testdata/script that compile, and the comparison with the package tools of the crate registry"}
 	Cranelift      = Variable{"REDOX_TEST_CRANELIFT", "DIR", "the same with a toolchain that has LLVM and Cranelift, and the two compared"}
 	ToolchainBuild = Variable{"REDOX_TEST_TOOLCHAIN_BUILD", "1", "toolchain:build as its user calls it: half an hour, 6 GB"}
+	Guest          = Variable{"REDOX_TEST_GUEST", "1", "the pages that end in the real system: built from git hosts, or from the mirrors of REDOX_OVERRIDES, and booted; half an hour the first time"}
 	Repro          = Variable{"REDOX_TEST_REPRO", "1", "repro of the demo in the end-to-end tests, built twice from nothing"}
 	Seed           = Variable{"REDOX_TEST_SEED", "DIR", "the end-to-end tests begin with this cache in place of an empty one"}
 	Cache          = Variable{"REDOX_TEST_CACHE", "DIR", "tests that build tools of others keep them here"}
@@ -42,7 +43,7 @@ var (
 // All lists the variables in the order of the page.
 func All() []Variable {
 	return []Variable{
-		E2E, Cranelift, ToolchainBuild, Repro, Seed, Cache, CargoHome, Pin, Rustc194, Rustc196, Ion, IonSource, RedoxfsSource, RedoxfsTool, RedoxfsHost,
+		E2E, Cranelift, Guest, ToolchainBuild, Repro, Seed, Cache, CargoHome, Pin, Rustc194, Rustc196, Ion, IonSource, RedoxfsSource, RedoxfsTool, RedoxfsHost,
 		LargeImage, Kills,
 	}
 }
