@@ -95,14 +95,15 @@ func (a *Action) Command() []byte {
 	return b
 }
 
-// Digest is the action's cache key: the digest of its Action message.
-func (a *Action) Digest() cas.Digest {
+// Message returns the canonical bytes of the Action message.
+func (a *Action) Message() []byte {
 	command := cas.DigestBytes(a.Command())
-	var b []byte
-	b = appendBytes(b, actionCommandDigest, cas.MarshalDigest(command))
-	b = appendBytes(b, actionInputRoot, cas.MarshalDigest(a.Inputs))
-	return cas.DigestBytes(b)
+	b := appendBytes(nil, actionCommandDigest, cas.MarshalDigest(command))
+	return appendBytes(b, actionInputRoot, cas.MarshalDigest(a.Inputs))
 }
+
+// Digest is the action's cache key: the digest of its Action message.
+func (a *Action) Digest() cas.Digest { return cas.DigestBytes(a.Message()) }
 
 func appendBytes(b []byte, num protowire.Number, v []byte) []byte {
 	b = protowire.AppendTag(b, num, protowire.BytesType)
@@ -128,6 +129,8 @@ type Result struct {
 	Duration time.Duration `json:"duration_ns"`
 	// Notices are lines that whoever uses the output should know.
 	Notices []string `json:"notices,omitempty"`
+	// Remote says that a remote cache had the result: files of its output may be there and not here.
+	Remote bool `json:"remote,omitempty"`
 }
 
 // Cache maps action digests to results, one file each, under a folder.

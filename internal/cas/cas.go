@@ -119,6 +119,8 @@ type Store struct {
 	messages sync.Map
 	// written are the inodes of the large blobs that this process has hashed while it wrote them, by Digest.
 	written sync.Map
+	// upstream, when it is set, has blobs that are not here.
+	upstream upstreamInUse
 }
 
 // Open returns the store in dir and makes its folders when they are missing. A
@@ -302,6 +304,9 @@ func (s *Store) ReadAll(d Digest) ([]byte, error) {
 		return nil, &MissingError{Digest: d}
 	}
 	b, err := cachefile.Read(s.path(d.Hash))
+	if errors.Is(err, fs.ErrNotExist) && s.bring(d) {
+		b, err = cachefile.Read(s.path(d.Hash))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &MissingError{Digest: d}
 	}
@@ -324,6 +329,9 @@ func (s *Store) CopyTo(ctx context.Context, d Digest, w io.Writer) error {
 		return &MissingError{Digest: d}
 	}
 	f, err := cachefile.Open(s.path(d.Hash))
+	if errors.Is(err, fs.ErrNotExist) && s.bring(d) {
+		f, err = cachefile.Open(s.path(d.Hash))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return &MissingError{Digest: d}
 	}
@@ -369,7 +377,7 @@ func (r *blobReader) Read(p []byte) (int, error) {
 
 // Path is where an intact blob lies, for readers that check what they read themselves. Nobody may write there.
 func (s *Store) Path(d Digest) (string, error) {
-	if !s.Has(d) {
+	if !s.Has(d) && !s.bring(d) {
 		return "", &MissingError{Digest: d}
 	}
 	return s.path(d.Hash), nil

@@ -144,3 +144,32 @@ func (w *Writer) Close() error {
 	tmp.Close()
 	return os.Remove(tmp.Name())
 }
+
+// OtherBytesError says that what was given for a blob is something else.
+type OtherBytesError struct{ Want, Got Digest }
+
+func (e *OtherBytesError) Error() string {
+	return fmt.Sprintf("wanted blob %s, got %s", e.Want, e.Got)
+}
+
+// PutAs stores what r gives under the name that it has to have. Anything else is an [OtherBytesError], and nothing is stored; no more than
+// one byte too many is read.
+func (s *Store) PutAs(ctx context.Context, d Digest, r io.Reader) error {
+	w, err := s.Create()
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	err = eachChunk(ctx, io.LimitReader(r, d.Size+1), func(p []byte) error {
+		_, err := w.Write(p)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if got := sum(w.hash, w.size); got != d {
+		return &OtherBytesError{Want: d, Got: got}
+	}
+	_, err = w.Commit()
+	return err
+}

@@ -425,6 +425,9 @@ func (s *Store) placeAll(ctx context.Context, dir string, have, want *Tree) erro
 		}
 	}
 	sort.Strings(missing)
+	if err := s.needEntries(ctx, want, missing); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for chunk := range slices.Chunk(missing, placeChunk) {
@@ -441,6 +444,20 @@ func (s *Store) placeAll(ctx context.Context, dir string, have, want *Tree) erro
 		})
 	}
 	return group.Wait()
+}
+
+// needEntries asks the upstream for the files of a tree that are about to be written.
+func (s *Store) needEntries(ctx context.Context, want *Tree, paths []string) error {
+	if _, up := s.upstream.get(); up == nil {
+		return nil
+	}
+	var files []Digest
+	for _, p := range paths {
+		if e := want.Entries[p]; !e.Dir && e.Link == "" {
+			files = append(files, e.Digest)
+		}
+	}
+	return s.Need(ctx, files)
 }
 
 // place writes one entry beside its name and renames it.
