@@ -202,7 +202,9 @@ func MakeFolder(top, rel string) error {
 		case err == nil && info.IsDir():
 			_ = os.Chmod(at, info.Mode().Perm()|0o700)
 		default:
-			_ = os.Remove(at) // no folder: what is left of it is for MkdirAll to say
+			// No folder, or none yet: what is left of it is for MkdirAll to say. Not os.Remove: another goroutine may just have
+			// made the folder, and it is empty.
+			_ = unix.Unlink(at)
 		}
 	}
 	return os.MkdirAll(dir, 0o755)

@@ -2,6 +2,7 @@ package cachefile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -165,5 +167,25 @@ func TestAFileThatMayNotBeReadGetsItsRightsBack(t *testing.T) {
 	must(t, os.Chmod(path, 0))
 	if b, err := Read(path); err != nil || string(b) != "x" {
 		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// Two who make the same folder at once do not take it from each other.
+func TestMakeFolderAtOnce(t *testing.T) {
+	top := t.TempDir()
+	for i := range 300 {
+		rel := fmt.Sprint("sha256/", i)
+		var all errgroup.Group
+		for n := range 4 {
+			all.Go(func() error {
+				if err := MakeFolder(top, rel); err != nil {
+					return err
+				}
+				return os.WriteFile(filepath.Join(top, rel, fmt.Sprint(n)), nil, 0o644)
+			})
+		}
+		if err := all.Wait(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
