@@ -305,13 +305,17 @@ func TestALyingServer(t *testing.T) {
 	}
 	digest := digestMessage(cas.DigestBytes([]byte("x")))
 	for name, lie := range map[string]func(*remotetest.Server){
-		"failed":         one(func(_ *remotetest.Server, r *repb.ActionResult) { r.ExitCode = 1 }),
-		"no output":      one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputDirectories = nil }),
-		"another path":   one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputDirectories[0].Path = "a" }),
-		"a file beside":  one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputFiles = []*repb.OutputFile{{Path: "x", Digest: digest}} }),
-		"no tree":        one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputDirectories[0].TreeDigest = nil }),
-		"no such tree":   one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputDirectories[0].TreeDigest = digest }),
-		"a huge tree":    one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputDirectories[0].TreeDigest.SizeBytes = 1 << 50 }),
+		"failed":       one(func(_ *remotetest.Server, r *repb.ActionResult) { r.ExitCode = 1 }),
+		"no output":    one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputDirectories = nil }),
+		"another path": one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputDirectories[0].Path = "a" }),
+		"a file beside": one(func(_ *remotetest.Server, r *repb.ActionResult) {
+			r.OutputFiles = []*repb.OutputFile{{Path: "x", Digest: digest}}
+		}),
+		"no tree":      one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputDirectories[0].TreeDigest = nil }),
+		"no such tree": one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputDirectories[0].TreeDigest = digest }),
+		"a huge tree": one(func(_ *remotetest.Server, r *repb.ActionResult) {
+			r.OutputDirectories[0].TreeDigest.SizeBytes = 1 << 50
+		}),
 		"a strange hash": one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputDirectories[0].TreeDigest.Hash = "../../etc" }),
 		"another root":   one(func(_ *remotetest.Server, r *repb.ActionResult) { r.OutputDirectories[0].RootDirectoryDigest = digest }),
 		"no message":     tree([]byte("\xff\xff\xff")),
