@@ -17,8 +17,8 @@ import (
 type Recipe mg.Namespace
 
 // buildRecipe builds one recipe with the flags that all of them have; the generated targets call it.
-func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
-	flags := config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend, Std: std}
+func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std, remote *string) error {
+	flags := config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend, Std: std, Remote: remote}
 	return run(flags, func(s *session.Session) error { return cmdrecipe.Build(ctx, s, name) })
 }
 
@@ -33,8 +33,8 @@ func Fetch(ctx context.Context, profile, recipe *string) error {
 }
 
 // Build builds a recipe. Its tree goes to out/TARGET/NAME.
-func (Recipe) Build(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std *string) error {
-	return buildRecipe(ctx, name, dryRun, k, offline, j, profile, backend, std)
+func (Recipe) Build(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std, remote *string) error {
+	return buildRecipe(ctx, name, dryRun, k, offline, j, profile, backend, std, remote)
 }
 
 // List lists the recipes with backend and source.

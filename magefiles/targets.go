@@ -11,8 +11,8 @@ import (
 )
 
 // Demo builds the embedded demo and boots it in QEMU.
-func Demo(ctx context.Context, dryRun, k, offline *bool, j, memory *int, backend, std *string) error {
-	return run(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Memory: memory, Backend: backend, Std: std}, func(s *session.Session) error {
+func Demo(ctx context.Context, dryRun, k, offline *bool, j, memory *int, backend, std, remote *string) error {
+	return run(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Memory: memory, Backend: backend, Std: std, Remote: remote}, func(s *session.Session) error {
 		return cmdinitfs.Demo(ctx, s)
 	})
 }

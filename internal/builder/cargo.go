@@ -168,7 +168,7 @@ func (c *cargoRun) check() (needs, error) {
 			return needs{}, err
 		}
 	}
-	n := needs{nodes: []*graph.Node{c.sources}, memory: 2 << 30, typical: 30 * time.Second, provenance: provenance{backend: c.g.backend, recipe: c.t.r, step: c.t.s}}
+	n := needs{nodes: []*graph.Node{c.sources}, memory: 2 << 30, typical: 30 * time.Second, local: c.host(), provenance: provenance{backend: c.g.backend, recipe: c.t.r, step: c.t.s}}
 	for _, node := range []*graph.Node{c.std, c.sysroot} {
 		if node != nil {
 			n.nodes = append(n.nodes, node)

@@ -35,6 +35,8 @@ type stepRun interface {
 type needs struct {
 	nodes  []*graph.Node
 	memory int64 // bytes, at its peak
+	// local results hold what this machine's linker and libraries put into them.
+	local bool
 	// typical is how long a run of the kind takes; 0 is a moment.
 	typical time.Duration
 	// provenance is what is known of all that it makes.
@@ -52,7 +54,7 @@ func (b *Builder) runNode(id string, run stepRun) (*graph.Node, error) {
 			return err
 		}
 		n.Deps = graph.Unique(needed.nodes)
-		n.Memory, n.Typical = needed.memory, needed.typical
+		n.Memory, n.Typical, n.Local = needed.memory, needed.typical, needed.local
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) { return run.plan(in) }
 		n.Run = run.run
 		b.provenance[n] = needed.provenance

@@ -62,6 +62,10 @@ type Config struct {
 	Backends string
 	// Std overrides where the recipes have the standard library from: "shared" or "build-std".
 	Std string
+	// Remote is on, off or readonly over what is said of a remote cache elsewhere; "" leaves it at that. RemoteEnv has the variables
+	// that are about one, by name; their values may be secrets.
+	Remote    string
+	RemoteEnv map[string]string
 	// Overrides is the overrides file; it need not exist.
 	Overrides string
 	// SourceDirs replaces sources by folders, from REDOX_SOURCE_<NAME>, by recipe name.
@@ -98,6 +102,7 @@ type Flags struct {
 	Backend   *string
 	Std       *string
 	Toolchain *string
+	Remote    *string
 }
 
 // maxJobs is how many tokens the pipe of a jobserver takes for certain: one page, what Linux
@@ -214,6 +219,12 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.Toolchain = c.fromHome(env["REDOX_TOOLCHAIN"])
 	c.Backends = env["REDOX_BACKEND"]
 	c.Std = env["REDOX_STD"]
+	c.Remote, c.RemoteEnv = env["REDOX_REMOTE"], map[string]string{}
+	for name, value := range env {
+		if strings.HasPrefix(name, environ.RemotePrefix) {
+			c.RemoteEnv[name] = value
+		}
+	}
 	c.Overrides = orJoin(env["REDOX_OVERRIDES"], c.Root, "overrides.toml")
 	var err error
 	c.Offline, err = boolean(env, "REDOX_OFFLINE")
@@ -293,6 +304,7 @@ func (c *Config) fromFlags(f Flags) []error {
 	set(&c.Target, f.Target)
 	set(&c.Backends, f.Backend)
 	set(&c.Std, f.Std)
+	set(&c.Remote, f.Remote)
 	set(&c.Jobs, f.Jobs)
 	if f.Memory != nil {
 		c.MemoryMiB = int64(*f.Memory)

@@ -29,7 +29,7 @@ func TestCompletion(t *testing.T) {
 		"recipe:build ":                    "base demo helix initfs ion-host kibi",
 		"recipe:build ki":                  "kibi",
 		"recipe:build kibi -dr":            "-dryrun",
-		"recipe:kibi -j4 -":                "-backend= -dryrun -help -k -offline -profile= -std=",
+		"recipe:kibi -j4 -":                "-backend= -dryrun -help -k -offline -profile= -remote= -std=",
 		"recipe:kibi --dr":                 "--dryrun",
 		"initfs -std=":                     "-std=build-std -std=shared",
 		"initfs --std=s":                   "--std=shared",

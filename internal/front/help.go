@@ -202,14 +202,24 @@ func (p param) told() string {
 // row is a name and what is told of it.
 type row struct{ name, text string }
 
+// widestName is the widest first column of a table: what is told of a longer name begins in the next line.
+const widestName = 26
+
 // table writes rows in two columns, the second one wrapped.
 func table(rows []row, width int) []string {
 	column := 0
 	for _, r := range rows {
-		column = max(column, len(r.name))
+		if len(r.name) <= widestName {
+			column = max(column, len(r.name))
+		}
 	}
 	var lines []string
 	for _, r := range rows {
+		if len(r.name) > column {
+			lines = append(lines, "  "+r.name)
+			lines = append(lines, wrap(r.text, column+4, width)...)
+			continue
+		}
 		wrapped := wrap(r.text, column+4, width)
 		wrapped[0] = fmt.Sprintf("  %-*s  %s", column, r.name, strings.TrimSpace(wrapped[0]))
 		lines = append(lines, wrapped...)

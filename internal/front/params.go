@@ -51,6 +51,7 @@ var params = map[string]param{
 	"offline": {text: "touch no network"},
 	"profile": {value: "NAME", text: "set of sources: none (upstream's) or a profile of the recipes", names: aProfile},
 	"recipe":  {value: "NAME", text: "the recipe (initfs)", names: aRecipe, bare: true},
+	"remote":  {value: "MODE", text: "the remote cache: as it is set, not at all, or without uploads", oneOf: []string{"on", "off", "readonly"}},
 	"std":     {value: "MODE", text: "the standard library: prepared once, or built by every cargo", oneOf: []string{"shared", "build-std"}},
 
 	"recipe: name": {value: "NAME", text: "the recipe", names: aRecipe},

@@ -11,6 +11,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cmd/recipe"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/qemu"
+	"github.com/pannous/redox-clif/internal/remotesetting"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 )
 
@@ -24,6 +25,7 @@ func TestValuesAreThoseThatTheTargetsTake(t *testing.T) {
 		"run machine":          machines,
 		"graph format":         recipe.GraphFormats,
 		"bench only":           append(slices.Clone(bench.BenchParts), "backends"),
+		"remote":               remotesetting.Modes(),
 		"std":                  {string(builder.StdShared), string(builder.StdBuild)},
 		"toolchain:build llvm": {string(rustbuild.SystemLLVM), string(rustbuild.BootstrapLLVM)},
 	} {

@@ -48,7 +48,7 @@ func (c *Cache) verifyResults(ctx context.Context, v *Verification) error {
 	var broken []cas.Digest
 	unreadable, err := c.Actions.Walk(func(key cas.Digest, r action.Result, _ fs.FileInfo) error {
 		v.Results++
-		err := c.Store.Complete(r.Output)
+		err := c.complete(r)
 		if errors.As(err, new(*cas.MissingError)) {
 			v.Incomplete = append(v.Incomplete, Incomplete{r.Node, err.Error()})
 			broken = append(broken, key)
@@ -61,6 +61,14 @@ func (c *Cache) verifyResults(ctx context.Context, v *Verification) error {
 		err = errors.Join(err, c.Actions.Forget(key))
 	}
 	return err
+}
+
+// complete looks whether an output is all here; the files of one that a remote cache has may be there.
+func (c *Cache) complete(r action.Result) error {
+	if r.Remote {
+		return c.Store.EachBlob(r.Output, map[cas.Digest]bool{}, func(cas.Digest, bool) {})
+	}
+	return c.Store.Complete(r.Output)
 }
 
 // verifyArchives drops the references to archives that are not whole. It comes after the store was verified.

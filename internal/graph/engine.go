@@ -39,10 +39,20 @@ type Engine struct {
 	Distrust bool
 	// KeepGoing builds whatever does not depend on a failure and reports all failures.
 	KeepGoing bool
+	// Remote, when it is set, is asked for results that are not here and offered those that are made here.
+	Remote Remote
 	// Observer is told what happens.
 	Observer Observer
 	// Now is the clock.
 	Now func() time.Time
+}
+
+// Remote is a cache of results on another machine. Whatever is wrong with it is no error of a build's.
+type Remote interface {
+	// Lookup asks for the result of an action. Files of its output may still be there only.
+	Lookup(ctx context.Context, a *action.Action) (action.Result, bool)
+	// Offer gives a result that was made here. It does not wait until the other machine has it.
+	Offer(a *action.Action, r action.Result)
 }
 
 // Summary is the result of a build.
@@ -238,7 +248,29 @@ func (b *build) bringUpToDate(t *turn, n *Node) (cas.Digest, Outcome, time.Durat
 	if r, ok, err := b.cached(n, act); err != nil || ok {
 		return r.Output, UpToDate, 0, err
 	}
+	if r, ok, err := b.remote(t, n, act); err != nil || ok {
+		return r.Output, Fetched, 0, err
+	}
 	return b.execute(t, n, act, false)
+}
+
+// remote takes the result of an action from another machine's cache and keeps it. A lost output is not looked for there: what
+// was fetched once and is wrong would be fetched again (see remake).
+func (b *build) remote(t *turn, n *Node, act *action.Action) (action.Result, bool, error) {
+	if b.Remote == nil || n.Local {
+		return action.Result{}, false, nil
+	}
+	r, ok := b.Remote.Lookup(t.ctx, act)
+	if !ok {
+		return r, false, context.Cause(t.ctx)
+	}
+	r.Node, r.Start = n.ID, b.Now().UTC()
+	if err := b.Cache.Put(act.Digest(), r); err != nil {
+		return r, false, err
+	}
+	b.remember(n, act, r.Output, r.Duration)
+	b.notify(r)
+	return r, true, nil
 }
 
 func (b *build) resolve(t *turn, n *Node) (out cas.Digest, err error) {
@@ -303,6 +335,9 @@ func (b *build) execute(turn *turn, n *Node, act *action.Action, complete bool) 
 	}
 	b.notify(r)
 	b.remember(n, act, t.out, t.took)
+	if b.Remote != nil && !n.Local {
+		b.Remote.Offer(act, r)
+	}
 	return t.out, Ran, t.took, nil
 }
 

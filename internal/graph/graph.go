@@ -43,6 +43,8 @@ type Node struct {
 	// steps that Jobs and Memory bound: what finds a mistake in a recipe, a lock file or a patch does not wait until a library is
 	// compiled.
 	Light bool
+	// Local says that the result is of use on this machine alone, so that no other is asked for it or offered it.
+	Local bool
 	// Typical is how long a step of its kind takes; it counts until it is known how long this one does.
 	Typical time.Duration
 }
@@ -109,10 +111,12 @@ const (
 	Failed
 	// Skipped means something it depends on failed, or the build was stopped before it ended.
 	Skipped
+	// Fetched means that another machine had the result.
+	Fetched
 )
 
 func (o Outcome) String() string {
-	return [...]string{"up to date", "ran", "failed", "skipped"}[o]
+	return [...]string{"up to date", "ran", "failed", "skipped", "from the remote cache"}[o]
 }
 
 // Observer is told what happens. Its methods may be called from several goroutines at once.

@@ -81,7 +81,7 @@ func (e *Engine) judge(ctx context.Context, n *Node, known Outputs) (Verdict, er
 	}
 	if ok {
 		known[n] = r.Output
-		if err := e.Store.Complete(r.Output); isMissing(err) {
+		if err := e.Store.Complete(r.Output); isMissing(err) && !r.Remote {
 			v.Reason = fmt.Sprintf("but %v: it is built again if something needs it", err)
 		}
 		return v, nil

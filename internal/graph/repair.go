@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -48,7 +49,7 @@ func (b *build) ensure(t *turn, n *Node, cause error) error {
 	b.mu.Lock()
 	out := b.sum.Outputs[n]
 	b.mu.Unlock()
-	err := b.whole(out, cause)
+	err := b.whole(t.ctx, out, cause)
 	if !isMissing(err) {
 		return err
 	}
@@ -68,10 +69,14 @@ func (b *build) ensure(t *turn, n *Node, cause error) error {
 
 // whole looks whether the store has an output. Where one byte is damaged others may be, and each would cost a run of
 // the step that meets it: then all are read.
-func (b *build) whole(out cas.Digest, cause error) error {
+func (b *build) whole(ctx context.Context, out cas.Digest, cause error) error {
+	// What another machine has is no loss.
+	if err := b.Store.NeedTree(ctx, out); err != nil {
+		return err
+	}
 	var met *cas.MissingError
 	if b.Distrust || errors.As(cause, &met) && met.Damaged {
-		return b.Store.Intact(b.ctx, out)
+		return b.Store.Intact(ctx, out)
 	}
 	return b.Store.Complete(out)
 }

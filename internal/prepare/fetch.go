@@ -58,7 +58,7 @@ func (s *Sources) Fetch(names []string) ([]*graph.Node, error) {
 func (s *Sources) fetchCrates(r *recipe.Recipe, ws *graph.Node) (*graph.Node, error) {
 	return s.nodes.Once(r.Name+"/crates", func(n *graph.Node) error {
 		n.Deps = []*graph.Node{ws}
-		n.Light = true
+		n.Light, n.Local = true, true // it is about this machine's home of cargo
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			return s.fetchAction(r.Cargo.Dir, in[ws])
 		}
@@ -83,7 +83,7 @@ func (s *Sources) fetchCrates(r *recipe.Recipe, ws *graph.Node) (*graph.Node, er
 // fetchStd downloads the crates of the standard library.
 func (s *Sources) fetchStd() (*graph.Node, error) {
 	return s.nodes.Once("std/crates", func(n *graph.Node) error {
-		n.Light = true
+		n.Light, n.Local = true, true // it is about this machine's home of cargo
 		n.Plan = func(context.Context, graph.Outputs) (*action.Action, error) {
 			empty, err := s.o.Store.Compose(nil, nil)
 			if err != nil {

@@ -20,7 +20,7 @@ const maxTree = 64 << 20
 // Lookup asks for the result of an action. The folders of its output are in the store then, its files are where they are. A server that
 // cannot answer has no result.
 func (c *Client) Lookup(ctx context.Context, a *action.Action) (action.Result, bool) {
-	if c.ready() == nil {
+	if !c.config.Accept || c.ready() == nil {
 		return action.Result{}, false
 	}
 	r, err := c.lookup(ctx, a.Digest())

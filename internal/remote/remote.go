@@ -40,8 +40,8 @@ type Config struct {
 	Headers []Header
 	// CA, ClientCert and ClientKey are files in PEM form; without a CA the system's roots are used.
 	CA, ClientCert, ClientKey string
-	// Upload offers what is made here to the server. Reading is always on.
-	Upload bool
+	// Accept takes results of the server, Upload offers it what is made here.
+	Accept, Upload bool
 	// Compress moves blobs as zstd where the server can.
 	Compress bool
 	// Timeout bounds one call, but for a second more for each MiB that it moves; 0 is DefaultTimeout.

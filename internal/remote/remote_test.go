@@ -38,7 +38,7 @@ func newMachine(t *testing.T, server *remotetest.Server, edit ...func(*Config)) 
 		t.Fatal(err)
 	}
 	m := &machine{t: t, store: store}
-	config := Config{Address: server.Address, Upload: true, Retries: 1, Instance: server.Faults.Instance, Timeout: 2 * time.Second}
+	config := Config{Address: server.Address, Accept: true, Upload: true, Retries: 1, Instance: server.Faults.Instance, Timeout: 2 * time.Second}
 	for _, f := range edit {
 		f(&config)
 	}

@@ -18,7 +18,7 @@ func Run(open func() (*Session, error), do func(*Session) error) error {
 	if err != nil {
 		return err
 	}
-	err = do(s)
+	err = doAndClose(s, do)
 	var lost *cas.MissingError
 	if !errors.As(err, &lost) {
 		return err
@@ -28,6 +28,11 @@ func Run(open func() (*Session, error), do func(*Session) error) error {
 		return err
 	}
 	s.distrust = true
+	return doAndClose(s, do)
+}
+
+func doAndClose(s *Session, do func(*Session) error) error {
+	defer s.closeRemote()
 	return do(s)
 }
 

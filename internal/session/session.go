@@ -56,6 +56,7 @@ type Session struct {
 	Streams Streams
 
 	description *description // read by described
+	remote      *remoteUse   // opened by the first build; nil without one
 	// distrust has builds read every byte of what was up to date, see Run.
 	distrust bool
 	// usedToolchain keeps a toolchain of the cache from being collected, see toolchainSources.
@@ -151,7 +152,7 @@ func (s *Session) engine(o graph.Observer) *graph.Engine {
 	return &graph.Engine{
 		Store: s.Store, Cache: s.Actions, History: s.History, LogDir: s.Config.Logs(), KeepLog: (&execroot.Runner{Dir: s.Config.Work()}).KeepOther,
 		LockDir: s.Config.Locks(), Jobs: s.Config.Jobs, Memory: s.Config.MemoryMiB << 20,
-		KeepGoing: s.Config.KeepGoing, Distrust: s.distrust, Observer: o, Now: time.Now,
+		KeepGoing: s.Config.KeepGoing, Distrust: s.distrust, Remote: s.asRemote(), Observer: o, Now: time.Now,
 	}
 }
 
@@ -228,7 +229,12 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 	shown := ui.New(s.Streams.Err, s.Config.Verbose, s.Config.DumbTerminal)
 	trace := ui.NewTrace(shown, time.Now)
 	start := time.Now()
+	unshow, err := s.useRemote(ctx, trace.Notice)
+	if err != nil {
+		return nil, err
+	}
 	summary, err := s.engine(trace).Build(ctx, roots)
+	unshow()
 	shown.Close()
 	if saveErr := s.Stats.Save(); saveErr != nil {
 		s.Say("could not keep the stat cache: %v", saveErr)
@@ -260,7 +266,7 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 		}
 	}
 	switch {
-	case summary.Count(graph.Ran) > 0:
+	case summary.Count(graph.Ran)+summary.Count(graph.Fetched) > 0:
 		s.Say("%s", ui.Summary(summary, time.Since(start)))
 	case !o.Quiet:
 		s.Say("nothing to do: all %d steps are up to date, no compiler ran", summary.Count(graph.UpToDate))

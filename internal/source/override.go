@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/git"
+	"github.com/pannous/redox-clif/internal/remotesetting"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -27,6 +28,8 @@ type Overrides struct {
 	env     map[string]string
 	git     map[string]GitOverride // by normalized URL
 	file    string                 // where it was read, for announcements
+	// Remote is what the file says of a remote cache; nil when nothing is said. It overrides no source.
+	Remote *remotesetting.Table
 }
 
 // override takes the place of the source of one recipe, with the recipe's patches on top.
@@ -62,6 +65,8 @@ type Document struct {
 	Source map[string]override `toml:"source"`
 	// Git replaces git dependencies of Cargo workspaces, by URL. It does not matter whether the URL ends in .git or a slash.
 	Git map[string]GitOverride `toml:"git"`
+	// Remote names a remote cache, for all builds of this checkout.
+	Remote *remotesetting.Table `toml:"remote"`
 }
 
 // LoadOverrides reads overrides.toml. file is used in messages and as the base
@@ -72,7 +77,7 @@ func LoadOverrides(file string, data []byte, env map[string]string) (*Overrides,
 	if err := tomlfile.Decode(file, data, &raw); err != nil {
 		return nil, err
 	}
-	o := &Overrides{file: filepath.Base(file), mirrors: map[string]string{}, sources: map[string]override{}, git: map[string]GitOverride{}, env: map[string]string{}}
+	o := &Overrides{Remote: raw.Remote, file: filepath.Base(file), mirrors: map[string]string{}, sources: map[string]override{}, git: map[string]GitOverride{}, env: map[string]string{}}
 	base := filepath.Dir(file)
 	var faults *multierror.Error
 	fault := func(table, key, format string, args ...any) {

@@ -22,19 +22,28 @@ const (
 
 // Summary says at the end of a build what ran, what took longest and what came from the cache.
 func Summary(s *graph.Summary, took time.Duration) string {
-	var ran, cached []string
+	var ran, cached, fetched []string
 	for n, o := range s.Outcomes {
 		switch {
 		case o == graph.Ran:
 			ran = append(ran, n.ID)
+		case o == graph.Fetched:
+			fetched = append(fetched, n.ID)
 		case o == graph.UpToDate && n.Resolve == nil:
 			// A node that is resolved is read or put together in each build and has no result in the cache.
 			cached = append(cached, n.ID)
 		}
 	}
-	lines := []string{
-		fmt.Sprintf("%d steps ran, %d were up to date, in %s", len(ran), s.Count(graph.UpToDate), Seconds(took)),
-		"  ran: " + stepsOf(ran),
+	counts := fmt.Sprintf("%d steps ran, %d were up to date", len(ran), s.Count(graph.UpToDate))
+	if len(fetched) > 0 {
+		counts = fmt.Sprintf("%d steps ran, %d came from the remote cache, %d were up to date", len(ran), len(fetched), s.Count(graph.UpToDate))
+	}
+	lines := []string{counts + ", in " + Seconds(took)}
+	if len(ran) > 0 {
+		lines = append(lines, "  ran: "+stepsOf(ran))
+	}
+	if len(fetched) > 0 {
+		lines = append(lines, "  from the remote cache: "+stepsOf(fetched))
 	}
 	if slow := slowestSteps(s.Took); slow != "" {
 		lines = append(lines, "  longest: "+slow)

@@ -72,6 +72,11 @@ func (t *Trace) Finished(n *graph.Node, o graph.Outcome, d time.Duration, err er
 		s.Args["outcome"] = o.String()
 		t.spans = append(t.spans, s)
 	}
+	if o == graph.Fetched {
+		// It did not run: a mark without a length.
+		t.spans = append(t.spans, span{Name: n.ID, Cat: "step", Ph: "X", Ts: t.now().Sub(t.start).Microseconds(), Pid: 1,
+			Args: map[string]string{"outcome": o.String()}})
+	}
 	t.mu.Unlock()
 	t.Observer.Finished(n, o, d, err)
 }

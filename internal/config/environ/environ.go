@@ -16,6 +16,22 @@ const DefaultTarget = "aarch64-unknown-redox-clif"
 // SourcePrefix starts the variables that replace the source of one recipe by a folder.
 const SourcePrefix = "REDOX_SOURCE_"
 
+// Names of the variables of a remote cache; package remotesetting has what they mean.
+const (
+	RemotePrefix               = "REDOX_REMOTE_"
+	RemoteCache                = RemotePrefix + "CACHE"
+	RemoteInstanceName         = RemotePrefix + "INSTANCE_NAME"
+	RemoteHeader               = RemotePrefix + "HEADER"
+	RemoteTLSCertificate       = RemotePrefix + "TLS_CERTIFICATE"
+	RemoteTLSClientCertificate = RemotePrefix + "TLS_CLIENT_CERTIFICATE"
+	RemoteTLSClientKey         = RemotePrefix + "TLS_CLIENT_KEY"
+	RemoteUploadLocalResults   = RemotePrefix + "UPLOAD_LOCAL_RESULTS"
+	RemoteAcceptCached         = RemotePrefix + "ACCEPT_CACHED"
+	RemoteTimeout              = RemotePrefix + "TIMEOUT"
+	RemoteRetries              = RemotePrefix + "RETRIES"
+	RemoteCacheCompression     = RemotePrefix + "CACHE_COMPRESSION"
+)
+
 // Variable is an environment variable that is read.
 type Variable struct {
 	Name string
@@ -41,6 +57,18 @@ func Variables() []Variable {
 		{"REDOX_BACKEND", "LIST", "-backend", "backends over the recipes' own, like llvm:init,cranelift:*", ""},
 		{"REDOX_STD", "MODE", "-std", "standard library over the recipes' own: shared (prepared once) or build-std (by every cargo)", ""},
 		{"REDOX_OVERRIDES", "FILE", "", "overrides file", "overrides.toml in the checkout"},
+		{RemoteCache, "ADDRESS", "", "a remote cache: grpc://HOST:PORT, grpcs://HOST:PORT (TLS) or unix:PATH", "none"},
+		{RemoteInstanceName, "NAME", "", "the instance on the server", ""},
+		{RemoteHeader, "LINES", "", "headers of every call, one NAME=VALUE a line; @FILE reads a file", ""},
+		{RemoteTLSCertificate, "FILE", "", "certificates that are trusted, in PEM form", "the system's"},
+		{RemoteTLSClientCertificate, "FILE", "", "the certificate that this machine shows, in PEM form", ""},
+		{RemoteTLSClientKey, "FILE", "", "the key of that certificate", ""},
+		{RemoteUploadLocalResults, "1", "", "1 offers what is built here to the remote cache", "0"},
+		{RemoteAcceptCached, "0", "", "0 takes nothing from the remote cache", "1"},
+		{RemoteTimeout, "SECONDS", "", "what a call to the remote cache may take, and one second more for each MiB", "5"},
+		{RemoteRetries, "N", "", "how often such a call is tried again that failed for the moment", "3"},
+		{RemoteCacheCompression, "1", "", "1 moves large files as zstd where the server can", "0"},
+		{"REDOX_REMOTE", "MODE", "-remote", "on wants a remote cache, off uses none, readonly uploads nothing", "as it is set"},
 	}
 }
 
