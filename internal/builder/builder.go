@@ -11,6 +11,7 @@
 //	NAME/strip/FILE  one stripped file
 //	NAME             the staged tree with its manifest
 //	NAME/initfs      the image, for a recipe that has one
+//	NAME/image       the image with the manifest that says where its files come from
 //	std/TARGET/…     the prepared standard library, shared by all recipes
 package builder
 

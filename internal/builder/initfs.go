@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
+	"slices"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -31,7 +31,8 @@ const ImageName = "initfs.img"
 // ErrNoImage says that a recipe makes no image.
 var ErrNoImage = errors.New("the recipe has no [initfs] table, so it makes no image")
 
-// Initfs is the node of a recipe's initfs image. Its output has initfs.img and manifest.json.
+// Initfs is the node of a recipe's initfs image. Its output has initfs.img and manifest.json. The image is packed by a step of its own, which
+// sees of the manifest what is packed: another word on where a file comes from packs nothing again.
 func (b *Builder) Initfs(name string) (*graph.Node, error) {
 	r, err := b.recipe(name)
 	if err != nil {
@@ -48,37 +49,93 @@ func (b *Builder) Initfs(name string) (*graph.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.nodes.Once(name+"/initfs", func(n *graph.Node) error {
+	image, err := b.packedNode(r, stage, bootstrap)
+	if err != nil {
+		return nil, err
+	}
+	return b.nodes.Once(name+"/image", func(n *graph.Node) error {
+		n.Deps = graph.Unique(append([]*graph.Node{image, stage}, nodesOf(bootstrap)...))
+		n.Resolve = func(_ context.Context, in graph.Outputs) (cas.Digest, error) {
+			_, origin, err := b.bootstrapOf(in, r, bootstrap)
+			if err != nil {
+				return cas.Digest{}, err
+			}
+			return b.describeImage(in[image], in[stage], origin)
+		}
+		return nil
+	})
+}
+
+// packedNode is the node that packs the files of a stage.
+func (b *Builder) packedNode(r *recipe.Recipe, stage *graph.Node, bootstrap []resolved) (*graph.Node, error) {
+	return b.nodes.Once(r.Name+"/initfs", func(n *graph.Node) error {
 		n.Deps = graph.Unique(append([]*graph.Node{stage}, nodesOf(bootstrap)...))
 		n.Memory = 64 << 20
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			return b.initfsAction(in, r, stage, bootstrap)
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			_, origin, err := b.bootstrapOf(job.Inputs, r, bootstrap)
-			if err != nil {
-				return cas.Digest{}, err
-			}
-			return b.packInitfs(ctx, job, initfs.Version(r.Initfs.Version), int64(r.Initfs.MaxSize)<<20, origin)
+			return b.packInitfs(ctx, job, initfs.Version(r.Initfs.Version), int64(r.Initfs.MaxSize)<<20)
 		}
 		return nil
 	})
 }
 
 func (b *Builder) initfsAction(in graph.Outputs, r *recipe.Recipe, stage *graph.Node, bootstrap []resolved) (*action.Action, error) {
-	e, made, err := b.bootstrapOf(in, r, bootstrap)
+	e, _, err := b.find(in, bootstrap, r.Initfs.Bootstrap)
 	if err != nil {
 		return nil, err
 	}
-	// Not in its content, and in the manifest.
-	origin, err := json.Marshal(made)
-	if err != nil {
-		return nil, err
-	}
-	a := action.Builtin("initfs", initfsVersion, fmt.Sprintf("layout=%d", r.Initfs.Version), fmt.Sprintf("max-size-mib=%d", r.Initfs.MaxSize), "bootstrap="+string(origin))
+	a := action.Builtin("initfs", initfsVersion, fmt.Sprintf("layout=%d", r.Initfs.Version), fmt.Sprintf("max-size-mib=%d", r.Initfs.MaxSize))
 	a.Platform = map[string]string{"target": b.o.Target, "elf-rules": elfcheck.Version}
-	a.Inputs, err = b.store.Compose(map[string]cas.Digest{"stage": in[stage]}, map[string]cas.Entry{"bootstrap": e})
+	a.Inputs, err = b.packingInputs(in[stage], e)
 	return a, err
+}
+
+// packingInputs are the staged files, their modes, and the bootstrap.
+func (b *Builder) packingInputs(stage cas.Digest, bootstrap cas.Entry) (cas.Digest, error) {
+	m, err := b.manifest(stage)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	packed := manifest.Manifest{}
+	for _, f := range m.Files {
+		packed.Files = append(packed.Files, manifest.File{Path: f.Path, Mode: f.Mode, Link: f.Link})
+	}
+	text, err := packed.Encode()
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	stored, err := b.store.PutBytes(text)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	root, err := b.subdir(stage, "root")
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	return b.store.Compose(map[string]cas.Digest{"root": root}, map[string]cas.Entry{manifest.FileName: {Digest: stored}, "bootstrap": bootstrap})
+}
+
+// describeImage puts an image that was packed together with the manifest that says where its files come from.
+func (b *Builder) describeImage(packed, stage cas.Digest, bootstrap manifest.File) (cas.Digest, error) {
+	image, ok, err := b.store.Lookup(packed, ImageName)
+	if err != nil || !ok {
+		return cas.Digest{}, errors.Join(err, errors.New("the packed image is not there"))
+	}
+	own, err := b.manifest(packed)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	staged, err := b.manifest(stage)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	m, described := *staged, *own.Image
+	m.Files = slices.Clone(staged.Files)
+	described.Bootstrap = &bootstrap
+	m.Image = &described
+	return b.storeImage(image.Digest, &m)
 }
 
 // bootstrapOf is an image's bootstrap, which is in no stage, and where it comes from.
@@ -93,9 +150,9 @@ func (b *Builder) bootstrapOf(in graph.Outputs, r *recipe.Recipe, bootstrap []re
 	return e, rec, err
 }
 
-// packInitfs writes the image, checks every program in it and stores both the image and its manifest. The files go
+// packInitfs writes the image, checks every program in it and stores the image and a manifest of what was packed. The files go
 // from the store into the image, through one write: it is the largest thing that a changed line costs.
-func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs.Version, maxSize int64, origin manifest.File) (cas.Digest, error) {
+func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs.Version, maxSize int64) (cas.Digest, error) {
 	p, err := b.openPacking(job.Action.Inputs)
 	if err != nil {
 		return cas.Digest{}, err
@@ -129,7 +186,7 @@ func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs
 		return cas.Digest{}, err
 	}
 	p.manifest.Image = &manifest.Image{Name: ImageName, Layout: int(version), Entry: entry, Size: d.Size, SHA256: d.Hash,
-		BootstrapSize: p.bootstrap.Size, BootstrapSHA256: p.bootstrap.Hash, Bootstrap: &origin}
+		BootstrapSize: p.bootstrap.Size, BootstrapSHA256: p.bootstrap.Hash}
 	return b.storeImage(d, p.manifest)
 }
 
@@ -149,7 +206,7 @@ func (b *Builder) storeImage(image cas.Digest, m *manifest.Manifest) (cas.Digest
 // packing is what goes into an image.
 type packing struct {
 	store     *cas.Store
-	manifest  *manifest.Manifest // of the stage
+	manifest  *manifest.Manifest // of the stage, as far as it says what is packed
 	files     *cas.Tree          // of the stage
 	bootstrap cas.Digest
 	machine   elf.Machine
@@ -160,7 +217,7 @@ func (b *Builder) openPacking(inputs cas.Digest) (*packing, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := b.store.ReadAll(all.Entries["stage/manifest.json"].Digest)
+	text, err := b.store.ReadAll(all.Entries[manifest.FileName].Digest)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +226,7 @@ func (b *Builder) openPacking(inputs cas.Digest) (*packing, error) {
 		return nil, err
 	}
 	machine, err := b.machine()
-	return &packing{b.store, m, all.Sub("stage/root"), all.Entries["bootstrap"].Digest, machine}, err
+	return &packing{b.store, m, all.Sub("root"), all.Entries["bootstrap"].Digest, machine}, err
 }
 
 // checkBootstrap holds the bootstrap to its rules and returns its entry point.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
@@ -57,7 +59,7 @@ func imageInputs(t *testing.T, b *Builder, programs map[string][]byte) cas.Diges
 	m, tree := &manifest.Manifest{Recipe: "r", Target: b.o.Target}, cas.NewTree()
 	for path, text := range programs {
 		d := put(text)
-		tree.Entries["stage/root/"+path] = cas.Entry{Digest: d, Executable: true}
+		tree.Entries["root/"+path] = cas.Entry{Digest: d, Executable: true}
 		m.Files = append(m.Files, manifest.File{Path: path, Mode: "0755", Size: d.Size, SHA256: d.Hash, Backend: "cranelift"})
 	}
 	m.Files = append(m.Files, manifest.File{Path: "bin/link", Mode: "0777", Link: "a"})
@@ -65,7 +67,7 @@ func imageInputs(t *testing.T, b *Builder, programs map[string][]byte) cas.Diges
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree.Entries["stage/manifest.json"] = cas.Entry{Digest: put(text)}
+	tree.Entries[manifest.FileName] = cas.Entry{Digest: put(text)}
 	tree.Entries["bootstrap"] = cas.Entry{Digest: put(smallELF(2, 'B'))}
 	root, err := b.store.PutTree(tree)
 	if err != nil {
@@ -77,7 +79,7 @@ func imageInputs(t *testing.T, b *Builder, programs map[string][]byte) cas.Diges
 func packed(t *testing.T, b *Builder, inputs cas.Digest) (cas.Digest, error) {
 	t.Helper()
 	job := &graph.Job{Action: &action.Action{Inputs: inputs}, Log: io.Discard, Status: func(string) {}}
-	return b.packInitfs(t.Context(), job, initfs.V1, 1<<20, manifest.File{Recipe: "bootstrap", Backend: "cranelift"})
+	return b.packInitfs(t.Context(), job, initfs.V1, 1<<20)
 }
 
 func TestImageIsThatOfTheSameFilesInAFolder(t *testing.T) {
@@ -171,7 +173,7 @@ func TestProgramsThatBreakTheRulesMakeNoImage(t *testing.T) {
 	}
 }
 
-// Who runs the step need not have planned it: an action may come from elsewhere.
+// Who describes an image need not have packed it: an action may come from elsewhere.
 func TestImageSaysWhereItsBootstrapComesFrom(t *testing.T) {
 	b := newBuilder(t, nil)
 	n, err := b.Initfs("demo")
@@ -194,21 +196,82 @@ func TestImageSaysWhereItsBootstrapComesFrom(t *testing.T) {
 		}
 		return d
 	}
-	stage, err := (&manifest.Manifest{Recipe: "demo"}).Encode()
-	if err != nil {
-		t.Fatal(err)
+	text := func(m manifest.Manifest) []byte {
+		t.Helper()
+		text, err := m.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
 	}
-	inputs := put(map[string][]byte{"stage/" + manifest.FileName: stage, "stage/root/etc/empty": nil, "bootstrap": smallELF(2, 'B')})
+	staged := []manifest.File{{Path: "etc/empty", Mode: "0644", Source: "https://h/x", Overridden: true}}
 	made := graph.Outputs{}
 	for _, d := range n.Deps {
-		made[d] = put(map[string][]byte{"bootstrap": smallELF(2, 'B')})
+		switch d.ID {
+		case "demo/initfs":
+			made[d] = put(map[string][]byte{ImageName: []byte("image"), manifest.FileName: text(manifest.Manifest{Image: &manifest.Image{Entry: 7}, Files: []manifest.File{{Path: "etc/empty"}}})})
+		case "demo":
+			made[d] = put(map[string][]byte{manifest.FileName: text(manifest.Manifest{Recipe: "demo", Files: staged}), "root/etc/empty": nil})
+		default:
+			made[d] = put(map[string][]byte{"bootstrap": smallELF(2, 'B')})
+		}
 	}
-	out, err := n.Run(t.Context(), &graph.Job{Action: &action.Action{Inputs: inputs}, Inputs: made, Log: io.Discard, Status: func(string) {}})
+	out, err := n.Resolve(t.Context(), made)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m, err := b.readManifest(out)
-	if err != nil || m.Image.Bootstrap == nil || m.Image.Bootstrap.Recipe != "demo" || m.Image.Bootstrap.Backend != "cranelift" {
+	if err != nil || m.Image.Bootstrap == nil || m.Image.Bootstrap.Recipe != "demo" || m.Image.Bootstrap.Backend != "cranelift" || m.Image.Entry != 7 || m.Recipe != "demo" {
 		t.Errorf("%+v, %v", m.Image, err)
+	}
+	if diff := cmp.Diff(staged, m.Files); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What is packed is in the key of the step that packs it, and not where it comes from.
+func TestAnImageIsPackedAgainForWhatIsInIt(t *testing.T) {
+	b := newBuilder(t, nil)
+	key := func(f manifest.File, content string) cas.Digest {
+		t.Helper()
+		d, err := b.store.PutBytes([]byte(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Size, f.SHA256 = d.Size, d.Hash
+		m, err := (&manifest.Manifest{Recipe: "r", Toolchain: f.Compiler, Files: []manifest.File{f}}).Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := b.store.PutBytes(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree := cas.NewTree()
+		tree.Entries["root/bin/a"], tree.Entries[manifest.FileName] = cas.Entry{Digest: d, Executable: true}, cas.Entry{Digest: text}
+		stage, err := b.store.PutTree(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inputs, err := b.packingInputs(stage, cas.Entry{Digest: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return inputs
+	}
+	was := key(manifest.File{Path: "bin/a", Mode: "0755", Recipe: "base", Source: "https://h/x at 1", Backend: "llvm", Reason: "one"}, "a")
+	for name, test := range map[string]struct {
+		file    manifest.File
+		content string
+		again   bool
+	}{
+		"overridden":     {manifest.File{Path: "bin/a", Mode: "0755", Source: "https://h/x at 1", Overridden: true}, "a", false},
+		"another reason": {manifest.File{Path: "bin/a", Mode: "0755", Backend: "llvm", Reason: "two", Compiler: "rustc"}, "a", false},
+		"another mode":   {manifest.File{Path: "bin/a", Mode: "0700"}, "a", true},
+		"other bytes":    {manifest.File{Path: "bin/a", Mode: "0755"}, "b", true},
+	} {
+		if got := key(test.file, test.content); (got != was) != test.again {
+			t.Errorf("%s: packed again is %v, want %v", name, got != was, test.again)
+		}
 	}
 }

@@ -32,7 +32,7 @@ func (b *Builder) record(p provenance) (manifest.File, error) {
 	}
 	f.Overridden = res.AnyOverridden()
 	f.Patches = r.Patches
-	f.Source = sourceText(r, res.Source.String(), f.Overridden)
+	f.Source = sourceText(r)
 	return f, nil
 }
 
@@ -89,20 +89,17 @@ func reasonFor(p provenance) string {
 	return "the recipe says Cranelift; LLVM was chosen for this build (-backend), or Cranelift was not there"
 }
 
-// sourceText names a source without a path of this machine: manifests are compared between machines.
-func sourceText(r *recipe.Recipe, resolved string, overridden bool) string {
-	s := r.Source
-	switch {
+// sourceText is the source that a recipe names, without a path of this machine: manifests are compared between machines. What the user has put
+// in its place does not show, so that the same content makes the same programs: that there is something is [manifest.File.Overridden].
+func sourceText(r *recipe.Recipe) string {
+	switch s := r.Source; {
 	case s.Path != "":
 		return "recipes/" + r.Name
-	case overridden && s.Git != "":
-		return s.Git + " at " + s.Commit + ", overridden"
-	case overridden && s.Archive != "":
-		return s.Archive + ", overridden"
-	case overridden:
-		return "crate " + s.Crate + " " + s.Version + ", overridden"
 	case s.Git != "":
 		return s.Git + " at " + s.Commit
+	case s.Archive != "":
+		return s.Archive
+	default:
+		return "crate " + s.Crate + " " + s.Version
 	}
-	return resolved
 }

@@ -152,8 +152,9 @@ func (s *staging) stripNode(f recipe.File, places []resolved) (*graph.Node, erro
 	})
 }
 
-// note is what a program will say of its own making, nil for what no compiler of ours made. Nothing in it depends on
-// the source's content, so that an edit that changes no code changes no program.
+// note is what a program will say of its own making, nil for what no compiler of ours made. Nothing in it depends on the source's content, nor
+// on whether the user has put another in its place: an edit that changes no code changes no program, and a folder with the same content makes
+// the same one. That a source was overridden is in the manifest.
 func (s *staging) note(in graph.Outputs, from *graph.Node, ref recipe.Ref) ([]byte, error) {
 	if ref.Recipe != "" {
 		return nil, nil // has one from there

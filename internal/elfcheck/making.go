@@ -19,7 +19,7 @@ type Making struct {
 	Backend  string // "cranelift" or "llvm"
 	Compiler string
 	Recipe   string
-	Source   string
+	Source   string // what the recipe names; whether a user has put something else in its place is in the manifest alone
 	Patches  []string
 	C        bool   // has C code, compiled by clang
 	Sysroot  string // recipe of the C library linked in

@@ -64,7 +64,8 @@ type Image struct {
 }
 
 // File is one file of a manifest. Mode is octal text. Backend is "cranelift", "llvm" or "" for what
-// no compiler made.
+// no compiler made. Source is what the recipe names; Overridden says that the user had put something else in its place, or in
+// that of one of its submodules.
 type File struct {
 	Path       string   `json:"path"`
 	Size       int64    `json:"size"`

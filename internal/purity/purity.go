@@ -125,6 +125,9 @@ func FileOf(name string, n *initfs.Node, record manifest.File) File {
 		Path: name, Size: n.Size(), Backend: making.Backend, Compiler: making.Compiler, Recipe: making.Recipe, Source: making.Source, Patches: making.Patches,
 		Reason: record.Reason, Sysroot: making.Sysroot, C: making.C, Linked: linked,
 	}
+	if record.Overridden {
+		f.Source += ", overridden"
+	}
 	// Not ours, and still a program: what .comment names is all that is known.
 	if f.Backend == "" && slices.Contains(linked, "cranelift") {
 		f.Backend = "cranelift?"

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pannous/redox-clif/internal/initfs"
 	"github.com/pannous/redox-clif/internal/manifest"
 )
 
@@ -42,5 +43,18 @@ func TestUses(t *testing.T) {
 func TestPurityIsRoundedDown(t *testing.T) {
 	if p := share([]File{{Size: 1, Backend: "llvm"}, {Size: 999_999, Backend: "cranelift"}}); p.Percent != 99.9 {
 		t.Error(p)
+	}
+}
+
+// What only the manifest knows is shown all the same.
+func TestAnOverriddenSourceIsShown(t *testing.T) {
+	n := &initfs.Node{Kind: initfs.File, Content: initfs.Bytes([]byte("text"))}
+	record := manifest.File{Backend: "cranelift", Source: "https://h/x at 1"}
+	if got := FileOf("bin/a", n, record).Source; got != "https://h/x at 1" {
+		t.Errorf("locked: %q", got)
+	}
+	record.Overridden = true
+	if got := FileOf("bin/a", n, record).Source; got != "https://h/x at 1, overridden" {
+		t.Errorf("overridden: %q", got)
 	}
 }
