@@ -33,6 +33,19 @@ func OpenWritable(path string, perm fs.FileMode) (*os.File, error) {
 	return f, err
 }
 
+// Create makes a file empty, or anew.
+func Create(path string, perm fs.FileMode) (*os.File, error) {
+	f, err := OpenWritable(path, perm)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Truncate(0); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // Read is the content of a regular file, see [Open].
 func Read(path string) ([]byte, error) {
 	f, err := Open(path)

@@ -27,7 +27,7 @@ type CaptureOptions struct {
 	// Trusted says that a file which Stats knows was stored when it was recorded, where Stats is of this store
 	// ([Store.OpenStatCache]). Whether it is still there is not looked at: who needs its bytes finds out.
 	Trusted bool
-	// Lenient says that what cannot be in a tree (devices, sockets, pipes, files that may not be read) is an entry that is equal to
+	// Lenient says that what cannot be in a tree (devices, sockets, pipes, files that their owner may not use) is an entry that is equal to
 	// none, where it is an error otherwise: the folder is looked at to be mended.
 	Lenient bool
 	// Volatile says that the contents can be had again (sources), so that they need
@@ -169,6 +169,9 @@ func (c *capture) file(ctx context.Context, at *os.File, e fs.DirEntry, path str
 	}
 	now := inodeOf(&st)
 	executable := uint32(st.Mode)&0o111 != 0
+	if c.opt.Lenient && uint32(st.Mode)&0o600 != 0o600 {
+		return unlike, nil
+	}
 	d, known := c.opt.Stats.lookup(path, now)
 	if !known {
 		var err error

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cachefile"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/lockfile"
@@ -110,6 +111,13 @@ func (r *Runner) Run(ctx context.Context, s Spec, collect Collect) (cas.Digest, 
 		return cas.Digest{}, err
 	}
 	defer done()
+	if s.Key != "" {
+		resealed, err := r.openState(ctx, s, root.dir)
+		if err != nil {
+			return cas.Digest{}, err
+		}
+		defer resealed()
+	}
 	err = r.perform(ctx, s, root)
 	var failed *CommandError
 	if s.Key == "" && errors.As(err, &failed) {
@@ -146,6 +154,27 @@ func (r *Runner) perform(ctx context.Context, s Spec, root folder) error {
 	return r.command(ctx, s, root, s.Action.Args)
 }
 
+// openState makes sure that the state in a lasting folder is what the last command left. What it returns notes, in the end, what it is then: of a run
+// that was stopped nothing is, for time is short.
+func (r *Runner) openState(ctx context.Context, s Spec, dir string) (reseal func(), err error) {
+	known, altered, err := unseal(ctx, dir, s.State)
+	if err != nil {
+		return nil, err
+	}
+	if altered != "" {
+		line := fmt.Sprintf("%s has changed since the last command there ended; %s is made anew", filepath.Join(dir, filepath.FromSlash(altered)), strings.Join(s.State, ", "))
+		fmt.Fprintln(s.Log, line)
+		if r.Notice != nil {
+			r.Notice(line)
+		}
+	}
+	return func() {
+		if err := sealState(ctx, dir, s.State, known); err != nil {
+			_ = os.Remove(filepath.Join(dir, sealName)) // without one the state is believed
+		}
+	}, nil
+}
+
 // makeOutputDirs makes the folders of the outputs, as remote execution does for its workers.
 func makeOutputDirs(root string, outputs []string) error {
 	for _, out := range outputs {
@@ -170,7 +199,11 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 		dir, err := os.MkdirTemp(temp.dir, "tmp-*")
 		return folder{dir, []*os.File{temp.lock.File()}}, func() { os.RemoveAll(dir) }, err
 	}
-	dir := filepath.Join(r.Dir, filepath.FromSlash(s.Key))
+	key := filepath.FromSlash(s.Key)
+	if err := cachefile.MakeFolder(r.Dir, key); err != nil {
+		return folder{}, nil, err
+	}
+	dir := filepath.Join(r.Dir, key)
 	var lock *lockfile.Lock
 	err := s.waiting("its folder", func() (err error) {
 		lock, err = lockfile.Wait(ctx, filepath.Join(dir, lockName), func() { r.noticeWaiting(dir) })
@@ -240,7 +273,7 @@ func (r *Runner) layOut(ctx context.Context, s Spec, dir string) ([]*lockfile.Lo
 
 // layOutOwn makes the folder hold what it has for itself.
 func (r *Runner) layOutOwn(ctx context.Context, s Spec, inputs cas.Digest, dir string) error {
-	kept := map[string]bool{lockName: true, statsName: true, madeName: true}
+	kept := map[string]bool{lockName: true, statsName: true, madeName: true, sealName: true}
 	for _, name := range slices.Concat(s.State, s.Shared) {
 		kept[name] = true
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pannous/redox-clif/internal/atomicfile"
+	"github.com/pannous/redox-clif/internal/cachefile"
 	"github.com/pannous/redox-clif/internal/process"
 )
 
@@ -28,7 +30,7 @@ func (r *Runner) writeScript(c expanded, logPath string) (string, error) {
 		fmt.Fprintf(&b, "  %s \\\n", process.Quote([]string{e}))
 	}
 	fmt.Fprintf(&b, "  %s\n", process.Quote(c.args))
-	return path, os.WriteFile(path, b.Bytes(), 0o700)
+	return path, atomicfile.Write(path, b.Bytes(), 0o700)
 }
 
 func (r *Runner) folderLine() string { return fmt.Sprintf("%s%q", folderLine, r.Dir) }
@@ -39,7 +41,7 @@ func scriptOf(logPath string) string { return strings.TrimSuffix(logPath, ".log"
 // that cache's name, STEP.1a2b3c4d.log, until its cache is used again. It is the script that tells whose they are, so the log of a step that
 // ran no command is not kept. That they cannot be moved is no failure of the build's.
 func (r *Runner) KeepOther(logPath string) {
-	text, err := os.ReadFile(scriptOf(logPath))
+	text, err := cachefile.Read(scriptOf(logPath))
 	if err != nil {
 		return
 	}

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/pannous/redox-clif/internal/cachefile"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/lockfile"
 )
@@ -26,7 +29,11 @@ type shared struct {
 // share lays a tree out, once for all builds and exec roots. What somebody has changed in it since is
 // mended before it is used.
 func (r *Runner) share(ctx context.Context, d cas.Digest) (shared, error) {
-	dir := filepath.Join(r.Dir, sharedName, d.Hash[:16])
+	key := filepath.Join(sharedName, d.Hash[:16])
+	if err := cachefile.MakeFolder(r.Dir, key); err != nil {
+		return shared{}, err
+	}
+	dir := filepath.Join(r.Dir, key)
 	waiting := func() { r.noticeWaiting(dir) }
 	for {
 		lock, err := lockfile.WaitShared(ctx, filepath.Join(dir, lockName), waiting)
@@ -54,8 +61,8 @@ func (r *Runner) share(ctx context.Context, d cas.Digest) (shared, error) {
 // isWhole tells whether a shared tree is there as it should be.
 func (r *Runner) isWhole(ctx context.Context, d cas.Digest, dir string) (bool, error) {
 	stats := cas.OpenStatCache(filepath.Join(dir, statsName))
-	have, err := r.Store.Capture(ctx, filepath.Join(dir, "tree"), cas.CaptureOptions{Stats: stats})
-	if errors.Is(err, os.ErrNotExist) {
+	have, err := r.Store.Capture(ctx, filepath.Join(dir, "tree"), cas.CaptureOptions{Stats: stats, Lenient: true})
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return false, nil
 	}
 	if err != nil {

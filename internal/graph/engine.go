@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/pannous/redox-clif/internal/action"
+	"github.com/pannous/redox-clif/internal/cachefile"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/lockfile"
 )
@@ -433,7 +434,7 @@ func (t *try) runLogged(in Outputs) (cas.Digest, error) {
 	if t.KeepLog != nil {
 		t.KeepLog(path)
 	}
-	log, err := os.Create(path)
+	log, err := cachefile.Create(path, 0o644)
 	if err != nil {
 		return cas.Digest{}, err
 	}

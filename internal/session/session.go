@@ -70,6 +70,11 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 		return nil, err
 	}
 	cfg.Verbose = verbose
+	return open(cfg, streams)
+}
+
+// open opens the cache of settings that have been read.
+func open(cfg *config.Config, streams Streams) (*Session, error) {
 	mendFolders(cfg.Cache)
 	store, err := cas.Open(filepath.Join(cfg.Cache, "cas"))
 	if err != nil {

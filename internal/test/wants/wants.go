@@ -37,6 +37,7 @@ var (
 	RedoxfsTool    = Variable{"REDOX_TEST_REDOXFS_TOOL", "FILE", "tests of disk images, when mage recipe:build redoxfs-tool has left no tool in out/"}
 	RedoxfsHost    = Variable{"REDOX_TEST_REDOXFS_HOST", "DIR", "comparison with upstream's programs, when mage recipe:build redoxfs-host has left none in out/"}
 	LargeImage     = Variable{"REDOX_TEST_LARGE_IMAGE", "1", "a disk image of 3 GiB"}
+	Damage         = Variable{"REDOX_TEST_DAMAGE", "all", "every damage to every file of a small cache, in place of a sample"}
 	Kills          = Variable{"REDOX_TEST_KILLS", "N", "how often the end-to-end tests kill a build (50)"}
 )
 
@@ -44,7 +45,7 @@ var (
 func All() []Variable {
 	return []Variable{
 		E2E, Cranelift, Guest, ToolchainBuild, Repro, Seed, Cache, CargoHome, Pin, Rustc194, Rustc196, Ion, IonSource, RedoxfsSource, RedoxfsTool, RedoxfsHost,
-		LargeImage, Kills,
+		LargeImage, Damage, Kills,
 	}
 }
 
