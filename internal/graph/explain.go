@@ -139,7 +139,7 @@ func NoStepError(id string, all []string) error {
 		alike = nearest.Names(id, all)
 	}
 	if len(alike) == 0 {
-		return fmt.Errorf("there is no step %q; steps begin with %s, and `mage graph` lists them", id, strings.Join(slices.Compact(tops), ", "))
+		return fmt.Errorf("there is no step %q; steps begin with %s, and `mage graph -recipe=NAME` lists those of a recipe", id, strings.Join(slices.Compact(slices.Sorted(slices.Values(tops))), ", "))
 	}
-	return fmt.Errorf("there is no step %q; did you mean %s? `mage graph` lists all", id, strings.Join(alike, ", "))
+	return fmt.Errorf("there is no step %q; did you mean %s? `mage graph -recipe=NAME` lists those of a recipe", id, strings.Join(alike, ", "))
 }

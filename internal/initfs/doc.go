@@ -71,17 +71,6 @@ const (
 
 func (v Version) String() string { return fmt.Sprintf("v%d", int(v)) }
 
-// ParseVersion reads "v1" or "v2".
-func ParseVersion(s string) (Version, error) {
-	switch s {
-	case "v1":
-		return V1, nil
-	case "v2":
-		return V2, nil
-	}
-	return 0, fmt.Errorf("initfs layout %q: want v1 or v2", s)
-}
-
 // Limits of the format and of its readers.
 const (
 	PageSize            = 4096             // the only page size the bootstrap accepts

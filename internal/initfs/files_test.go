@@ -199,14 +199,3 @@ func TestFromDir(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
-
-func TestParseVersion(t *testing.T) {
-	for _, v := range []Version{V1, V2} {
-		if got, err := ParseVersion(v.String()); err != nil || got != v {
-			t.Errorf("%v: %v %v", v, got, err)
-		}
-	}
-	if _, err := ParseVersion("3"); err == nil {
-		t.Error("v3 accepted")
-	}
-}

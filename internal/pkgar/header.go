@@ -54,20 +54,6 @@ func (a Arch) String() string {
 	return fmt.Sprintf("unknown (%d)", uint8(a))
 }
 
-// RunsOn reports whether a machine of architecture machine can use a package of architecture a.
-func (a Arch) RunsOn(machine Arch) bool {
-	switch a {
-	case ArchAny:
-		return true
-	case ArchX86_64:
-		return machine == ArchX86_64 || machine == ArchX86_64v3
-	case ArchAArch64:
-		return machine == ArchAArch64 || machine == ArchAArch64v8
-	default:
-		return a == machine
-	}
-}
-
 // Packaging says how entry data is stored.
 type Packaging uint8
 

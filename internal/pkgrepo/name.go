@@ -64,9 +64,3 @@ func (n Name) Recipe() string {
 	recipe, _, _ := strings.Cut(n.WithoutPrefix(), ".")
 	return recipe
 }
-
-// Option is what follows the dot: the name of an optional part of the recipe, or "".
-func (n Name) Option() string {
-	_, option, _ := strings.Cut(n.WithoutPrefix(), ".")
-	return option
-}

@@ -406,10 +406,10 @@ func TestLocations(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	for s, want := range map[string]string{
-		"bash": "bash||bash", "nano.doc": "nano|doc|nano.doc", "host:cc": "cc||cc", "host:cc.x": "cc|x|cc.x", "target:base": "base||base", "a-b_c+": "a-b_c+||a-b_c+",
+		"bash": "bash|bash", "nano.doc": "nano|nano.doc", "host:cc": "cc|cc", "host:cc.x": "cc|cc.x", "target:base": "base|base", "a-b_c+": "a-b_c+|a-b_c+",
 	} {
 		n, err := ParseName(s)
-		if got := n.Recipe() + "|" + n.Option() + "|" + n.WithoutPrefix(); err != nil || got != want {
+		if got := n.Recipe() + "|" + n.WithoutPrefix(); err != nil || got != want {
 			t.Errorf("%s: %s, %v, want %s", s, got, err, want)
 		}
 	}

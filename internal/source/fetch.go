@@ -65,13 +65,6 @@ func (f *Fetcher) Fetch(ctx context.Context, r *Resolved) error {
 	return nil
 }
 
-// Have says whether Fetch would do nothing.
-func (f *Fetcher) Have(ctx context.Context, r *Resolved) bool {
-	offline := *f
-	offline.Offline = true
-	return offline.Fetch(ctx, r) == nil
-}
-
 // locked runs what with the lock of a store entry held.
 func locked(ctx context.Context, entry string, what func() error) error {
 	lock, err := lockfile.Wait(ctx, entry+".lock", func() {})
