@@ -170,7 +170,7 @@ func (r *replacer) dependency(file string, m *manifest, d dependency, rep *repla
 	default:
 		c, ok := rep.crates[d.packageName()]
 		if !ok {
-			r.fault("%s: %s: %s has no package %s", file, d.keyString(), rep.Dir, d.packageName())
+			r.fault("%s: %s: what takes the place of %s has no package %s", file, d.keyString(), rep.URL, d.packageName())
 			return
 		}
 		if c.err != nil {
@@ -272,7 +272,7 @@ func (r *replacer) lock(name string) *Lock {
 				change.To = p.id()
 			} else {
 				gone = append(gone, p)
-				r.resolve(name, "%s has no package %s", rep.Dir, p.Name)
+				r.resolve(name, "what takes the place of %s has no package %s", rep.URL, p.Name)
 			}
 		}
 		r.report.Lock = append(r.report.Lock, change)

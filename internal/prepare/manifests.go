@@ -202,9 +202,58 @@ func (f *fitting) mendLock(ctx context.Context, job *graph.Job, dir string, repo
 	}
 	job.Status("cargo update --workspace")
 	if err := f.s.cargo(ctx, job.Log, dir, "update", "--workspace", "--manifest-path", manifest); err != nil {
+		if lines := misfits(report); len(lines) > 0 {
+			return &Explained{lines, err}
+		}
+		return err
+	}
+	if err := f.overridesAreUsed(filepath.Dir(manifest), report); err != nil {
 		return err
 	}
 	return f.patchesAreUsed(filepath.Dir(manifest))
+}
+
+// misfits are the packages that what takes a git dependency's place has in another version than the workspace is locked to.
+func misfits(report *cargoedit.Report) []string {
+	var lines []string
+	for _, c := range report.Lock {
+		locked, url := replacedBy(c)
+		if url != "" && c.To != locked {
+			lines = append(lines, fmt.Sprintf("the workspace is locked to %s %s, and what takes the place of %s has %s %s", c.Name, locked, url, c.Name, c.To))
+		}
+	}
+	return lines
+}
+
+// replacedBy is the version that was locked, and the git URL, where a folder took its place; else "".
+func replacedBy(c cargoedit.LockChange) (locked, url string) {
+	locked, from, _ := strings.Cut(c.From, " ")
+	from, ok := strings.CutPrefix(from, "git+")
+	if !ok || c.File != "Cargo.lock" || c.To == "" || strings.Contains(c.To, " ") {
+		return "", ""
+	}
+	url, _, _ = strings.Cut(from, "#")
+	url, _, _ = strings.Cut(url, "?")
+	return locked, url
+}
+
+// overridesAreUsed refuses a package of an override that cargo passed over because something asks for another version: the program would be built
+// from the registry's, and the build would say that the override is in effect.
+func (f *fitting) overridesAreUsed(root string, report *cargoedit.Report) error {
+	for _, c := range report.Lock {
+		locked, url := replacedBy(c)
+		if url == "" || c.To == locked {
+			continue
+		}
+		version, err := cargoedit.UnusedPatch(root, c.Name)
+		if err != nil {
+			return err
+		}
+		if version != "" {
+			return fmt.Errorf("the override of %s is not used: it has %s %s, and the workspace, which is locked to %s, asks for a later one; give the override a version that fits", url, c.Name, c.To, locked)
+		}
+	}
+	return nil
 }
 
 // patchesAreUsed refuses a patched crate of a version that the workspace does not take: the program would be

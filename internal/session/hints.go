@@ -36,7 +36,7 @@ var hints = []struct {
 	{regexp.MustCompile(`json-target-spec|target specification.* unstable`), "the toolchain is newer than what was probed; remove its probe from the cache: `mage toolchain:show -probe`"},
 	{regexp.MustCompile(`cannot find -lgcc_eh|unable to find library -lgcc_eh`), "the sysroot has no stub libgcc_eh.a; rebuild it: `mage recipe:build sysroot`"},
 	{regexp.MustCompile(`package ID specification .* did not match any packages|no bin target named|no example target named`), "the recipe asks for a program that the source does not have (any more): see packages and bins in its recipe.toml"},
-	{regexp.MustCompile(`lock file .* needs to be updated|cannot update the lock file`), "the source's Cargo.lock does not fit its manifests; `mage recipe:lock NAME` makes one that does"},
+	{regexp.MustCompile(`lock file .* needs to be updated|cannot update the lock file`), "the source's Cargo.lock does not fit its manifests; in an override's folder `cargo update --workspace` mends it, for a pinned source `mage recipe:lock NAME` makes one that does"},
 	{missingPath, "a package that is named by its path is not in the source: see whether its folder is a git submodule, or outside of the recipe's [cargo] dir"},
 	{regexp.MustCompile("failed to get `.*` as a dependency|failed to download|spurious network error|(?i:could not resolve host)"), "a download failed: the log has the reason; proxy and certificate variables and [source] tables of your cargo configuration are honoured, and after a `mage fetch` builds need no network"},
 	{regexp.MustCompile(`attempting to make an HTTP request, but --offline|offline mode`), "`mage fetch` gets everything while the network may be used"},
