@@ -35,6 +35,14 @@ type Package struct {
 	replace       string // of the old [replace] table, kept as written
 }
 
+// GitDependency is a git source that a Cargo.lock names.
+type GitDependency struct {
+	URL      string   // without "git+", query and fragment
+	Commit   string   // the locked one
+	Source   string   // as Cargo.lock writes it
+	Packages []string // names, sorted
+}
+
 func (p *Package) id() string { return strings.TrimSpace(p.Version + " " + p.Source) }
 
 // ErrLockVersion is wrapped for a Cargo.lock that only older cargos write
@@ -224,6 +232,32 @@ func cutVersion(v string) ([]int, string) {
 		numbers = append(numbers, n)
 	}
 	return numbers, pre
+}
+
+// GitDependencies lists the git sources of a lock, sorted.
+func (l *Lock) GitDependencies() []GitDependency {
+	by := map[string]*GitDependency{}
+	for _, p := range l.Packages {
+		rest, ok := strings.CutPrefix(p.Source, "git+")
+		if !ok {
+			continue
+		}
+		g := by[p.Source]
+		if g == nil {
+			rest, commit, _ := strings.Cut(rest, "#")
+			url, _, _ := strings.Cut(rest, "?")
+			g = &GitDependency{URL: url, Commit: commit, Source: p.Source}
+			by[p.Source] = g
+		}
+		g.Packages = append(g.Packages, p.Name)
+	}
+	all := make([]GitDependency, 0, len(by))
+	for _, g := range by {
+		slices.Sort(g.Packages)
+		all = append(all, *g)
+	}
+	slices.SortFunc(all, func(a, b GitDependency) int { return cmp.Compare(a.Source, b.Source) })
+	return all
 }
 
 // retain drops what the roots do not reach and returns it.
