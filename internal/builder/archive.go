@@ -5,6 +5,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/staticlib"
 	"github.com/pannous/redox-clif/internal/toolenv"
@@ -24,5 +25,5 @@ func (a archiveRun) plan(in graph.Outputs) (*action.Action, error) {
 }
 
 func (a archiveRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	return a.t.runTool(ctx, job, false)
+	return a.t.runTool(ctx, job, execroot.Spec{Light: true}, false)
 }

@@ -8,6 +8,7 @@
 // The nodes of a recipe NAME, beside those of package prepare:
 //
 //	NAME/STEP        one step of the recipe; the table of their kinds is in kinds.go
+//	NAME/STEP/link/PROGRAM  one linked program of a cargo step
 //	NAME/strip/FILE  one stripped file
 //	NAME             the staged tree with its manifest
 //	NAME/initfs      the image, for a recipe that has one
@@ -155,14 +156,20 @@ func (b *Builder) platform() map[string]string {
 	return map[string]string{"toolchain": b.o.Tools.Identity}
 }
 
-// checkedPlatform is platform for a step whose result is held to the ELF rules.
+// compilePlatform is platform for what compiles a step.
+func (b *Builder) compilePlatform(s *recipe.Step) map[string]string {
+	p := b.platform()
+	if s.CC {
+		p["clang"] = b.o.Tools.Clang.Identity
+	}
+	return p
+}
+
+// checkedPlatform is platform for what makes the step's result, which is held to the ELF rules.
 func (b *Builder) checkedPlatform(s *recipe.Step) map[string]string {
 	p := b.platform()
 	if rules := s.RulesOrDefault(); rules != recipe.RulesNone {
 		p["elf-rules"] = string(rules) + "/" + elfcheck.Version
-	}
-	if s.CC {
-		p["clang"] = b.o.Tools.Clang.Identity
 	}
 	return p
 }

@@ -41,7 +41,7 @@ func TestAStepWithCInItGetsACompilerAndTheHeaders(t *testing.T) {
 			t.Errorf("%s=%s would reach what is compiled for the host", name, v)
 		}
 	}
-	if got := b.checkedPlatform(s)["clang"]; got != paperClang {
+	if got := b.compilePlatform(s)["clang"]; got != paperClang {
 		t.Errorf("the compiler in the digest is %q", got)
 	}
 	if env["HELIX_REVISION"] != r.Source.Commit {
@@ -49,6 +49,9 @@ func TestAStepWithCInItGetsACompilerAndTheHeaders(t *testing.T) {
 	}
 	if !reaches(c.sysroot, "relibc-headers/headers") {
 		t.Error("the headers are not in the sysroot of a step with C in it")
+	}
+	if reaches(c.sysroot, "relibc/libc") {
+		t.Error("what compiles C waits for the C library")
 	}
 }
 
@@ -75,7 +78,7 @@ func TestRustAloneDoesNotDependOnHeaders(t *testing.T) {
 		t.Error("base does not depend on libc.a")
 	}
 	step, _ := b.o.Sources.Recipes["base"].Step("programs")
-	if _, has := b.checkedPlatform(step)["clang"]; has {
+	if _, has := b.compilePlatform(step)["clang"]; has {
 		t.Error("the C compiler is in the digest of base")
 	}
 }

@@ -5,11 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
+	"maps"
 	"path"
-	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -32,36 +30,67 @@ var readOnly = []string{"std", "sysroot"}
 // turns without throwing away each other's work.
 const keptRoots = 2
 
-// cargoNodes are the nodes of a cargo step: one per backend, and for objects one per package.
-func cargoNodes(t *step) ([]*graph.Node, error) {
+// cargoProducts are what a cargo step makes: by a node for each backend, and for objects one for each package. Programs
+// are linked by a node each, of what the compile recorded.
+func cargoProducts(t *step) ([]product, error) {
 	groups, err := t.b.groups(t.r, t.s)
 	if err != nil {
 		return nil, err
 	}
-	var nodes []*graph.Node
-	add := func(id string, g group) error {
-		n, err := t.b.runNode(id, &cargoRun{t: t, id: id, g: g})
-		nodes = append(nodes, n)
-		return err
-	}
+	var all []product
 	for _, g := range groups {
 		id := t.id()
 		if len(groups) > 1 {
 			id += "+" + string(g.backend)
 		}
-		if t.s.Artifact != recipe.ArtifactObject {
-			if err := add(id, g); err != nil {
-				return nil, err
-			}
-			continue
+		made, err := groupProducts(t, id, g)
+		if err != nil {
+			return nil, err
 		}
-		for _, pkg := range g.packages {
-			if err := add(id+"/"+pkg, group{g.backend, []string{pkg}, []string{pkg}}); err != nil {
-				return nil, err
-			}
-		}
+		all = append(all, made...)
 	}
-	return nodes, nil
+	return all, nil
+}
+
+// groupProducts are what a step makes by one backend.
+func groupProducts(t *step, id string, g group) ([]product, error) {
+	if t.s.Artifact == recipe.ArtifactObject {
+		var objects []product
+		for _, pkg := range g.packages {
+			id := id + "/" + pkg
+			n, err := t.b.runNode(id, &cargoRun{t: t, id: id, g: group{g.backend, []string{pkg}, []string{pkg}}})
+			if err != nil {
+				return nil, err
+			}
+			objects = append(objects, product{node: n})
+		}
+		return objects, nil
+	}
+	c := &cargoRun{t: t, id: id, g: g}
+	n, err := t.b.runNode(id, c)
+	if err != nil {
+		return nil, err
+	}
+	if !c.recordsLinks() {
+		return []product{{node: n}}, nil
+	}
+	return c.linkedPrograms(n)
+}
+
+// linkedPrograms are the nodes that link the programs of a compile.
+func (c *cargoRun) linkedPrograms(compile *graph.Node) ([]product, error) {
+	var programs []product
+	for _, name := range c.programs() {
+		s := *c.t.s
+		s.Output = name
+		t := newStep(c.t.b, c.t.r, &s)
+		n, err := t.b.runNode(c.id+"/link/"+name, &linkRun{t, &recordedLine{t: t, compile: compile, run: c}})
+		if err != nil {
+			return nil, err
+		}
+		programs = append(programs, product{n, name})
+	}
+	return programs, nil
 }
 
 // group is the packages of a step that share a backend.
@@ -153,8 +182,7 @@ type cargoRun struct {
 	// selfContained: the workspace's folder is all that is needed of the source.
 	selfContained bool
 	std           *graph.Node // prepared, or sources when cargo builds it from others than the toolchain's; nil for the host
-	sysroot       *graph.Node // nil without one
-	script        []resolved  // linker script, nil without one
+	sysroot       *graph.Node // what the compile needs of it, nil if nothing
 	spec          []byte      // nil for the host
 	clang         map[string]string
 	commit        string // of the source, "" when it is no git source
@@ -162,8 +190,17 @@ type cargoRun struct {
 
 func (c *cargoRun) host() bool { return c.t.s.Target == recipe.TargetHost }
 
+// recordsLinks tells whether the programs are linked by nodes of their own. The host's are linked by its own linker,
+// which knows where its libraries are.
+func (c *cargoRun) recordsLinks() bool {
+	return !c.host() && (c.t.s.Artifact == "" || c.t.s.Artifact == recipe.ArtifactBin)
+}
+
+// sharesStd tells whether the standard library is one that was prepared, whose crates are linked from where they are.
+func (c *cargoRun) sharesStd() bool { return c.std != nil && !c.t.b.buildsStd(c.t.s) }
+
 func (c *cargoRun) check() (needs, error) {
-	for _, part := range []func() error{c.checkSources, c.checkStd, c.checkSysroot, c.checkScript} {
+	for _, part := range []func() error{c.checkSources, c.checkStd, c.checkSysroot} {
 		if err := part(); err != nil {
 			return needs{}, err
 		}
@@ -174,7 +211,6 @@ func (c *cargoRun) check() (needs, error) {
 			n.nodes = append(n.nodes, node)
 		}
 	}
-	n.nodes = append(n.nodes, nodesOf(c.script)...)
 	return n, nil
 }
 
@@ -208,9 +244,6 @@ func (c *cargoRun) checkStd() (err error) {
 	if c.spec, err = b.spec(c.t.triple); err != nil {
 		return err
 	}
-	if err := checkLinkLine(c.spec, s); err != nil {
-		return err
-	}
 	switch set := s.StdOrDefault(); {
 	case set == recipe.StdNone:
 	case b.buildsStd(s):
@@ -221,16 +254,24 @@ func (c *cargoRun) checkStd() (err error) {
 	return err
 }
 
-// checkSysroot finds the C libraries, and the compiler of the C in crates.
+// checkSysroot finds what the C in crates is compiled by and with, and the C libraries for what is no program but has them
+// in it.
 func (c *cargoRun) checkSysroot() (err error) {
 	b, s := c.t.b, c.t.s
 	if c.host() {
 		return nil
 	}
-	if s.Sysroot != "" {
-		if c.sysroot, err = b.sysrootFor(s); err != nil {
-			return err
-		}
+	switch {
+	case s.Sysroot == "":
+	case !c.recordsLinks() && s.CC:
+		c.sysroot, err = b.Stage(s.Sysroot)
+	case !c.recordsLinks():
+		c.sysroot, err = b.sysroot(s.Sysroot, libraries)
+	case s.CC:
+		c.sysroot, err = b.sysroot(s.Sysroot, headers)
+	}
+	if err != nil {
+		return err
 	}
 	if !s.CC {
 		return nil
@@ -242,19 +283,16 @@ func (c *cargoRun) checkSysroot() (err error) {
 	return err
 }
 
-func (c *cargoRun) checkScript() (err error) {
-	if c.t.s.Script != "" && !c.host() {
-		c.script, err = c.t.b.resolve(c.t.r, c.t.s.Script)
-	}
-	return err
-}
-
 func (c *cargoRun) plan(in graph.Outputs) (*action.Action, error) {
 	inputs, err := c.inputs(in)
 	if err != nil {
 		return nil, err
 	}
-	return &action.Action{Args: c.args(), Env: c.env(), Outputs: c.outputs(), Platform: c.t.b.checkedPlatform(c.t.s), Inputs: inputs}, nil
+	platform := c.t.b.compilePlatform(c.t.s)
+	if !c.recordsLinks() {
+		maps.Copy(platform, c.t.b.checkedPlatform(c.t.s))
+	}
+	return &action.Action{Args: c.args(), Env: c.env(), Outputs: c.outputs(), Platform: platform, Inputs: inputs}, nil
 }
 
 func (c *cargoRun) inputs(in graph.Outputs) (cas.Digest, error) {
@@ -282,8 +320,8 @@ func (c *cargoRun) inputs(in graph.Outputs) (cas.Digest, error) {
 			return cas.Digest{}, err
 		}
 	}
-	if c.script != nil {
-		if dirs["script"], err = c.scriptFolder(in); err != nil {
+	if c.recordsLinks() {
+		if dirs[recorderFolder], err = b.recorder(); err != nil {
 			return cas.Digest{}, err
 		}
 	}
@@ -297,17 +335,6 @@ func (b *Builder) only(tree cas.Digest, dir string) (cas.Digest, error) {
 		return cas.Digest{}, err
 	}
 	return b.store.Graft(cas.Digest{}, dir, sub)
-}
-
-// scriptFolder holds the linker script alone. Cargo does not look at what the linker reads; as an
-// input of its own the script is part of the exec root's key, so that a change of it links again.
-func (c *cargoRun) scriptFolder(in graph.Outputs) (cas.Digest, error) {
-	script := c.t.s.Script
-	e, err := c.t.file(in, input{script, c.script})
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	return c.t.b.store.Compose(nil, map[string]cas.Entry{path.Base(script): {Digest: e.Digest}})
 }
 
 func (c *cargoRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
@@ -324,40 +351,6 @@ func (c *cargoRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) 
 		err = b.sources.Explain(ctx, c.t.r, src, path.Join(c.t.r.Cargo.Dir, c.t.s.Dir), err)
 	}
 	return out, err
-}
-
-// collect takes the outputs by their base names. One changed program of two dozen costs the check and the
-// digest of one: a file that was collected from this folder before, and is known by its inode, was checked then.
-func (c *cargoRun) collect(ctx context.Context, root string) (*cas.Tree, error) {
-	if c.hasOwnStd() {
-		if err := checkOwnStd(filepath.Join(root, "target", c.t.triple, "release/deps")); err != nil {
-			return nil, err
-		}
-	}
-	tree, made := cas.NewTree(), execroot.Made(root)
-	for _, out := range c.outputs() {
-		file := filepath.Join(root, filepath.FromSlash(out))
-		info, err := os.Stat(file)
-		if err != nil {
-			return nil, fmt.Errorf("cargo ended well but did not make %s: %w", path.Base(out), err)
-		}
-		if !made.Knows(file) {
-			if err := c.t.b.checkLinked(file, c.t.s); err != nil {
-				return nil, err
-			}
-		}
-		d, err := c.t.b.store.PutKnownFile(ctx, file, made)
-		if errors.As(err, new(*cas.OtherContentError)) {
-			// Cargo goes by dates and would take it for finished again.
-			err = errors.Join(err, os.RemoveAll(filepath.Join(root, "target")), execroot.ForgetMade(root))
-			return nil, fmt.Errorf("what cargo had built is damaged and was removed; make the same run once more: %w", err)
-		}
-		if err != nil {
-			return nil, err
-		}
-		tree.Entries[path.Base(out)] = cas.Entry{Digest: d, Executable: info.Mode()&0o100 != 0}
-	}
-	return tree, made.Save()
 }
 
 // rootKey names the exec root: everything of the action but the sources, which cargo

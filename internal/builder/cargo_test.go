@@ -1,15 +1,11 @@
 package builder
 
 import (
-	"context"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -20,137 +16,17 @@ import (
 	"github.com/pannous/redox-clif/internal/source"
 )
 
-// scriptRun is a cargo step with a linker script from the recipe's own folder.
-func scriptRun(t *testing.T, script string) *cargoRun {
+// paperRun is a cargo step of a recipe in a folder that is empty.
+func paperRun(t *testing.T) *cargoRun {
 	t.Helper()
 	store, err := cas.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &recipe.Recipe{Name: "kernel", Dir: t.TempDir()}
-	if err := os.WriteFile(filepath.Join(r.Dir, "flat.ld"), []byte(script), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	s := &recipe.Step{Name: "kernel", Kind: recipe.KindCargo, Target: recipe.TargetKernel, Script: "recipe/flat.ld", RustFlags: []string{"-Clink-arg=-z"}}
+	s := &recipe.Step{Name: "kernel", Kind: recipe.KindCargo, Target: recipe.TargetKernel}
 	b := New(Options{Sources: prepare.Options{Store: store}, Target: "aarch64-unknown-redox-clif"})
-	c := &cargoRun{t: newStep(b, r, s), id: "kernel/kernel"}
-	if err := c.checkScript(); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func TestCargoScriptIsGivenToTheLinker(t *testing.T) {
-	c := scriptRun(t, "SECTIONS {}")
-	flags := strings.Split(c.env()["CARGO_ENCODED_RUSTFLAGS"], "\x1f")
-	at := slices.Index(flags, "-Clink-arg=-T")
-	if at < 0 || flags[at+1] != "-Clink-arg=%{root}/script/flat.ld" {
-		t.Errorf("the linker is not told of the script: %q", flags)
-	}
-	if flags[len(flags)-1] != "-Clink-arg=-z" {
-		t.Errorf("the recipe's own flags are not last: %q", flags)
-	}
-}
-
-// Cargo does not notice another linker script, so it has to be an input of its own beside src/.
-func TestCargoScriptIsAnInputOfItsOwn(t *testing.T) {
-	folder := func(script string) cas.Digest {
-		c := scriptRun(t, script)
-		node := c.script[0].node
-		tree, err := node.Resolve(context.Background(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d, err := c.scriptFolder(graph.Outputs{node: tree})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, ok, err := c.t.b.store.Lookup(d, "flat.ld"); err != nil || !ok {
-			t.Fatalf("the script is not in its folder: %v", err)
-		}
-		return d
-	}
-	if folder("SECTIONS {}") == folder("SECTIONS { .text : {} }") {
-		t.Error("two scripts have the same digest")
-	}
-}
-
-// The target spec names the CRT objects; a recipe that does so as well would link them twice.
-func TestCRTObjectsOfARecipeAreRefused(t *testing.T) {
-	b := newBuilder(t, nil)
-	for flag, want := range map[string]string{"-Clink-arg=-z": "", "-Clink-arg=%{root}/sysroot/lib/crt0.o": "crt0.o is on the link line 2 times"} {
-		r := *b.o.Sources.Recipes["base"]
-		r.Steps = slices.Clone(r.Steps)
-		r.Steps[0].RustFlags = []string{flag}
-		c := &cargoRun{t: newStep(newBuilder(t, nil), &r, &r.Steps[0]), id: "base/programs", g: group{backend: recipe.LLVM, packages: []string{"init"}}}
-		_, err := c.check()
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%s: %v", flag, err)
-		}
-	}
-}
-
-// What was collected before is known by its inode. A program that is another one is digested and checked, also
-// when it has the size and the time of the one before.
-func TestCollectLooksAtEveryProgramThatChanged(t *testing.T) {
-	c := scriptRun(t, "")
-	c.g.bins, c.t.s.Target, c.t.s.Rules, c.t.triple = []string{"a", "b"}, recipe.TargetUser, recipe.RulesNone, c.t.b.o.Target
-	root := t.TempDir()
-	file := func(name string) string {
-		return filepath.Join(root, "target", c.t.triple, "release", name)
-	}
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.MkdirAll(filepath.Dir(file(name)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file(name), []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		long := time.Unix(1_000_000_000, 0)
-		if err := os.Chtimes(file(name), long, long); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(100 * time.Millisecond) // the stat cache believes nothing younger
-	}
-	collected := func() map[string]string {
-		t.Helper()
-		tree, err := c.collect(t.Context(), root)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := map[string]string{}
-		for name, e := range tree.Entries {
-			text, err := c.t.b.store.ReadAll(e.Digest)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got[name] = string(text)
-		}
-		return got
-	}
-	write("a", "one a")
-	write("b", "one b")
-	collected()
-	write("b", "two b")
-	if got := collected(); got["a"] != "one a" || got["b"] != "two b" {
-		t.Errorf("got %q", got)
-	}
-	// A blob that was lost is stored again, though the file is known.
-	if err := c.t.b.store.Remove(cas.DigestBytes([]byte("one a"))); err != nil {
-		t.Fatal(err)
-	}
-	if got := collected(); got["a"] != "one a" {
-		t.Errorf("got %q", got)
-	}
-	c.t.s.Rules = recipe.RulesProgram
-	if _, err := c.collect(t.Context(), root); err != nil {
-		t.Errorf("what has not changed is checked again: %v", err)
-	}
-	write("b", "six b")
-	if _, err := c.collect(t.Context(), root); err == nil || !strings.Contains(err.Error(), "breaks the rules") {
-		t.Errorf("a changed program was not checked: %v", err)
-	}
+	return &cargoRun{t: newStep(b, r, s), id: "kernel/kernel"}
 }
 
 func TestAWholeWorkspaceIsNotNarrowed(t *testing.T) {
@@ -173,11 +49,11 @@ func TestAWholeWorkspaceIsNotNarrowed(t *testing.T) {
 	}
 }
 
-// Cargo sees a changed source, and does not look at the libraries it links: with another standard library the programs
-// in an old target folder would be taken for finished.
+// Cargo sees a changed source, and does not look at what else it is given: with another standard library, or other headers
+// of the C in crates, what is in an old target folder would be taken for finished.
 func TestAnotherLibraryStartsWithAnEmptyTargetFolder(t *testing.T) {
-	c := scriptRun(t, "")
-	c.script, c.spec = nil, []byte("{}")
+	c := paperRun(t)
+	c.spec = []byte("{}")
 	folders := map[string]**graph.Node{"sources": &c.sources, "std": &c.std, "sysroot": &c.sysroot}
 	for _, node := range folders {
 		*node = &graph.Node{}
@@ -227,7 +103,7 @@ func TestAnotherLibraryStartsWithAnEmptyTargetFolder(t *testing.T) {
 
 // What of the source may be the reason of a failure is said beside it.
 func TestACargoThatFailsNamesWhatItDidNotRead(t *testing.T) {
-	c := scriptRun(t, "")
+	c := paperRun(t)
 	b := c.t.b
 	b.o.Sources.Roots, b.o.Sources.Overrides = &execroot.Runner{Store: b.store, Dir: t.TempDir()}, &source.Overrides{}
 	c.t.b = New(Options{Sources: b.o.Sources, Target: b.o.Target})

@@ -4,6 +4,8 @@ import (
 	"path"
 	"strings"
 
+	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/linkline"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/toolenv"
 )
@@ -59,27 +61,59 @@ func (c *cargoRun) env() map[string]string {
 		env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(append(remaps(), c.t.s.RustFlags...))
 		return env
 	}
-	flags, _ := c.t.b.jsonTargetFlags()
-	flags = append(flags, backendFlags(c.g.backend)...)
-	if c.t.s.RulesOrDefault() == recipe.RulesProgram {
-		flags = append(flags, sizeFlags(c.g.backend)...)
+	flags, own := c.codegenFlags(), c.t.s.RustFlags
+	if c.recordsLinks() {
+		flags, _ = linkline.SplitFlags(flags)
+		own, _ = linkline.SplitFlags(own)
 	}
 	if c.std != nil {
 		flags = append(flags, "--sysroot=%{root}/std")
 	}
-	if c.sysroot != nil {
+	if c.t.s.Sysroot != "" {
 		flags = append(flags, "-Lnative=%{root}/sysroot/lib")
-	}
-	if c.t.s.Script != "" {
-		flags = append(flags, "-Clink-arg=-T", "-Clink-arg=%{root}/script/"+path.Base(c.t.s.Script))
 	}
 	flags = append(flags, remaps()...)
 	if c.hasOwnStd() {
 		env[ownStdVariable] = ownStd + "/library"
 		flags = append(flags, "--remap-path-prefix="+ownStd+"=/rustc/std")
 	}
-	env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(append(flags, c.t.s.RustFlags...))
+	flags = append(flags, own...)
+	if c.recordsLinks() {
+		flags = append(flags, "-Clinker=%{root}/"+recorderFolder+"/"+linkline.RecorderName, "-Clink-arg="+linkline.Arguments)
+	}
+	env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(flags)
 	return env
+}
+
+// codegenFlags choose how the step's code is made.
+func (c *cargoRun) codegenFlags() []string {
+	flags, _ := c.t.b.jsonTargetFlags()
+	flags = append(flags, backendFlags(c.g.backend)...)
+	if c.t.s.RulesOrDefault() == recipe.RulesProgram {
+		flags = append(flags, sizeFlags(c.g.backend)...)
+	}
+	return flags
+}
+
+// recorderFolder is where an exec root has what stands in for the linker.
+const recorderFolder = "recorder"
+
+// recorder is the folder with it.
+func (b *Builder) recorder() (cas.Digest, error) {
+	d, err := b.store.PutBytes(linkline.Recorder)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	return b.store.Compose(nil, map[string]cas.Entry{linkline.RecorderName: {Digest: d, Executable: true}})
+}
+
+// programs are the names of what is linked.
+func (c *cargoRun) programs() []string {
+	var names []string
+	for _, bin := range c.g.bins {
+		names = append(names, c.t.s.OutputOf(bin))
+	}
+	return names
 }
 
 // outputs are the files kept, relative to the exec root.
@@ -97,8 +131,8 @@ func (c *cargoRun) outputs() []string {
 	case recipe.ArtifactObject:
 		out = append(out, "object/"+c.t.s.OutputOf(c.g.packages[0]))
 	default:
-		for _, bin := range c.g.bins {
-			out = append(out, path.Join(release, c.t.s.OutputOf(bin)))
+		for _, name := range c.programs() {
+			out = append(out, path.Join(release, name))
 		}
 	}
 	return out

@@ -19,7 +19,7 @@ type resolved struct {
 }
 
 // resolve finds the nodes behind a reference. A step that is split among backends has several
-// nodes; the file is in one of them.
+// nodes that may have made the file; where each makes one file, there is one.
 func (b *Builder) resolve(r *recipe.Recipe, text string) ([]resolved, error) {
 	ref, err := recipe.ParseRef(text)
 	if err != nil {
@@ -49,13 +49,20 @@ func (b *Builder) resolve(r *recipe.Recipe, text string) ([]resolved, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: %q: there is no step %q", r.Path, text, ref.Step)
 	}
-	nodes, err := b.stepNodes(r, step)
+	products, err := b.products(r, step)
 	if err != nil {
 		return nil, err
 	}
 	var out []resolved
-	for _, n := range nodes {
-		out = append(out, resolved{ref, n, ref.Path})
+	var names []string
+	for _, p := range products {
+		if p.file == "" || p.file == ref.Path {
+			out = append(out, resolved{ref, p.node, ref.Path})
+		}
+		names = append(names, p.file)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%q: step %s makes %s", text, ref.Step, strings.Join(names, ", "))
 	}
 	return out, nil
 }

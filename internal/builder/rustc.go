@@ -5,6 +5,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/toolenv"
@@ -67,5 +68,5 @@ func (c *rustcRun) command() []string {
 }
 
 func (c *rustcRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	return c.t.runTool(ctx, job, false)
+	return c.t.runTool(ctx, job, execroot.Spec{}, false)
 }

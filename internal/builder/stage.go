@@ -27,26 +27,32 @@ func (b *Builder) Stage(name string) (*graph.Node, error) {
 	return b.stage(name, r, r.Files)
 }
 
-// sysrootFor is what a step needs of its sysroot. Rust alone needs the libraries: the C headers, and with them
-// the tool that makes them, are for steps with C in them.
-func (b *Builder) sysrootFor(s *recipe.Step) (*graph.Node, error) {
-	if s.CC {
-		return b.Stage(s.Sysroot)
-	}
-	r, err := b.recipe(s.Sysroot)
+// The parts of a sysroot. C is compiled with the headers, for which no library has to be there; programs are linked with
+// the libraries, for which neither the headers nor the tool that makes them have to.
+const (
+	libraries = "lib"
+	headers   = "include"
+)
+
+// sysroot is a part of a sysroot, nil if it has none of it.
+func (b *Builder) sysroot(name, part string) (*graph.Node, error) {
+	r, err := b.recipe(name)
 	if err != nil {
 		return nil, err
 	}
-	var libraries []recipe.File
+	var files []recipe.File
 	for _, f := range r.Files {
-		if f.To == "lib" || strings.HasPrefix(f.To, "lib/") {
-			libraries = append(libraries, f)
+		if f.To == "" || f.To == part || strings.HasPrefix(f.To, part+"/") {
+			files = append(files, f)
 		}
 	}
-	if len(libraries) == len(r.Files) {
-		return b.Stage(s.Sysroot)
+	switch len(files) {
+	case 0:
+		return nil, nil
+	case len(r.Files):
+		return b.Stage(name)
 	}
-	return b.stage(s.Sysroot+"/lib", r, libraries)
+	return b.stage(name+"/"+part, r, files)
 }
 
 // stage is a node of some of a recipe's files.
@@ -141,7 +147,7 @@ func (s *staging) stripNode(f recipe.File, places []resolved) (*graph.Node, erro
 			}, nil
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return s.b.run(ctx, job, execroot.Spec{}, func(ctx context.Context, root string) (*cas.Tree, error) {
+			return s.b.run(ctx, job, execroot.Spec{Light: true}, func(ctx context.Context, root string) (*cas.Tree, error) {
 				d, err := s.b.store.PutFile(ctx, path.Join(root, "out/stripped"))
 				t := cas.NewTree()
 				t.Entries["stripped"] = cas.Entry{Digest: d, Executable: true}

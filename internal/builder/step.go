@@ -137,14 +137,20 @@ func (t *step) toolAction(tree *cas.Tree, args ...string) (*action.Action, error
 	if err != nil {
 		return nil, err
 	}
-	return &action.Action{
-		Args: args, Env: toolenv.ForTools(), Inputs: inputs, Platform: t.b.checkedPlatform(t.s), Outputs: []string{"out/" + t.s.Output},
-	}, nil
+	return t.actionOn(inputs, args...), nil
 }
 
-// runTool runs the command of an action that makes one file. executable says what the file is to be.
-func (t *step) runTool(ctx context.Context, job *graph.Job, executable bool) (cas.Digest, error) {
-	return t.b.run(ctx, job, execroot.Spec{Shared: readOnly}, func(ctx context.Context, root string) (*cas.Tree, error) {
+// actionOn is toolAction for a tree that is stored.
+func (t *step) actionOn(inputs cas.Digest, args ...string) *action.Action {
+	return &action.Action{
+		Args: args, Env: toolenv.ForTools(), Inputs: inputs, Platform: t.b.checkedPlatform(t.s), Outputs: []string{"out/" + t.s.Output},
+	}
+}
+
+// runTool runs the command of an action that makes one file, in the way of how. executable says what the file is to be.
+func (t *step) runTool(ctx context.Context, job *graph.Job, how execroot.Spec, executable bool) (cas.Digest, error) {
+	how.Shared = readOnly
+	return t.b.run(ctx, job, how, func(ctx context.Context, root string) (*cas.Tree, error) {
 		file := filepath.Join(root, "out", t.s.Output)
 		d, err := t.b.store.PutFile(ctx, file)
 		if err != nil {

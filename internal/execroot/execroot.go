@@ -78,8 +78,9 @@ type Spec struct {
 	Status func(string)
 	// Waits, when set, is told what the command waits for before it begins; the function that it returns is called when it goes on.
 	Waits func(what string) (until func())
-	// light commands hardly compute and take no job.
-	light bool
+	// Light commands are over in a moment, or wait for disks and servers. They take no job: beside a cargo that keeps all jobs for
+	// minutes they would wait for those.
+	Light bool
 }
 
 // CommandError is a command that failed, with what a person needs to go on.
@@ -315,7 +316,7 @@ func (r *Runner) Tool(ctx context.Context, dir string, env map[string]string, ex
 	if err != nil {
 		return err
 	}
-	s := Spec{Action: &action.Action{Args: args, Env: env}, ExtraEnv: extra, Log: log, light: true}
+	s := Spec{Action: &action.Action{Args: args, Env: env}, ExtraEnv: extra, Log: log, Light: true}
 	return r.command(ctx, s, folder{dir, []*os.File{temp.lock.File()}}, args)
 }
 
@@ -335,7 +336,7 @@ func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string
 	if err != nil {
 		return err
 	}
-	if r.Jobs != nil && !s.light {
+	if r.Jobs != nil && !s.Light {
 		if err := s.waiting("a free job", func() error { return r.Jobs.Acquire(ctx) }); err != nil {
 			return err
 		}

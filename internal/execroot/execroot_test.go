@@ -406,3 +406,21 @@ func TestCommandsHoldATokenOfTheJobserver(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// A cargo keeps its jobs for as long as it has work for them. What is over in a moment does not wait for that.
+func TestLightCommandsTakeNoToken(t *testing.T) {
+	r := newRunner(t)
+	jobs, err := process.NewJobserver(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer jobs.Close()
+	r.Jobs = jobs
+	if err := jobs.Acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer jobs.Release()
+	if got := mustRun(t, r, Spec{Action: shell("echo done >out/f", inputs(t, r, nil)), Light: true}); got != "done\n" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -110,7 +111,12 @@ func (t *diffTests) compileDefect(ctx context.Context, d *difftest.Defect) (refu
 	if err == nil || ctx.Err() != nil {
 		return "", err
 	}
-	log, readErr := os.ReadFile(filepath.Join(t.s.Config.Logs(), defectsRecipe+"."+difftest.Tested+".log"))
+	// It may be refused by the compiler or, for what that left undefined, by the linker: two steps.
+	var failed *graph.Failure
+	if !errors.As(err, &failed) {
+		return "", err
+	}
+	log, readErr := os.ReadFile(failed.Log)
 	if readErr != nil {
 		return "", err
 	}

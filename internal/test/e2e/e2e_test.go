@@ -50,7 +50,7 @@ func TestOneChangedLine(t *testing.T) {
 	if !strings.Contains(out, "demo/programs: done") {
 		t.Errorf("the program's step did not run:\n%s", out)
 	}
-	reached := regexp.MustCompile(`(std/\S+|demo/strip/\S+|demo/bootstrap|demo/bootstrap-lib|demo/kernel-lib|demo-sysroot/libc|demo-sysroot/crt/demo-crt0|demo/initfs): done`)
+	reached := regexp.MustCompile(`(std/\S+|demo/programs/link/\S+|demo/strip/\S+|demo/bootstrap|demo/bootstrap-lib|demo/kernel-lib|demo-sysroot/libc|demo-sysroot/crt/demo-crt0|demo/initfs): done`)
 	if all := reached.FindAllString(out, -1); len(all) > 0 {
 		t.Errorf("a comment reached %q:\n%s", all, out)
 	}
