@@ -18,7 +18,7 @@ var areas = []area{
 	{"start", "Begin", []string{"demo", "doctor", "boot"}, nil},
 	{"build", "Build",
 		[]string{"initfs", "recipe:build", "recipe:new", "recipe:list", "recipe:log", "fetch"},
-		[]string{"recipe:clean", "recipe:lock", "recipe:import", "initfs:ls", "initfs:extract", "initfs:pack", "initfs:replace", "initfs:verify"}},
+		[]string{"sdk", "recipe:clean", "recipe:lock", "recipe:import", "initfs:ls", "initfs:extract", "initfs:pack", "initfs:replace", "initfs:verify"}},
 	{"images", "Disk images",
 		[]string{"image", "run", "test:boot", "image:ls"},
 		[]string{"image:cat", "image:inject", "image:rm", "image:grow", "image:diff", "image:bless", "image:snapshots", "image:restore", "image:verify"}},

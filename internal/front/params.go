@@ -139,6 +139,10 @@ var params = map[string]param{
 	"pkg:remove force":       {text: "take libraries that are still needed, too"},
 	"pkg:search substring":   {value: "TEXT", text: "a part of the name"},
 
+	"sdk sysroot": {value: "NAME", text: "the recipe that programs are linked against (sysroot)", names: aRecipe},
+	"sdk core":    {text: "of Rust's library only core and alloc, for no_std"},
+	"sdk o":       {value: "FILE", text: "pack it as well, into a .tar, .tar.gz or .tar.xz", names: aPath},
+
 	"toolchain:show probe":        {text: "measure anew what it can do"},
 	"toolchain:install cranelift": {text: "the Cranelift backend as well"},
 	"toolchain:pin channel":       {value: "CHANNEL", text: "like nightly-2026-01-14"},
