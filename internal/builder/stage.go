@@ -15,6 +15,7 @@ import (
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/secretkey"
 	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
@@ -191,6 +192,12 @@ func (s *staging) compose(in graph.Outputs) (cas.Digest, error) {
 	if err != nil {
 		return cas.Digest{}, err
 	}
+	// The manifest names every file by its digest: one that is there already was looked through when it came.
+	if !s.b.store.Has(cas.DigestBytes(text)) {
+		if err := s.checkSecrets(m); err != nil {
+			return cas.Digest{}, err
+		}
+	}
 	stored, err := s.b.store.PutBytes(text)
 	if err != nil {
 		return cas.Digest{}, err
@@ -199,6 +206,23 @@ func (s *staging) compose(in graph.Outputs) (cas.Digest, error) {
 	root.Graft("root", tree)
 	root.Entries[manifest.FileName] = cas.Entry{Digest: stored}
 	return s.b.store.PutTree(root)
+}
+
+// checkSecrets refuses secret keys: what is staged goes into packages and images.
+func (s *staging) checkSecrets(m *manifest.Manifest) error {
+	for _, f := range m.Files {
+		if f.Link != "" || !secretkey.Possible(f.Size) {
+			continue
+		}
+		data, err := s.b.store.ReadAll(cas.Digest{Hash: f.SHA256, Size: f.Size})
+		if err != nil {
+			return err
+		}
+		if secretkey.Is(data) {
+			return &secretkey.Error{Place: f.Path}
+		}
+	}
+	return nil
 }
 
 // place adds one file, or everything below one folder.

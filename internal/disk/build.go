@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/pannous/redox-clif/internal/redoxfs"
+	"github.com/pannous/redox-clif/internal/secretkey"
 )
 
 // flushMiB bounds how much of an image that is being built waits in memory.
@@ -79,6 +80,9 @@ func (b *Build) write(ctx context.Context, tmp string) (redoxfs.Report, error) {
 func (b *Build) format(tmp string, l layout, id UUID) error {
 	var loader io.Reader
 	if b.Loader != "" {
+		if err := secretkey.CheckFile(b.Loader); err != nil {
+			return err
+		}
 		f, err := os.Open(b.Loader)
 		if err != nil {
 			return err

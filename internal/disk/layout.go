@@ -11,6 +11,8 @@ import (
 	"github.com/diskfs/go-diskfs/backend/file"
 	"github.com/diskfs/go-diskfs/filesystem/fat12"
 	"github.com/diskfs/go-diskfs/partition/gpt"
+
+	"github.com/pannous/redox-clif/internal/secretkey"
 )
 
 const (
@@ -131,6 +133,9 @@ func formatBoot(disk backend.Storage, boot Part, name string, loader io.Reader, 
 // SetLoader formats the boot partition of an image anew, with another boot loader. It writes in place: the image is a
 // private copy of the caller's.
 func SetLoader(path, name, loader string, at time.Time) error {
+	if err := secretkey.CheckFile(loader); err != nil {
+		return err
+	}
 	from, err := os.Open(loader)
 	if err != nil {
 		return err

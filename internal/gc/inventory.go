@@ -49,7 +49,7 @@ var parts = []Part{
 	{Name: "sources", Holds: "fetched repositories and archives"},
 	{Name: "cargo-home", Holds: "crates that cargo downloaded"},
 	{Name: "toolchains", Holds: "what is known of toolchains"},
-	{Name: "pkg", Holds: "keys and lists of package repositories, and unfinished downloads"},
+	{Name: "pkg", Holds: "what was seen of package repositories, and unfinished downloads"},
 	{Name: "rust", Holds: "toolchains built from sources, and the folders they were built in"},
 	{Name: "upstream", Holds: "what drift:upstream looked at"},
 	{Name: "locks", Holds: "locks of steps"},

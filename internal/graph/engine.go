@@ -18,6 +18,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cachefile"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/lockfile"
+	"github.com/pannous/redox-clif/internal/secretkey"
 )
 
 // Engine runs graphs. All fields are set by the caller and not changed during a build.
@@ -434,13 +435,14 @@ func (t *try) runLogged(in Outputs) (cas.Digest, error) {
 	if t.KeepLog != nil {
 		t.KeepLog(path)
 	}
-	log, err := cachefile.Create(path, 0o644)
+	file, err := cachefile.Create(path, 0o644)
 	if err != nil {
 		return cas.Digest{}, err
 	}
+	log := secretkey.Redact(file) // logs are shown around, and kept by CI
 	t.notices = nil
 	out, err := t.n.Run(t.turn.ctx, &Job{
-		Action: t.act, Inputs: in, Log: log, LogPath: log.Name(),
+		Action: t.act, Inputs: in, Log: log, LogPath: path,
 		Status: func(line string) { t.Observer.Status(t.n, line) },
 		Notice: func(line string) { t.notices = append(t.notices, line) },
 		Waits:  t.waits,
@@ -450,7 +452,7 @@ func (t *try) runLogged(in Outputs) (cas.Digest, error) {
 		err = closeErr
 	}
 	if err != nil {
-		return cas.Digest{}, &Failure{Node: t.n.ID, Log: log.Name(), Err: err}
+		return cas.Digest{}, &Failure{Node: t.n.ID, Log: path, Err: err}
 	}
 	return out, nil
 }

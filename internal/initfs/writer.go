@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pannous/redox-clif/internal/reserve"
+	"github.com/pannous/redox-clif/internal/secretkey"
 )
 
 // Bootstrap is the program the kernel starts.
@@ -121,6 +122,7 @@ func plan(spec Spec) (*layout, error) {
 	report := func(err error) { problems = multierror.Append(problems, err) }
 	l.checkBootstrap(report)
 	l.number(report)
+	l.checkSecrets(report)
 	if err := problems.ErrorOrNil(); err != nil {
 		return nil, err
 	}
@@ -128,6 +130,22 @@ func plan(spec Spec) (*layout, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// checkSecrets refuses secret keys: an image is for others.
+func (l *layout) checkSecrets(report func(error)) {
+	for _, n := range l.nodes {
+		if n.Content == nil || !secretkey.Possible(n.Content.Size()) {
+			continue
+		}
+		r, err := n.Content.Open()
+		if err == nil {
+			err = errors.Join(secretkey.Check(n.path, r), r.Close())
+		}
+		if err != nil {
+			report(err)
+		}
+	}
 }
 
 func (l *layout) checkBootstrap(report func(error)) {

@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"lukechampine.com/blake3"
+
+	"github.com/pannous/redox-clif/internal/secretkey"
 )
 
 // CreateOptions says what archive to make. The bytes depend on these and the files only, not on times, owners, the folder's
@@ -141,6 +143,10 @@ func (t *tree) add(full, name string, d fs.DirEntry) error {
 		return fmt.Errorf("%s is neither a file nor a link nor a folder (%v)", full, info.Mode().Type())
 	case info.Mode().Perm() == 0:
 		return fmt.Errorf("%s has no permissions at all, which the reference tools refuse", full)
+	default:
+		if err := secretkey.CheckFile(full); err != nil {
+			return err
+		}
 	}
 	t.entries = append(t.entries, Entry{Path: name, Mode: unixMode(info.Mode())})
 	t.lengths = append(t.lengths, length)

@@ -14,6 +14,8 @@ import (
 	"github.com/google/renameio/v2"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/nacl/secretbox"
+
+	"github.com/pannous/redox-clif/internal/secretkey"
 )
 
 // How a secret key file is encrypted: the interactive limits of libsodium's crypto_pwhash with Argon2id 1.3, over the full 32
@@ -47,8 +49,12 @@ func ParsePublicKey(data []byte) (PublicKey, error) {
 		PKey string `toml:"pkey"`
 	}
 	var key PublicKey
+	if secretkey.Is(data) {
+		return key, errors.New("public key: this is a secret key")
+	}
 	if _, err := toml.Decode(string(data), &file); err != nil {
-		return key, fmt.Errorf("public key: %w", err)
+		// The parser's message quotes the line, and the file may be a damaged secret key.
+		return key, errors.New("public key file is not valid TOML")
 	}
 	err := decodeHex(key[:], "pkey", file.PKey)
 	return key, err
@@ -126,6 +132,9 @@ func ParseSecretKey(data []byte, passphrase Passphrase) (SecretKey, error) {
 		Salt  string `toml:"salt"`
 		Nonce string `toml:"nonce"`
 		SKey  string `toml:"skey"`
+	}
+	if len(data) > secretkey.MaxSize {
+		return SecretKey{}, fmt.Errorf("%d bytes are too many for a secret key file", len(data))
 	}
 	if _, err := toml.Decode(string(data), &file); err != nil {
 		// The parser's message quotes the line, which may be the secret.

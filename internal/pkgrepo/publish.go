@@ -17,6 +17,7 @@ import (
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo/signedindex"
+	"github.com/pannous/redox-clif/internal/secretkey"
 )
 
 // Publishing is one package to publish.
@@ -68,7 +69,7 @@ func Publish(ctx context.Context, dir, target string, key pkgar.SecretKey, now t
 		return nil, fmt.Errorf("lock the repository: %w", err)
 	}
 	defer lock.Release()
-	if err := sweepPublished(folder); err != nil {
+	if err := errors.Join(sweepPublished(folder), noSecrets(dir)); err != nil {
 		return nil, err
 	}
 	if err := publishKey(filepath.Join(dir, KeyFile), key.Public()); err != nil {
@@ -116,6 +117,16 @@ func caseConflicts(index *Index, packages []Publishing) error {
 		}
 	}
 	return joined(bad)
+}
+
+// noSecrets refuses a repository with a secret key in it, of whatever name: all of the folder is offered to everybody.
+func noSecrets(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return secretkey.CheckFile(path)
+	})
 }
 
 // sweepPublished removes what a killed run left half-written; the repository is locked.

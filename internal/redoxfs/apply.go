@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/pannous/redox-clif/internal/secretkey"
 )
 
 // The operations.
@@ -48,7 +50,18 @@ func (op *Op) check() error {
 	if op.Text != nil && !utf8.ValidString(*op.Text) {
 		return &Error{Kind: Name, Path: op.Path, Message: "the text is not UTF-8"}
 	}
-	return nil
+	return op.checkSecret()
+}
+
+// checkSecret refuses a secret key: an image is for others.
+func (op *Op) checkSecret() error {
+	switch {
+	case op.Op != OpFile:
+		return nil
+	case op.Text != nil:
+		return secretkey.Check(op.Path, strings.NewReader(*op.Text))
+	}
+	return secretkey.CheckFile(op.From)
 }
 
 // Applied counts what was done.

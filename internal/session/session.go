@@ -25,6 +25,7 @@ import (
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/process"
+	"github.com/pannous/redox-clif/internal/safepath"
 	"github.com/pannous/redox-clif/internal/source"
 	"github.com/pannous/redox-clif/internal/terminal"
 	"github.com/pannous/redox-clif/internal/ui"
@@ -76,6 +77,9 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 // open opens the cache of settings that have been read.
 func open(cfg *config.Config, streams Streams) (*Session, error) {
 	mendFolders(cfg.Cache)
+	if err := checkOwner(cfg.Cache); err != nil {
+		return nil, err
+	}
 	store, err := cas.Open(filepath.Join(cfg.Cache, "cas"))
 	if err != nil {
 		return nil, Hinted(err)
@@ -86,6 +90,16 @@ func open(cfg *config.Config, streams Streams) (*Session, error) {
 		Stats:   store.OpenStatCache(filepath.Join(cfg.State(), "stats")),
 		History: graph.OpenHistory(filepath.Join(cfg.State(), "nodes")),
 	}, nil
+}
+
+// checkOwner refuses a cache that another user of the machine can write to: who does, decides what is taken from it.
+func checkOwner(cache string) error {
+	var unsafe *safepath.Error
+	err := safepath.Check(cache)
+	if errors.As(err, &unsafe) {
+		return fmt.Errorf("the cache %w; REDOX_CACHE=DIR puts it elsewhere", err)
+	}
+	return err
 }
 
 // Say writes a line about what is going on.

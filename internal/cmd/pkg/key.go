@@ -17,6 +17,8 @@ import (
 
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
+	"github.com/pannous/redox-clif/internal/process"
+	"github.com/pannous/redox-clif/internal/secretkey"
 	"github.com/pannous/redox-clif/internal/session"
 )
 
@@ -93,30 +95,23 @@ func readPassphrase(in *os.File, prompt string) ([]byte, error) {
 	return bytes.TrimRight(line, "\r\n"), nil
 }
 
-// signingKey reads the key to sign with, and says so if others can read it too.
-func signingKey(s *session.Session, k Key) (pkgar.SecretKey, error) {
-	key, err := secretKey(k)
-	if err != nil {
-		return key, err
-	}
-	file := inFolder(k.Key, secretKeyFile)
-	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		s.Say("%s: others can read this secret key (mode %04o): chmod 600 it, or make a new one if they may have", file, info.Mode().Perm())
-	}
-	return key, nil
-}
-
-// maxKeyFile is more than any key file has, in bytes.
-const maxKeyFile = 64 << 10
-
-func readKeyFile(name string) ([]byte, error) {
+// readKeyFile reads a key file; a secret one has to be its owner's alone, as ssh has it.
+func readKeyFile(name string, secret bool) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err == nil && len(data) > maxKeyFile {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode(); secret && mode.IsRegular() && mode.Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s: others can read this secret key (mode %04o), so it is not used: `chmod 600 %s`, or make a new one if they may have",
+			name, mode.Perm(), process.Quote([]string{name}))
+	}
+	data, err := io.ReadAll(io.LimitReader(f, secretkey.MaxSize+1))
+	if err == nil && len(data) > secretkey.MaxSize {
 		err = fmt.Errorf("%s is too long for a key file", name)
 	}
 	return data, err
@@ -128,9 +123,12 @@ func secretKey(k Key) (pkgar.SecretKey, error) {
 		return pkgar.SecretKey{}, errors.New("no key to sign with: `mage pkg:keygen DIR` makes one, -key=DIR uses it")
 	}
 	file := inFolder(k.Key, secretKeyFile)
-	data, err := readKeyFile(file)
-	if err != nil {
+	data, err := readKeyFile(file, true)
+	if errors.Is(err, fs.ErrNotExist) {
 		return pkgar.SecretKey{}, fmt.Errorf("%w; `mage pkg:keygen DIR` makes a key", err)
+	}
+	if err != nil {
+		return pkgar.SecretKey{}, err
 	}
 	key, err := pkgar.ParseSecretKey(data, func() ([]byte, error) { return readPassphrase(k.In, "passphrase of "+file+": ") })
 	if errors.Is(err, pkgar.ErrNeedPassphrase) {
@@ -176,12 +174,12 @@ func publicKey(key string) (pkgar.PublicKey, error) {
 		return pkgar.PublicKey(raw), nil
 	}
 	file := inFolder(key, pkgrepo.KeyFile)
-	data, err := readKeyFile(file)
+	data, err := readKeyFile(file, false)
 	if err != nil {
 		return pkgar.PublicKey{}, fmt.Errorf("-key: %w (want a public key file, a folder with %s, or 64 hex digits)", err, pkgrepo.KeyFile)
 	}
 	public, err := pkgar.ParsePublicKey(data)
-	if err != nil && strings.Contains(string(data), "skey") {
+	if secretkey.Is(data) || err != nil && strings.Contains(string(data), "skey") {
 		return public, fmt.Errorf("%s is a secret key; packages are checked with the public one, %s", file, pkgrepo.KeyFile)
 	}
 	if err != nil {

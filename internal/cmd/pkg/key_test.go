@@ -49,19 +49,7 @@ func TestSecretKeyStaysOutside(t *testing.T) {
 
 func TestKeyFiles(t *testing.T) {
 	s := sessiontest.InCheckout(t, nil)
-	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	said := func() string {
-		b, err := os.ReadFile(log.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	s.Streams.Err = log
+	s.Streams.Err = sessiontest.DevNull(t)
 	dir := filepath.Join(s.Config.Root, "keys")
 	if err := Keygen(s, dir, false, nil); err != nil {
 		t.Fatal(err)
@@ -76,17 +64,28 @@ func TestKeyFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := signingKey(s, Key{Key: dir}); err != nil || strings.Contains(said(), "others can read") {
-		t.Errorf("%v, said %q", err, said())
+	if _, err := secretKey(Key{Key: dir}); err != nil {
+		t.Error(err)
 	}
 	if _, err := publicKey(dir); err != nil {
 		t.Error(err)
 	}
-	if err := os.Chmod(secret, 0o644); err != nil {
+	// One that others can read is not used, as ssh has it, however it is named.
+	for _, mode := range []os.FileMode{0o644, 0o640, 0o604, 0o602, 0o610} {
+		if err := os.Chmod(secret, mode); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{dir, secret} {
+			if _, err := secretKey(Key{Key: name}); err == nil || !strings.Contains(err.Error(), "others can read") || !strings.Contains(err.Error(), "`chmod 600 "+secret+"`") {
+				t.Errorf("mode %v: %v", mode, err)
+			}
+		}
+	}
+	if err := os.Chmod(secret, 0o400); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := signingKey(s, Key{Key: dir}); err != nil || !strings.Contains(said(), "others can read") {
-		t.Errorf("%v, said %q", err, said())
+	if _, err := secretKey(Key{Key: dir}); err != nil {
+		t.Error(err)
 	}
 	for _, name := range []string{"/dev/zero", t.TempDir()} {
 		if _, err := secretKey(Key{Key: name}); err == nil {
@@ -96,4 +95,38 @@ func TestKeyFiles(t *testing.T) {
 			t.Errorf("%s is taken as a public key", name)
 		}
 	}
+}
+
+// Other keys than the one in use stay outside as well, whatever they are called and wherever they lie.
+func TestAnySecretKeyStaysOutside(t *testing.T) {
+	s := sessiontest.InCheckout(t, map[string]string{"tree/f": "x", "clean/f": "y"})
+	s.Streams.Err = sessiontest.DevNull(t)
+	dir := func(name string) string { return filepath.Join(s.Config.Root, name) }
+	for _, keys := range []string{"keys", "others"} {
+		if err := Keygen(s, dir(keys), false, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(dir("others/" + secretKeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := Key{Key: dir("keys")}
+	publish := func(tree string) error {
+		return Publish(t.Context(), s, dir("repo"), PublishFlags{Key: k, Dir: dir(tree), Name: "p", Version: "1"})
+	}
+	if err := publish("clean"); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "is a secret key of packages") || strings.Contains(err.Error(), string(data[100:120])) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	sessiontest.WriteFile(t, dir("tree/deep/readme.md"), string(data), 0o644)
+	refused("packed", Create(t.Context(), s, "p", CreateFlags{Key: k, Dir: dir("tree"), Out: dir("p.pkgar")}))
+	refused("published in a package", publish("tree"))
+	sessiontest.WriteFile(t, dir("repo/x/index.html"), string(data), 0o644)
+	refused("published beside packages", publish("clean"))
 }

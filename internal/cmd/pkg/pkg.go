@@ -116,7 +116,7 @@ func Create(ctx context.Context, s *session.Session, name string, f CreateFlags)
 	if f.Out == "" && name != filepath.Base(name) {
 		return fmt.Errorf("package %q: the name has a slash; -out=FILE says where the archive goes", name)
 	}
-	key, err := signingKey(s, f.Key)
+	key, err := secretKey(f.Key)
 	if err != nil {
 		return err
 	}

@@ -225,7 +225,7 @@ func Publish(ctx context.Context, s *session.Session, dir string, f PublishFlags
 	if err := session.CheckArgs(dir); err != nil {
 		return err
 	}
-	key, err := signingKey(s, f.Key)
+	key, err := secretKey(f.Key)
 	if err != nil {
 		return err
 	}
