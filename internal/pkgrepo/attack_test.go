@@ -443,6 +443,35 @@ func TestSystemDoesNotGoBack(t *testing.T) {
 	}
 }
 
+// In upstream's form a description without a version is a metapackage, which needs no signature at all: it does not take a package's place,
+// neither for a client that saw the package nor in a system that has it.
+func TestPackageBecomesMetapackage(t *testing.T) {
+	dir, _ := twoStates(t, false, "1", "2")
+	root := t.TempDir()
+	c := testClient(t, nil, dir)
+	fetched, err := fetchAll(c, "vim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Apply(bg, root, Change{Install: fetched}, noSync); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, target, "vim.toml"), "name = \"vim\"\ntarget = \""+target+"\"\ndepends = []\n")
+	if _, err := fetchAll(again(t, c, nil), "vim"); !errors.As(err, new(*OrderError)) {
+		t.Errorf("the client: %v", err)
+	}
+	fetched, err = fetchAll(testClient(t, nil, dir), "vim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Apply(bg, root, Change{Install: fetched}, noSync); !errors.As(err, new(*DowngradeError)) {
+		t.Errorf("the system: %v", err)
+	}
+	if got := files(t, root); len(got) != 1 {
+		t.Errorf("the system has %v", got)
+	}
+}
+
 // A package brings no file of the record.
 func TestPackageWithRecord(t *testing.T) {
 	dir := t.TempDir()

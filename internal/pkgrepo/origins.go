@@ -60,7 +60,7 @@ func (o origins) check(state *State, install []Fetched) error {
 	for i := range install {
 		f := &install[i]
 		have, ok := o[f.Name]
-		if !ok || f.IsMeta() || state.Installed[f.Name].Blake3 != have.Blake3 || f.Blake3 == have.Blake3 {
+		if !ok || state.Installed[f.Name].Blake3 != have.Blake3 || f.Blake3 == have.Blake3 {
 			continue
 		}
 		if problem := have.newerThan(f); problem != "" {
@@ -75,6 +75,10 @@ func (o origin) newerThan(f *Fetched) string {
 	switch {
 	case pkgversion.Older(f.Version, o.Version):
 		return fmt.Sprintf("version %s is installed, and version %s would come", o.Version, f.Version)
+	case f.IsMeta() && f.Serial == 0:
+		return fmt.Sprintf("version %s is installed, and a metapackage that nobody vouches for would take its files away", o.Version)
+	case f.IsMeta():
+		return ""
 	case o.Serial == 0 || o.Key != f.Key.String():
 		return ""
 	case f.Serial == 0:

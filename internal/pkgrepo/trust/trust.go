@@ -126,6 +126,9 @@ func (r *Repository) CheckOrder(o Offer) error {
 	if !ok || seen.Key != o.Key {
 		return nil
 	}
+	if o.Table == "" {
+		return &PackageError{o.Name, fmt.Sprintf("a metapackage is offered, which would take away the files of version %s", seen.Version)}
+	}
 	if pkgversion.Older(o.Version, seen.Version) {
 		return &PackageError{o.Name, fmt.Sprintf("version %s is offered, and %s was seen before", o.Version, seen.Version)}
 	}

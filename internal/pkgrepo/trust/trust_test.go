@@ -43,7 +43,7 @@ func TestPackages(t *testing.T) {
 	}{
 		{"vim", "2", "h2", true}, {"vim", "3", "h3", true}, {"vim", "2", "rebuilt", true}, {"vim", "1.9", "h3", false},
 		{"vim", "99", "h1", false}, // the old archive with a version of the attacker's
-		{"git", "git-b", "g2", true}, {"git", "git-c", "g3", true}, {"git", "git-a", "g1", false}, {"new", "1", "n", true},
+		{"git", "git-b", "g2", true}, {"git", "git-c", "g3", true}, {"git", "git-a", "g1", false}, {"vim", "", "", false}, {"new", "1", "n", true},
 	} {
 		if err := r.CheckOrder(Offer{"t", test.name, "k", test.version, test.table}); (err == nil) != test.fine {
 			t.Errorf("%v: %v", test, err)
