@@ -49,7 +49,7 @@ func TestAnOverrideIsInTheManifestAlone(t *testing.T) {
 		locked, before := says("")
 		overridden, after := says(strings.ReplaceAll(test.overrides, "DIR", t.TempDir()))
 		if !bytes.Equal(locked, overridden) || !bytes.Contains(locked, []byte("\nsource="+test.source)) {
-			t.Errorf("%s: the program says\n%s\nand overridden\n%s", name, locked, overridden)
+			t.Errorf("%s: the program says %q and, overridden, %q", name, locked, overridden)
 		}
 		if before.Overridden || !after.Overridden || before.Source != after.Source {
 			t.Errorf("%s: the manifest says %+v, and overridden %+v", name, before, after)
