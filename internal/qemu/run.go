@@ -36,7 +36,7 @@ const (
 type Limits struct {
 	Silence time.Duration // without any output
 	Total   time.Duration
-	// Grace is the silence that ends a run after last words, and ten times as much ends it even without silence; 0 is a second.
+	// Grace is the silence that ends a run after last words, a forbidden line or a wrong answer, and ten times as much ends it even without silence; 0 is a second.
 	Grace time.Duration
 }
 
@@ -63,7 +63,7 @@ type Result struct {
 	LineNo  int          // its number from 1; else lines seen
 	Step    string       // the forbidden pattern, or the step that was answered wrongly
 	Steps   []StepResult // all steps of the script, in its order
-	Last    []string     // the last lines, or those around the last words, at most 20
+	Last    []string     // the last lines, or those around the one that decided, at most 20
 	Exit    int          // QEMU's exit status; -1 when it was killed
 	Stderr  string       // what QEMU itself said, at most 64 KiB
 	Elapsed time.Duration
@@ -124,7 +124,7 @@ func (e *GuestError) Error() string {
 	}
 	if len(r.Last) > 0 {
 		which := "last lines"
-		if r.Outcome == Died {
+		if r.Outcome == Died || r.Outcome == Forbidden || r.Outcome == WrongAnswer {
 			which = "the lines around it"
 		}
 		fmt.Fprintf(&b, "\n%s:\n  %s", which, strings.Join(r.Last, "\n  "))
@@ -180,7 +180,7 @@ func (r *Result) follow(ctx context.Context, p *process, m *matcher, sink io.Wri
 	defer total.Stop()
 	var err error
 	ended := false                // by itself, with all its output read
-	var patience <-chan time.Time // with a guest that goes on printing after its last words
+	var patience <-chan time.Time // with a guest that goes on printing after a line that decides
 loop:
 	for {
 		select {
@@ -196,7 +196,7 @@ loop:
 			r.Outcome = Silence
 			break loop
 		case <-patience:
-			if m.left == 0 {
+			if !m.ending() {
 				continue
 			}
 			m.finish()
@@ -215,10 +215,10 @@ loop:
 			if m.feed(b) {
 				break loop
 			}
-			if m.died != nil && m.left > 0 { // who has said everything may take its time to power off
+			if m.ending() {
 				silence.Reset(min(limits.grace(), limits.Silence))
 			}
-			if m.died != nil && patience == nil {
+			if patience == nil && (m.died != nil || m.failed != "") {
 				patience = time.After(10 * limits.grace())
 			}
 		}
@@ -229,7 +229,7 @@ loop:
 }
 
 func (r *Result) decide(m *matcher, ended bool) {
-	r.Line, r.LineNo, r.Step = m.failLine, m.number, m.failStep
+	r.Line, r.LineNo, r.Step = m.failLine, m.failedAt, m.failStep
 	r.Steps, r.Last = m.steps, m.last
 	switch {
 	case m.failed != "":

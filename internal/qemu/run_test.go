@@ -33,7 +33,15 @@ func fake(mode string) int {
 		fmt.Print(boot, "canary f128 = 1\r\n", "canary sym = 2\r\ninit: all done\r\n")
 	case "panic":
 		fmt.Print(boot, "thread 'main' panicked at 'x'\r\ninit: all done\r\n")
+		time.Sleep(100 * time.Millisecond)
+		fmt.Print("stack backtrace\r\nKERNEL PANIC")
 		time.Sleep(time.Minute)
+	case "wrong canary and more":
+		fmt.Print(boot, "canary f128 = 7\r\n")
+		for range 600 {
+			fmt.Print("canary f128 = 1\r\n")
+			time.Sleep(20 * time.Millisecond)
+		}
 	case "unfinished panic":
 		fmt.Print(boot, "KERNEL PANIC")
 		time.Sleep(time.Minute)
@@ -44,7 +52,7 @@ func fake(mode string) int {
 		for range 600 {
 			if mode == "died and passes" {
 				fmt.Print("canary f128 = 1\r\ncanary sym = 2\r\ninit: all done\r\n")
-				time.Sleep(time.Second) // longer than the grace: it flushes a disk
+				time.Sleep(2500 * time.Millisecond) // longer than the grace: it flushes a disk
 				return 0
 			}
 			if mode == "died and goes on" {
@@ -154,7 +162,8 @@ func TestRun(t *testing.T) {
 		{mode: "success", want: Passed},
 		{mode: "success", edit: func(s *Script) { s.PowerOff = false }, want: Passed},
 		{mode: "success", edit: func(s *Script) { s.Unordered = true }, want: Passed},
-		{mode: "panic", want: Forbidden, err: []string{"line 3 matches panicked|PANIC: thread 'main' panicked at 'x'", "not seen: canary f128; canary sym; the end"}},
+		{mode: "panic", want: Forbidden, err: []string{"line 3 matches panicked|PANIC: thread 'main' panicked at 'x'", "not seen: canary f128; canary sym; the end",
+			"the lines around it:\n  boot\n  bootstrap: hello\n  thread 'main' panicked at 'x'\n  init: all done\n  stack backtrace\n  KERNEL PANIC\nlog: "}},
 		{mode: "unfinished panic", limits: short, want: Forbidden, err: []string{"KERNEL PANIC"}},
 		// By the default grace: without it the run would last ten times as long.
 		{mode: "died", limits: Limits{Silence: time.Minute, Total: time.Minute}, want: Died, err: []string{
@@ -164,13 +173,14 @@ func TestRun(t *testing.T) {
 		{mode: "died and goes on", limits: gracious, want: Died, err: []string{
 			"  EXCEPTION in init\n  it could not go on\n" + strings.Repeat("  .\n", 7) + "log: ",
 		}},
-		{mode: "died and passes", limits: gracious, want: Passed},
+		{mode: "died and passes", limits: Limits{Silence: time.Minute, Total: time.Minute, Grace: 2 * time.Second}, want: Passed},
 		{mode: "silence", limits: short, want: Silence, err: []string{"silence after", "not seen: canary f128", "last lines:\n  boot\n  bootstrap: hello", "log: "}},
 		{mode: "chatter", limits: Limits{Silence: 5 * time.Second, Total: 500 * time.Millisecond}, want: TimeLimit, err: []string{"time limit after", "not seen"}},
 		// A guest that goes on printing is not silent, however long that takes.
 		{mode: "chatter", limits: Limits{Silence: 1500 * time.Millisecond, Total: 2500 * time.Millisecond}, want: TimeLimit},
 		{mode: "one endless line", limits: Limits{Silence: 5 * time.Second, Total: 700 * time.Millisecond}, want: TimeLimit},
 		{mode: "wrong canary", want: WrongAnswer, err: []string{`line 3 is not what "canary f128" wants: canary f128 = 7`}},
+		{mode: "wrong canary and more", limits: gracious, want: WrongAnswer, err: []string{"line 3 is not", "not seen: canary f128;", "  canary f128 = 7\n" + strings.Repeat("  canary f128 = 1\n", 17) + "log: "}},
 		{mode: "short", want: Ended, err: []string{"ended too early", "not seen: the end"}},
 		{mode: "reordered", want: Ended, err: []string{"not seen: canary f128; canary sym"}},
 		{mode: "reordered", edit: func(s *Script) { s.Unordered = true }, want: Passed},

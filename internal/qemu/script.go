@@ -13,7 +13,7 @@ import (
 type Script struct {
 	Steps     []Step
 	Unordered bool             // steps may match in any order
-	Forbidden []*regexp.Regexp // a line that matches ends the run: panic, FAIL
+	Forbidden []*regexp.Regexp // a line that matches ends the run, once the guest has had a moment to say the rest: panic, FAIL
 	// LastWords end the run too, once the guest has had a moment to say the rest. A script that is fulfilled in that moment has passed.
 	LastWords []LastWords
 	// Dumps are lines that are left out of Result.Last: registers and stacks. The log has them.
@@ -72,7 +72,7 @@ func (s Script) check() error {
 // maxLine bounds a line: a guest that never ends one must not fill memory.
 const maxLine = 64 << 10
 
-// lastLines is how many lines a Result shows, linesBefore how many of them lead to last words, themselves included.
+// lastLines is how many lines a Result shows, linesBefore how many of them lead to one that decides, itself included.
 const (
 	lastLines   = 20
 	linesBefore = 12
@@ -99,6 +99,7 @@ type matcher struct {
 	failed   Outcome
 	failLine string
 	failStep string
+	failedAt int // the number of that line
 }
 
 // words are last words that came.
@@ -115,9 +116,9 @@ func newMatcher(s Script, send func(string)) *matcher {
 	return m
 }
 
-// feed takes serial output and reports whether the run is over.
+// feed takes serial output and reports whether the script is fulfilled.
 func (m *matcher) feed(b []byte) bool {
-	for len(b) > 0 && m.failed == "" {
+	for len(b) > 0 {
 		i := bytes.IndexByte(b, '\n')
 		part := b
 		if i >= 0 {
@@ -138,12 +139,12 @@ func (m *matcher) feed(b []byte) bool {
 		b = b[i+1:]
 		m.endLine()
 	}
-	return m.failed != "" || m.passed(false)
+	return m.failed == "" && m.passed(false)
 }
 
 // finish treats what is left as a line, when no more will come.
 func (m *matcher) finish() {
-	if len(m.line) > 0 && m.failed == "" {
+	if len(m.line) > 0 {
 		m.endLine()
 	}
 }
@@ -160,6 +161,9 @@ func (m *matcher) endLine() {
 	text := clean(m.line)
 	m.line = m.line[:0]
 	m.remember(text)
+	if m.failed != "" {
+		return
+	}
 	for _, f := range m.script.Forbidden {
 		if f.MatchString(text) {
 			m.fail(Forbidden, text, f.String())
@@ -179,10 +183,16 @@ func (m *matcher) listen(text string) {
 	for _, l := range m.script.LastWords {
 		if m.died == nil && l.match(text) {
 			m.died = &words{text, l.Meaning, m.number}
-			m.last = m.last[max(0, len(m.last)-linesBefore):]
+			m.turn()
 		}
 	}
 }
+
+// turn leaves room in the last lines for what follows one that decides.
+func (m *matcher) turn() { m.last = m.last[max(0, len(m.last)-linesBefore):] }
+
+// ending tells that nothing is waited for any more but what the guest says at once of its end: who has said everything may take its time to power off.
+func (m *matcher) ending() bool { return m.failed != "" || m.died != nil && m.left > 0 }
 
 // passed tells whether the script is fulfilled; ended says that the guest has ended by itself.
 func (m *matcher) passed(ended bool) bool { return m.left == 0 && (ended || !m.script.PowerOff) }
@@ -201,6 +211,9 @@ func (m *matcher) wrongAnswer(text string) bool {
 
 // prompts matches the line so far.
 func (m *matcher) prompts() {
+	if m.failed != "" {
+		return
+	}
 	text := clean(m.line)
 	m.used += m.match(text[min(m.used, len(text)):], true)
 }
@@ -243,10 +256,11 @@ func (m *matcher) complete(i int) {
 }
 
 func (m *matcher) fail(o Outcome, line, step string) {
-	m.failed, m.failLine, m.failStep = o, line, step
+	m.failed, m.failLine, m.failStep, m.failedAt = o, line, step, m.number
+	m.turn()
 }
 
-// remember keeps the last lines, and of what follows last words the first: who goes on printing must not push them out.
+// remember keeps the last lines, and of what follows one that decides the first: who goes on printing must not push them out.
 func (m *matcher) remember(text string) {
 	for _, d := range m.script.Dumps {
 		if d.MatchString(text) {
@@ -263,7 +277,7 @@ func (m *matcher) remember(text string) {
 
 func (m *matcher) keep(text string) {
 	if len(m.last) == lastLines {
-		if m.died != nil {
+		if m.died != nil || m.failed != "" {
 			return
 		}
 		m.last = append(m.last[:0], m.last[1:]...)
