@@ -2,6 +2,8 @@ package front
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +25,7 @@ func TestLinesAreWrittenAsMageTakesThem(t *testing.T) {
 		"initfs -dryrun=true":                    "initfs -dryrun=true",
 		"initfs -dryrun=0":                       "initfs -dryrun=0",
 		"initfs -profile seed demo":              "initfs -profile=seed demo",
-		"initfs -profile demo":                   "initfs -profile=demo", // a value is never the next target
+		"image -out demo":                        "image -out=demo", // a value is never the next target
 		"demo initfs -k boot":                    "demo initfs -k=true boot",
 		"recipe:kibi":                            "recipe:build kibi",
 		"recipe:kibi -j2 recipe:helix":           "recipe:build kibi -j=2 recipe:build helix",
@@ -65,6 +67,11 @@ func TestLinesAreWrittenAsMageTakesThem(t *testing.T) {
 		"bench -only=clean,nochange":             "bench -only=clean,nochange",
 		"plan -recipe=":                          "plan -recipe=",
 		"initfs -backend=llvm:init,cranelift:*":  "initfs -backend=llvm:init,cranelift:*",
+		"initfs -backend=llvm":                   "initfs -backend=llvm",
+		"initfs -backend=":                       "initfs -backend=",
+		"initfs -backend=llvm:randd,llvm:base/s": "initfs -backend=llvm:randd,llvm:base/s",
+		"initfs -profile=":                       "initfs -profile=",
+		"why base/s":                             "why base/s", // not built yet
 		"run -img out/x.img -port 2200 -memory4": "",
 	} {
 		got, err := f.Check(words(line))
@@ -147,6 +154,14 @@ func TestMistakesAreToldAtOnceWithWhatWasMeant(t *testing.T) {
 		"why kiby":                            `there is no step or recipe "kiby"; did you mean kibi?`,
 		"purity initf":                        `there is no image or recipe "initf"; did you mean initfs?`,
 		"graph -format=dott":                  `FORMAT cannot be "dott"; did you mean dot?`,
+		"initfs -profile=sead":                `initfs: there is no profile "sead"; did you mean seed?`,
+		"initfs -profile=zzzzzz":              `there are seed`,
+		"initfs -backend=llvn:init":           `initfs: "llvn:init" is no choice of a backend`,
+		"initfs -backend=llvm:*,gcc":          `"gcc" is no choice of a backend`,
+		"initfs -backend=llvm:":               `"llvm:" names no recipe, step or package`,
+		"initfs -backend=llvm:kibbi":          `there is no recipe, step or package "kibbi"; did you mean kibi?`,
+		"initfs -backend=llvm:base/nothing":   `there is no recipe, step or package "base/nothing"`,
+		"why base/progams":                    `there is no step "base/progams"; did you mean base/programs?`,
 		"initfs -std=zzzzzz":                  `MODE cannot be "zzzzzz"; there are shared, build-std`,
 		"bench -only=clean,onelin":            `did you mean oneline?`,
 		"target:spec -triple=t-redx":          `there is no target spec "t-redx"; did you mean t-redox?`,
@@ -208,6 +223,29 @@ func TestOptionsBeforeTheTarget(t *testing.T) {
 		var usage *UsageError
 		if _, _, err := Split(words(line)); !errors.As(err, &usage) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
+// A recipe that writes its profiles in an unusual way may have any.
+func TestProfilesThatAreNotReadAreNotRefused(t *testing.T) {
+	for text, refused := range map[string]bool{
+		"[profile.a.source]\n":                  true,
+		"[[profile.a.file]]\n":                  true,
+		"profile.b.source.path = \"x\"\n":       false,
+		"[profile]\nb = { source = {} }\n":      false,
+		"[\"profile\".b.source]\n":              false,
+		"[ profile . b . source ]\n":            false,
+		"[profile.\"b\".source]\n":              false,
+		"description = \"profile = nothing\"\n": true,
+	} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "recipes", "x", recipeFile)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if _, complete := (checkout{root: dir}).profiles(); complete != refused {
+			t.Errorf("%q: complete %v", text, complete)
 		}
 	}
 }

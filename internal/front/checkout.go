@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,18 +74,33 @@ func (c checkout) description(recipe string) string {
 	return ""
 }
 
-// profiles are those of all recipes.
-func (c checkout) profiles() []string {
-	var names []string
+// profileTable is the head of a table of a profile, profileKey any other way to write one.
+var (
+	profileTable = regexp.MustCompile(`^\s*\[{1,2}profile\.([A-Za-z0-9_-]+)[.\]]`)
+	profileKey   = regexp.MustCompile(`^\s*\[*\s*["']?profile["']?\s*[].=]`)
+)
+
+// profiles are those of all recipes. complete says that there are no others: each is written in the usual way.
+func (c checkout) profiles() (names []string, complete bool) {
+	complete = true
 	for _, recipe := range c.recipes() {
 		for _, line := range c.lines(recipe) {
-			if rest, ok := strings.CutPrefix(strings.TrimLeft(line, "["), "profile."); ok && line[0] == '[' {
-				names = append(names, rest[:strings.IndexAny(rest+".", ".]")])
+			if m := profileTable.FindStringSubmatch(line); m != nil {
+				names = append(names, m[1])
+			} else if profileKey.MatchString(line) {
+				complete = false
 			}
 		}
 	}
 	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.Compact(names), complete
+}
+
+// quotes tells whether a recipe's file has a name in quotes, as those of steps and packages are.
+func (c checkout) quotes(recipe, name string) bool {
+	return slices.ContainsFunc(c.lines(recipe), func(line string) bool {
+		return strings.Contains(line, `"`+name+`"`) || strings.Contains(line, "'"+name+"'")
+	})
 }
 
 // described are the names of the TOML files in a folder of the checkout: images, boot tests, target specs, toolchains to build.
@@ -138,7 +154,7 @@ func (c checkout) known(p param, recipe string) (names []string, complete bool) 
 	case aStep:
 		return append(c.recipes(), c.steps()...), false
 	case aProfile:
-		return c.profiles(), false
+		return c.profiles()
 	case aToolchain:
 		return c.described("toolchain/builds"), false
 	}

@@ -202,9 +202,9 @@ func (f *Front) values(c *call, name, word string) []Candidate {
 func (f *Front) backends(word string) []Candidate {
 	done := word[:strings.LastIndexByte(word, ',')+1]
 	var all []Candidate
-	for _, backend := range []string{"cranelift:", "llvm:"} {
+	for _, backend := range backendNames {
 		for _, component := range append([]string{"*"}, f.checkout.recipes()...) {
-			all = append(all, Candidate{Value: done + backend + component})
+			all = append(all, Candidate{Value: done + backend + ":" + component})
 		}
 	}
 	return all

@@ -37,7 +37,7 @@ func world(t *testing.T) *Front {
 		"out/t-redox/log/base.programs.log", "out/t-redox/log/base.strip.bin.init.log", "out/t-redox/log/base-x.y.log",
 		"out/t-redox/state/default/nodes/std__vendor.json", "out/t-redox/state/default/nodes/base__programs.json",
 	} {
-		text := "description = \"the recipe\"\n\n[profile.seed.source]\n"
+		text := "description = \"the recipe\"\n\n[profile.seed.source]\n[[step]]\nname = \"s\"\npackages = [\"init\", 'randd']\n"
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(file)), 0o755); err != nil {
 			t.Fatal(err)
 		}

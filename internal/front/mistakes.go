@@ -50,6 +50,9 @@ func (r *reader) misnamed(p param, name, recipe string) string {
 	if p.names == aRecipe && r.front.checkout.hasRecipe(name) {
 		return ""
 	}
+	if p.names == someBackends {
+		return r.front.checkout.misnamedBackend(strings.TrimSpace(name))
+	}
 	names, complete := r.front.checkout.known(p, recipe)
 	if slices.Contains(names, name) {
 		return ""
@@ -82,7 +85,29 @@ func (r *reader) misnamed(p param, name, recipe string) string {
 
 // kindNames say what a name should have been the name of.
 var kindNames = map[kind]string{aRecipe: "recipe", recipeOrPath: "image or recipe", anImage: "image", aBootTest: "boot test", aLog: "log of a step",
-	aTriple: "target spec"}
+	aTriple: "target spec", aProfile: "profile"}
+
+// backendNames are all there are.
+var backendNames = []string{"cranelift", "llvm"}
+
+// misnamedBackend judges one choice like llvm:init. A component is a recipe, one of its steps, or a package; that one is not there is certain
+// when no recipe has its name.
+func (c checkout) misnamedBackend(choice string) string {
+	backend, component, narrowed := strings.Cut(choice, ":")
+	if !slices.Contains(backendNames, backend) {
+		return fmt.Sprintf("%q is no choice of a backend: want cranelift or llvm, alone or with a recipe, step or package behind it, like llvm:init", choice)
+	}
+	top, step, ofStep := strings.Cut(component, "/")
+	switch {
+	case !narrowed, component == "*", !ofStep && c.hasRecipe(component):
+		return ""
+	case component == "":
+		return fmt.Sprintf("%q names no recipe, step or package", choice)
+	case ofStep && c.hasRecipe(top) && c.quotes(top, step), !ofStep && slices.ContainsFunc(c.recipes(), func(recipe string) bool { return c.quotes(recipe, component) }):
+		return ""
+	}
+	return fmt.Sprintf("%s: there is no recipe, step or package %q%s", choice, component, didYouMean("", nearest.Names(component, c.recipes())))
+}
 
 // misnamedStep judges the recipe in the name of a step; which steps there are only a graph tells.
 func (r *reader) misnamedStep(name string) string {
@@ -93,13 +118,31 @@ func (r *reader) misnamedStep(name string) string {
 		tops = append(tops, known)
 	}
 	near := nearest.Names(top, tops)
-	if slices.Contains(tops, top) || len(near) == 0 {
+	switch {
+	case slices.Contains(tops, top):
+		return r.misnamedBelow(name, top, below)
+	case len(near) == 0:
 		return ""
 	}
 	if below == "" {
 		return fmt.Sprintf("there is no step or recipe %q%s", name, didYouMean("", near))
 	}
 	return fmt.Sprintf("there is no step %q: no recipe is named %s%s", name, top, didYouMean("", near))
+}
+
+// misnamedBelow judges the name of a step of a recipe that there is. It is wrong for certain only where the recipe speaks of no such step and
+// one that was built here is spelt nearly so.
+func (r *reader) misnamedBelow(name, recipe, below string) string {
+	kind, _, _ := strings.Cut(below, "/")
+	steps := r.front.checkout.steps()
+	if below == "" || slices.Contains(steps, name) || r.front.checkout.quotes(recipe, kind) {
+		return ""
+	}
+	near := slices.DeleteFunc(nearest.Names(name, steps), func(step string) bool { return !strings.HasPrefix(step, recipe+"/") })
+	if len(near) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("there is no step %q%s", name, didYouMean("", near))
 }
 
 // noTarget says that a word is no target, and passes over what would have belonged to it.

@@ -41,7 +41,7 @@ const (
 // for one that does so in a namespace, or "target name" for one that is the target's own; the narrowest counts.
 var params = map[string]param{
 	"accel":   {value: "NAME", text: "QEMU's accelerator (the fastest here)", oneOf: []string{"tcg", "kvm", "hvf"}},
-	"backend": {value: "LIST", text: "backends over the recipes' own, like llvm:init,cranelift:*", names: someBackends},
+	"backend": {value: "LIST", text: "backends over the recipes' own, like llvm:init,cranelift:*", names: someBackends, list: true},
 	"dryrun":  {text: "say what would be done and why, and do nothing"},
 	"img":     {value: "IMG", text: "the disk image (out/TARGET/pure-rust.img)", names: aPath},
 	"j":       {value: "N", text: "processes at once, over all steps (the number of processors)"},
