@@ -2,10 +2,13 @@ package source
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"net/http"
+	"net/http/cgi"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -150,4 +153,27 @@ func TestRemotesThatDoNotAnswer(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// As a git host does it, with a certificate that the user's settings have to vouch for.
+func TestCommitOfARefFromAServer(t *testing.T) {
+	backend := filepath.Join(strings.TrimSpace(run(t, ".", "git", "--exec-path")), "git-http-backend")
+	if _, err := os.Stat(backend); err != nil {
+		t.Skipf("this git has no server: %v", err)
+	}
+	dir, commits := repo(t, "one", "two")
+	srv := httptest.NewTLSServer(&cgi.Handler{Path: backend, Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(dir), "GIT_HTTP_EXPORT_ALL=1"}})
+	defer srv.Close()
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	write(t, authority, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})), 0o644)
+	fetcher := newFetcher(t)
+	fetcher.Git.Env = append(fetcher.Git.Env, "no_proxy=*", "NO_PROXY=*")
+	url := srv.URL + "/" + filepath.Base(dir) + "/.git"
+	if got, err := (&Remotes{Fetcher: fetcher, Overrides: &Overrides{}}).Commit(t.Context(), url, "main"); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("nobody vouches for the server: %q %v", got, err)
+	}
+	fetcher.Git.Env = append(fetcher.Git.Env, "GIT_SSL_CAINFO="+authority)
+	if got, err := (&Remotes{Fetcher: fetcher, Overrides: &Overrides{}}).Commit(t.Context(), url, "main"); err != nil || got != commits[1] {
+		t.Errorf("%q %v, want %s", got, err, commits[1])
+	}
 }
