@@ -72,3 +72,38 @@ func TestGuardedEndsWithTheProgram(t *testing.T) {
 		}
 	}
 }
+
+// A lock that the program inherits is free when the program has ended: the guard has it too, and is ended a moment later.
+func TestGuardedLeavesNothingOpen(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "lock")
+	for range 200 {
+		locked, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Flock(int(locked.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+			t.Fatalf("it is locked still: %v", err)
+		}
+		p, done, err := Guarded(Process{Args: []string{"/bin/true"}, Files: []*os.File{locked}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = Exec(t.Context(), p)
+		done()
+		locked.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestGuardedThatDoesNotStartIsOver(t *testing.T) {
+	p, done, err := Guarded(Process{Args: []string{"/bin/true"}, Dir: filepath.Join(t.TempDir(), "none")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Exec(t.Context(), p); err == nil {
+		t.Error("it started in a folder that is not there")
+	}
+	done()
+}
