@@ -27,7 +27,7 @@ func newBuilder(t *testing.T, change func(*Options)) *Builder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	overrides, err := source.LoadOverrides(filepath.Join(t.TempDir(), "overrides.toml"), nil, nil)
+	overrides, err := source.LoadOverrides(filepath.Join(t.TempDir(), "overrides.toml"), nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

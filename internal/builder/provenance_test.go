@@ -24,7 +24,7 @@ func TestAnOverrideIsInTheManifestAlone(t *testing.T) {
 			t.Helper()
 			b := newBuilder(t, func(o *Options) {
 				var err error
-				if o.Sources.Overrides, err = source.LoadOverrides(filepath.Join(t.TempDir(), "overrides.toml"), []byte(toml), nil); err != nil {
+				if o.Sources.Overrides, err = source.LoadOverrides(filepath.Join(t.TempDir(), "overrides.toml"), []byte(toml), nil, nil); err != nil {
 					t.Fatal(err)
 				}
 			})

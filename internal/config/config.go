@@ -212,11 +212,11 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	if c.Target == "" {
 		c.Target = DefaultTarget
 	}
-	if given := c.fromHome(env["REDOX_OVERRIDES"]); given != "" && !exists(given) {
+	if given := c.FromHome(env["REDOX_OVERRIDES"]); given != "" && !exists(given) {
 		fail(fmt.Errorf("REDOX_OVERRIDES names %s, which is not there", given))
 	}
 	c.Profile = env["REDOX_PROFILE"]
-	c.Toolchain = c.fromHome(env["REDOX_TOOLCHAIN"])
+	c.Toolchain = c.FromHome(env["REDOX_TOOLCHAIN"])
 	c.Backends = env["REDOX_BACKEND"]
 	c.Std = env["REDOX_STD"]
 	c.Remote, c.RemoteEnv = env["REDOX_REMOTE"], map[string]string{}
@@ -243,7 +243,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.DisplayEnv = given(env, environ.Display())
 	for name, dir := range env {
 		if rest, ok := strings.CutPrefix(name, environ.SourcePrefix); ok && dir != "" {
-			c.SourceDirs[rest] = c.fromHome(dir)
+			c.SourceDirs[rest] = c.FromHome(dir)
 		}
 	}
 	if c.ToolchainName = builtName(c.Toolchain); c.ToolchainName != "" {
@@ -253,7 +253,11 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 		if *p == "" {
 			continue
 		}
-		abs, err := filepath.Abs(c.fromHome(*p))
+		path := c.FromHome(*p)
+		if strings.HasPrefix(path, "~") {
+			fail(fmt.Errorf("%s: there is no such home folder here; a folder that has that name is written ./%s", path, path))
+		}
+		abs, err := filepath.Abs(path)
 		fail(err)
 		*p = abs
 	}
@@ -339,12 +343,22 @@ func (c *Config) fromFlags(f Flags) []error {
 	return errs
 }
 
-// fromHome puts the home folder for a ~/ that no shell has expanded, as in a file of settings or behind a =.
-func (c *Config) fromHome(path string) string {
-	if rest, ok := strings.CutPrefix(path, "~/"); ok && c.Home != "" {
-		return filepath.Join(c.Home, rest)
+// FromHome puts the home folder for a ~ or ~NAME that no shell has expanded, as in a file of settings or behind a =. What is no account's
+// stays as it is.
+func (c *Config) FromHome(path string) string {
+	first, rest, _ := strings.Cut(path, "/")
+	name, ok := strings.CutPrefix(first, "~")
+	home := c.Home
+	if ok && name != "" {
+		home = ""
+		if account, err := user.Lookup(name); err == nil {
+			home = account.HomeDir
+		}
 	}
-	return path
+	if !ok || home == "" {
+		return path
+	}
+	return filepath.Join(home, rest)
 }
 
 // accountHome is the home folder of the account where HOME does not say it: cron and containers leave it out. "" if

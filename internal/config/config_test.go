@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -109,6 +110,24 @@ func TestHomeInValues(t *testing.T) {
 		if got != filepath.Join(home, want) {
 			t.Errorf("%s, want %s in the home folder", got, want)
 		}
+	}
+}
+
+// ~NAME is an account's home folder; one that is not there is not made in the checkout.
+func TestHomeOfAnotherAccount(t *testing.T) {
+	root, err := user.LookupId("0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load([]string{"HOME=/h", "REDOX_CACHE=~" + root.Username + "/cache", "REDOX_TOOLCHAIN=~"}, checkout(t), Flags{})
+	if err != nil || c.Cache != filepath.Join(root.HomeDir, "cache") || c.Toolchain != "/h" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := Load([]string{"HOME=/h", "REDOX_CACHE=~no-such-account/cache"}, checkout(t), Flags{}); err == nil || !strings.Contains(err.Error(), "./~no-such-account/cache") {
+		t.Errorf("%v", err)
+	}
+	if c, err := Load([]string{"HOME=/h", "REDOX_CACHE=./~x"}, checkout(t), Flags{}); err != nil || filepath.Base(c.Cache) != "~x" {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -23,7 +23,7 @@ func withRecipe(t *testing.T, text string) *Sources {
 	}
 	return newSources(t, func(o *Options) {
 		o.Recipes = recipe.Set{"x": r}
-		if o.Overrides, err = source.LoadOverrides("overrides.toml", nil, nil); err != nil {
+		if o.Overrides, err = source.LoadOverrides("overrides.toml", nil, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 	})

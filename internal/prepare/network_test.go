@@ -13,7 +13,7 @@ func TestOnlyWhatFetchesGetsTheTransports(t *testing.T) {
 	s := newSources(t, func(o *Options) {
 		o.NetworkEnv, o.Transports = []string{"https_proxy=p"}, []string{"GIT_SSH_COMMAND=ssh -i key", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=c"}
 		var err error
-		if o.Overrides, err = source.LoadOverrides("overrides.toml", []byte("[mirror]\n\"https://h/\" = \"/m/\"\n"), nil); err != nil {
+		if o.Overrides, err = source.LoadOverrides("overrides.toml", []byte("[mirror]\n\"https://h/\" = \"/m/\"\n"), nil, nil); err != nil {
 			t.Fatal(err)
 		}
 	})

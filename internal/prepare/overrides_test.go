@@ -23,7 +23,7 @@ func overridden(t *testing.T, toml string) (s *Sources, notices *[]string) {
 	notices = &[]string{}
 	return newSources(t, func(o *Options) {
 		o.Recipes, o.Notice = recipe.Set{"x": r}, func(line string) { *notices = append(*notices, line) }
-		if o.Overrides, err = source.LoadOverrides(filepath.Join(t.TempDir(), "overrides.toml"), []byte(toml), nil); err != nil {
+		if o.Overrides, err = source.LoadOverrides(filepath.Join(t.TempDir(), "overrides.toml"), []byte(toml), nil, nil); err != nil {
 			t.Fatal(err)
 		}
 	}), notices

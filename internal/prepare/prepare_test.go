@@ -28,7 +28,7 @@ func newSources(t *testing.T, change func(*Options)) *Sources {
 	if err != nil {
 		t.Fatal(err)
 	}
-	overrides, err := source.LoadOverrides(filepath.Join(t.TempDir(), "overrides.toml"), nil, nil)
+	overrides, err := source.LoadOverrides(filepath.Join(t.TempDir(), "overrides.toml"), nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

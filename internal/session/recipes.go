@@ -134,7 +134,7 @@ func loadOverrides(cfg *config.Config) (*source.Overrides, error) {
 	for name, dir := range cfg.SourceDirs {
 		env[source.EnvPrefix+name] = dir
 	}
-	return source.LoadOverrides(cfg.Overrides, text, env)
+	return source.LoadOverrides(cfg.Overrides, text, env, cfg.FromHome)
 }
 
 // checkOverrides refuses overrides of what is not there.

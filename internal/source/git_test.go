@@ -75,7 +75,7 @@ func resolve(t *testing.T, o *Overrides, src Source) *Resolved {
 
 func overrides(t *testing.T, text string) *Overrides {
 	t.Helper()
-	o, err := LoadOverrides("/base/overrides.toml", []byte(text), nil)
+	o, err := LoadOverrides("/base/overrides.toml", []byte(text), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

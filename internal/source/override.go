@@ -71,14 +71,14 @@ type Document struct {
 
 // LoadOverrides reads overrides.toml. file is used in messages and as the base
 // of relative folders; env maps REDOX_SOURCE_* names to folders and wins over
-// the file. data may be nil when there is no file.
-func LoadOverrides(file string, data []byte, env map[string]string) (*Overrides, error) {
+// the file. fromHome puts the home folder in place of a ~ that a path begins with; nil leaves it. data may be nil when there is no file.
+func LoadOverrides(file string, data []byte, env map[string]string, fromHome func(path string) string) (*Overrides, error) {
 	var raw Document
 	if err := tomlfile.Decode(file, data, &raw); err != nil {
 		return nil, err
 	}
 	o := &Overrides{Remote: raw.Remote, file: filepath.Base(file), mirrors: map[string]string{}, sources: map[string]override{}, git: map[string]GitOverride{}, env: map[string]string{}}
-	base := filepath.Dir(file)
+	base := naming{filepath.Dir(file), fromHome}
 	var faults *multierror.Error
 	fault := func(table, key, format string, args ...any) {
 		faults = multierror.Append(faults, tomlfile.At(file, data, []string{table, key}, format, args...))
@@ -89,27 +89,27 @@ func LoadOverrides(file string, data []byte, env map[string]string) (*Overrides,
 		} else if err := git.CheckURL(to); err != nil {
 			fault("mirror", from, "%v", err)
 		}
-		o.mirrors[from] = absURL(base, to)
+		o.mirrors[from] = base.url(to)
 	}
 	for name, s := range raw.Source {
 		if problem := s.problem(); problem != "" {
 			fault("source", name, "%s", problem)
 		}
-		s.Dir, s.Git = abs(base, s.Dir), absURL(base, s.Git)
+		s.Dir, s.Git = base.abs(s.Dir), base.url(s.Git)
 		o.sources[name] = s
 	}
 	for url, g := range raw.Git {
 		if problem := g.problem(); problem != "" {
 			fault("git", url, "%s", problem)
 		}
-		g.Dir = abs(base, g.Dir)
+		g.Dir = base.abs(g.Dir)
 		o.git[NormalizeURL(url)] = g
 	}
 	for name, dir := range env {
 		if !strings.HasPrefix(name, EnvPrefix) || dir == "" {
 			faults = multierror.Append(faults, fmt.Errorf("%s=%q overrides no source: want %s<NAME>=DIR", name, dir, EnvPrefix))
 		}
-		o.env[name] = abs(base, dir)
+		o.env[name] = base.abs(dir)
 	}
 	if err := faults.ErrorOrNil(); err != nil {
 		return nil, err
@@ -139,21 +139,35 @@ func (g GitOverride) problem() string {
 	return ""
 }
 
-func abs(base, dir string) string {
+// naming is where names of folders are taken from: a folder for relative ones, and the home folder.
+type naming struct {
+	base     string
+	fromHome func(path string) string
+}
+
+func (n naming) home(path string) string {
+	if n.fromHome == nil || !strings.HasPrefix(path, "~") {
+		return path
+	}
+	return n.fromHome(path)
+}
+
+func (n naming) abs(dir string) string {
+	dir = n.home(dir)
 	if dir == "" || filepath.IsAbs(dir) {
 		return dir
 	}
-	return filepath.Join(base, dir)
+	return filepath.Join(n.base, dir)
 }
 
-// absURL makes a local folder absolute and leaves URLs, also git's
+// url makes a local folder absolute and leaves URLs, also git's
 // host:path form, alone.
-func absURL(base, s string) string {
-	if !strings.HasPrefix(s, "./") && !strings.HasPrefix(s, "../") {
-		return s
+func (n naming) url(s string) string {
+	joined := n.home(s)
+	if strings.HasPrefix(s, "./") || strings.HasPrefix(s, "../") {
+		joined = filepath.Join(n.base, s)
 	}
-	joined := filepath.Join(base, s)
-	if strings.HasSuffix(s, "/") { // a mirror's prefix
+	if strings.HasSuffix(s, "/") && !strings.HasSuffix(joined, "/") { // a mirror's prefix
 		joined += "/"
 	}
 	return joined

@@ -50,7 +50,7 @@ version = "1"
 [source.helper]
 git = "fd::17"
 commit = "0000000000000000000000000000000000000000"
-`), map[string]string{"OTHER": "x"})
+`), map[string]string{"OTHER": "x"}, nil)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -66,7 +66,7 @@ commit = "0000000000000000000000000000000000000000"
 		"[sources]\n", "[source.both]\ndir = 'a'\ngit = 'b'\n", "[source.nothing]\n", "[git.'https://h/x']\ndir = 'a'\nremove = true\n",
 		"[git.'https://h/x']\nremove = false\n",
 	} {
-		if _, err := LoadOverrides("o.toml", []byte(text), nil); err == nil || !strings.Contains(err.Error(), "o.toml:") {
+		if _, err := LoadOverrides("o.toml", []byte(text), nil, nil); err == nil || !strings.Contains(err.Error(), "o.toml:") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -91,7 +91,7 @@ dir = "/absent"
 dir = "gone"
 [source.misspelt]
 dir = "x"
-`), map[string]string{"REDOX_SOURCE_BOTH": folder, "REDOX_SOURCE_TYPO": "x"})
+`), map[string]string{"REDOX_SOURCE_BOTH": folder, "REDOX_SOURCE_TYPO": "x"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,6 +152,41 @@ func TestGitDependency(t *testing.T) {
 	} {
 		if _, got := o.GitDependency(url); got != want {
 			t.Errorf("%s: %v", url, got)
+		}
+	}
+}
+
+// A ~ in the file is the home folder for whoever reads it, wherever a folder is named.
+func TestHomeInOverrides(t *testing.T) {
+	o, err := LoadOverrides("/base/overrides.toml", []byte(`
+[mirror]
+"https://h/" = "~/mirror/"
+"https://i/" = "./mirror/"
+[source.dir]
+dir = "~/src"
+[source.other]
+dir = "~nobody/src"
+[source.repository]
+git = "~/repository"
+commit = "0000000000000000000000000000000000000000"
+[git."https://j/x"]
+dir = "~/x"
+`), map[string]string{"REDOX_SOURCE_ENV": "/env"}, func(path string) string {
+		if rest, ok := strings.CutPrefix(path, "~/"); ok {
+			return "/home/me/" + strings.TrimSuffix(rest, "/")
+		}
+		return path
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, _ := o.GitDependency("https://j/x")
+	for got, want := range map[string]string{
+		o.Mirror("https://h/a"): "/home/me/mirror/a", o.Mirror("https://i/a"): "/base/mirror/a", o.sources["dir"].Dir: "/home/me/src",
+		o.sources["other"].Dir: "/base/~nobody/src", o.sources["repository"].Git: "/home/me/repository", j.Dir: "/home/me/x", o.env["REDOX_SOURCE_ENV"]: "/env",
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }

@@ -42,7 +42,7 @@ var readers = []struct {
 		return err
 	}},
 	{"overrides.toml", func(file string, text []byte) error {
-		_, err := source.LoadOverrides(file, text, nil)
+		_, err := source.LoadOverrides(file, text, nil, nil)
 		return err
 	}},
 }
