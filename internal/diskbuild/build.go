@@ -90,6 +90,13 @@ func Make(ctx context.Context, s *session.Session, d *disk.Description, b *Parts
 		return fmt.Errorf("%s: %w", s.Relative(out), err)
 	}
 	s.Say("%s: %d MiB, %d files, %s, verified, in %s", s.Relative(out), d.Size, report.Files, ui.Bytes(report.Bytes), ui.Seconds(time.Since(start)))
+	open, err := disk.FindOpenLogin(contents)
+	if err != nil {
+		return err
+	}
+	if open != nil {
+		s.Say("%s: %s", s.Relative(out), open)
+	}
 	return nil
 }
 
