@@ -416,27 +416,40 @@ func builtName(value string) string {
 	return value
 }
 
-// Recipes, Patches and Targets are the folders of the checkout that say what is built, with which changes, for which targets.
+// Recipes is the folder of the checkout that says what is built.
 func (c *Config) Recipes() string { return filepath.Join(c.Root, "recipes") }
+
+// Patches is the folder with the patch series.
 func (c *Config) Patches() string { return filepath.Join(c.Root, "patches") }
+
+// Targets is the folder with the target specs.
 func (c *Config) Targets() string { return filepath.Join(c.Root, "targets") }
 
 // ToolchainDir has the pin, the lock and what toolchains are built of.
 func (c *Config) ToolchainDir() string { return filepath.Join(c.Root, "toolchain") }
 
-// Pin is the file with the one pin, PinLock the one with what was verified of it.
-func (c *Config) Pin() string     { return filepath.Join(c.ToolchainDir(), "toolchain.toml") }
+// Pin is the file with the one pin.
+func (c *Config) Pin() string { return filepath.Join(c.ToolchainDir(), "toolchain.toml") }
+
+// PinLock is the file with what was verified of the pin.
 func (c *Config) PinLock() string { return filepath.Join(c.ToolchainDir(), "toolchain.lock.toml") }
 
 // Image is where a disk image is made when nothing else is said.
 func (c *Config) Image(name string) string { return filepath.Join(c.Out(), name+".img") }
 
-// Work is the part of the cache that tools work in, Sources that of fetched repositories and archives, Locks that of the
-// locks of steps, Packages that of package repositories, Toolchains that of what is known of toolchains.
-func (c *Config) Work() string       { return filepath.Join(c.Cache, "work") }
-func (c *Config) Sources() string    { return filepath.Join(c.Cache, "sources") }
-func (c *Config) Locks() string      { return filepath.Join(c.Cache, "locks") }
-func (c *Config) Packages() string   { return filepath.Join(c.Cache, "pkg") }
+// Work is the part of the cache that tools work in.
+func (c *Config) Work() string { return filepath.Join(c.Cache, "work") }
+
+// Sources is that of fetched repositories and archives.
+func (c *Config) Sources() string { return filepath.Join(c.Cache, "sources") }
+
+// Locks is that of the locks of steps.
+func (c *Config) Locks() string { return filepath.Join(c.Cache, "locks") }
+
+// Packages is that of package repositories.
+func (c *Config) Packages() string { return filepath.Join(c.Cache, "pkg") }
+
+// Toolchains is that of what is known of toolchains.
 func (c *Config) Toolchains() string { return filepath.Join(c.Cache, "toolchains") }
 
 // CacheParts are the names of the cache's folders.

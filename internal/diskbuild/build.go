@@ -71,6 +71,7 @@ func Bootable(file string) error {
 	return nil
 }
 
+// Make writes a disk image of a description and what was built for it to the file out.
 func Make(ctx context.Context, s *session.Session, d *disk.Description, b *Parts, contents []redoxfs.Op, out string) error {
 	job := &disk.Build{Tool: b.Tool, Description: d, Contents: contents, Keep: keptSnapshots, Progress: imageProgress(s, len(contents))}
 	if d.Boot.Loader != "" {

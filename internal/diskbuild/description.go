@@ -54,6 +54,7 @@ func Describe(s *session.Session, f Flags) (*disk.Description, error) {
 	return d, nil
 }
 
+// Names are those of the descriptions in a folder of the checkout.
 func Names(s *session.Session, dir string) []string {
 	files, _ := globdir.In(filepath.Join(s.Config.Root, dir), "*.toml")
 	var names []string

@@ -28,6 +28,7 @@ type Problem struct {
 // ProblemKind tells problems apart.
 type ProblemKind int
 
+// The kinds.
 const (
 	WrongForm  ProblemKind = iota // what stands there belongs to nothing
 	WrongValue                    // a name of something that is not there, or no number

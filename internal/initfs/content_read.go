@@ -4,6 +4,7 @@ import (
 	"io"
 )
 
+// ReadContent reads all of a content.
 func ReadContent(c Content) ([]byte, error) {
 	r, err := c.Open()
 	if err != nil {

@@ -41,6 +41,7 @@ func (sys *System) Libraries(coming []pkgrepo.Fetched) (have func(string) bool, 
 	return func(library string) bool { return there[library] }, nil
 }
 
+// NamesOf are the names of packages, in their order.
 func NamesOf(packages []pkgrepo.Fetched) []pkgrepo.Name {
 	names := make([]pkgrepo.Name, len(packages))
 	for i := range packages {

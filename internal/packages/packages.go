@@ -36,6 +36,7 @@ func Archives(s *session.Session) pkgrepo.Archives {
 	return pkgrepo.Archives{Store: s.Store, Dir: s.Config.Packages()}
 }
 
+// JoinNames is a list of names for a line.
 func JoinNames(names []pkgrepo.Name) string {
 	words := make([]string, len(names))
 	for i, n := range names {
@@ -44,6 +45,7 @@ func JoinNames(names []pkgrepo.Name) string {
 	return strings.Join(words, ", ")
 }
 
+// CopyFile makes the file to a copy of another, as a whole or not at all.
 func CopyFile(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {

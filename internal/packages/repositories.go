@@ -25,7 +25,7 @@ import (
 // DefaultRepository is asked when neither -repo nor packages.toml names another one.
 const DefaultRepository = "https://static.redox-os.org/pkg"
 
-// RepositoriesFile, in the checkout, lists repositories; it need not be there.
+// RepositoriesFile lists repositories. It is in the checkout and need not be there.
 const RepositoriesFile = "packages.toml"
 
 // Repositories is packages.toml: the package repositories that are asked where -repo names none.
@@ -186,6 +186,7 @@ func WithClient(s *session.Session, choice Choice, do func(*pkgrepo.Client) erro
 	return err
 }
 
+// SortedNames are the keys of a map in order.
 func SortedNames[V any](m map[string]V) []string {
 	names := make([]string, 0, len(m))
 	for name := range m {
@@ -209,6 +210,7 @@ func progress(s *session.Session) func(pkgrepo.Name, int64, int64) {
 	}
 }
 
+// Print lists what a plan would get, and why.
 func Print(s *session.Session, plan *pkgrepo.Plan) error {
 	rows := [][]string{{"PACKAGE", "VERSION", "ARCHIVE", "NEEDED BY", "REPOSITORY"}}
 	for i := range plan.Packages {

@@ -236,7 +236,7 @@ func (c *Client) describe(ctx context.Context, r *repo, name Name) (*Found, erro
 	return &Found{Name: name, Package: *p, Repo: r.Name}, nil
 }
 
-// MissingError: no repository has the package.
+// MissingError says that no repository has the package.
 type MissingError struct {
 	Name  Name
 	By    Name // the package that needs it, if any

@@ -355,7 +355,7 @@ func (i *installer) makeFolders(rel string) error {
 	return nil
 }
 
-// LinkError: a path of a package or of the system's state leads through something that is no folder. A system may come from somebody
+// LinkError says that a path of a package or of the system's state leads through something that is no folder. A system may come from somebody
 // else, and where a link leads is decided by the host, not by the system.
 type LinkError struct{ Path, Through string }
 

@@ -26,7 +26,7 @@ func LibraryDirs() []string { return []string{"lib", "usr/lib"} }
 // IsLibrary reports whether the dynamic linker would find the file p, a path in the system, by its base name.
 func IsLibrary(p string) bool { return slices.Contains(LibraryDirs(), path.Dir(p)) }
 
-// MissingLibraryError: a program needs a library (DT_NEEDED) that would not be there.
+// MissingLibraryError says that a program needs a library (DT_NEEDED) that would not be there.
 type MissingLibraryError struct {
 	Package Name
 	File    string // the program

@@ -11,8 +11,8 @@ import (
 	"github.com/pannous/redox-clif/internal/pkgversion"
 )
 
-// OriginsFile, relative to the root of an installed system, says of which version its packages are, and by which key and index they came. It
-// is ours, beside the state file of the system's own package manager, which has no place for that and does not mind.
+// OriginsFile says of which version the packages of an installed system are, and by which key and index they came. It is relative to the
+// system's root and ours, beside the state file of the system's own package manager, which has no place for that and does not mind.
 const OriginsFile = "etc/pkg/origins.toml"
 
 // origin is where an installed package came from. It holds only as long as the state file says that the same archive is installed.
@@ -46,7 +46,7 @@ func (o origins) toml() []byte {
 	return []byte(b.String())
 }
 
-// DowngradeError: an installed package would go back.
+// DowngradeError says that an installed package would go back.
 type DowngradeError struct {
 	Name    Name
 	Problem string

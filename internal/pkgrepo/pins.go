@@ -14,7 +14,7 @@ import (
 	"github.com/pannous/redox-clif/internal/pkgrepo/trust"
 )
 
-// KeyChangedError: a repository offers another key than the pinned one.
+// KeyChangedError says that a repository offers another key than the pinned one.
 type KeyChangedError struct {
 	Repo            string
 	Pinned, Offered pkgar.PublicKey

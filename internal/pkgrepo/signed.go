@@ -20,7 +20,7 @@ import (
 // clockSkew is how far the clocks of publisher and client may differ where the age of an index counts.
 const clockSkew = 24 * time.Hour
 
-// IndexError: the signed index of a repository is missing, or goes back behind what was seen of it.
+// IndexError says that the signed index of a repository is missing, or goes back behind what was seen of it.
 type IndexError struct {
 	Repo    string
 	Problem string

@@ -123,7 +123,7 @@ func (s *State) relink() {
 	}
 }
 
-// RemovalError: packages cannot be removed.
+// RemovalError says that packages cannot be removed.
 type RemovalError struct {
 	Protected []Name          // asked for and protected
 	Needed    map[Name][]Name // asked for, and the remaining packages that need them

@@ -15,7 +15,7 @@ import (
 // What can be held against a repository in upstream's form, whose descriptions nobody signed: that it goes back behind what was seen
 // before, and that it gives one archive for two packages. What an archive is called and what it needs is not part of it.
 
-// OrderError: a repository without a signed index offers what was followed by something newer before, or an archive for two names.
+// OrderError says that a repository without a signed index offers what was followed by something newer before, or an archive for two names.
 type OrderError struct {
 	Repo string
 	File string // with what was seen
@@ -99,7 +99,7 @@ func (c *Client) checkPlan(plan *Plan) error {
 	return joined(all)
 }
 
-// NameError: a package of this name came from somebody else before.
+// NameError says that a package of this name came from somebody else before.
 type NameError struct {
 	Name         Name
 	Repo         string

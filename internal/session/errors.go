@@ -69,6 +69,7 @@ func (s *Session) explainOne(b *strings.Builder, err error) {
 	}
 }
 
+// Relative is a path as people read it: below the checkout without the checkout.
 func (s *Session) Relative(path string) string {
 	return strings.TrimPrefix(path, s.Config.Root+"/")
 }

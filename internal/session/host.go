@@ -22,6 +22,7 @@ import (
 // hostMachine is this machine, as the doctor and builds of toolchains ask it.
 type hostMachine struct{ s *Session }
 
+// Host is this machine, as the doctor and builds of toolchains ask it.
 func (s *Session) Host() hostMachine { return hostMachine{s} }
 
 func (m hostMachine) Look(program string) string { return m.s.LookPath(program) }
@@ -52,6 +53,7 @@ func (m hostMachine) Free(dir string) (int64, error) {
 	}
 }
 
+// Machine is that of the user-space target in ELF files.
 func (s *Session) Machine() (elf.Machine, error) {
 	arch, _, _ := strings.Cut(s.Config.Target, "-")
 	return elfcheck.MachineOf(arch)

@@ -18,15 +18,20 @@ func (s *Session) QuietEngine() *graph.Engine {
 // Quiet is an Observer that keeps everything to itself.
 type Quiet struct{}
 
+// Begin has nothing to show.
 func (Quiet) Begin([]*graph.Node) {}
 
+// Started shows nothing.
 func (Quiet) Started(*graph.Node, string, time.Duration) {}
 
+// Status shows nothing.
 func (Quiet) Status(*graph.Node, string) {}
 
+// Waited shows nothing.
 func (Quiet) Waited(*graph.Node, time.Duration) {}
 
 // Finished implements graph.Observer.
 func (Quiet) Finished(*graph.Node, graph.Outcome, time.Duration, error) {}
 
+// Notice keeps the line to itself.
 func (Quiet) Notice(string) {}

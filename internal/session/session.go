@@ -155,6 +155,7 @@ func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o
 	}, nil
 }
 
+// Fetcher gets sources with the settings of this run. Without a cargo it gets no crates.
 func (s *Session) Fetcher(tools builder.Tools, cargoHome string) *source.Fetcher {
 	// RUSTC: cargo asks the compiler for its version even when it only downloads a crate, and what PATH
 	// has under that name is rustup's proxy, which fails without a default toolchain.

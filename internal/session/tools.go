@@ -19,6 +19,7 @@ import (
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
+// Look finds a program in the user's PATH, as exec.LookPath does.
 func (s *Session) Look(name string) (string, error) {
 	if path := s.LookPath(name); path != "" {
 		return path, nil

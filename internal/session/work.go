@@ -70,6 +70,7 @@ func (s *Session) Roots() *execroot.Runner {
 	return &execroot.Runner{Store: s.Store, Dir: s.Config.Work()}
 }
 
+// InWork is a path relative to the folder of the exec roots.
 func (s *Session) InWork(path string) string { return strings.TrimPrefix(path, s.Config.Work()+"/") }
 
 // Sweep removes what killed runs left half-made, here and in the cache. Nothing depends on that, so it

@@ -13,21 +13,21 @@ import (
 	"github.com/pannous/redox-clif/internal/git"
 )
 
-// OfflineError: something is not in the store and the network may not be used.
+// OfflineError says that something is not in the store and the network may not be used.
 type OfflineError struct{ What string }
 
 func (e *OfflineError) Error() string {
 	return e.What + " is not here yet and this run is offline: `mage fetch` gets it"
 }
 
-// NoCargoError: a crate is not in the store, and the Fetcher has no cargo.
+// NoCargoError says that a crate is not in the store, and the Fetcher has no cargo.
 type NoCargoError struct{ Crate string }
 
 func (e *NoCargoError) Error() string {
 	return "there is no cargo to get " + e.Crate + ": `mage toolchain:install` brings it"
 }
 
-// HostError: a host could not be reached.
+// HostError says that a host could not be reached.
 type HostError struct {
 	Host string
 	Err  error
@@ -38,7 +38,7 @@ func (e *HostError) Error() string {
 }
 func (e *HostError) Unwrap() error { return e.Err }
 
-// DigestError: what arrived is not what the pin names.
+// DigestError says that what arrived is not what the pin names.
 type DigestError struct {
 	What      string
 	Algorithm string // sha256 or blake3
@@ -49,14 +49,14 @@ func (e *DigestError) Error() string {
 	return fmt.Sprintf("%s has the wrong digest: expected %s %s, found %s; nothing of it was kept. Either name a [mirror] in overrides.toml that has the old bytes, or look at the new ones and pin them", e.What, e.Algorithm, e.Want, e.Got)
 }
 
-// CommitError: the repository does not have the commit.
+// CommitError says that the repository does not have the commit.
 type CommitError struct{ URL, Commit string }
 
 func (e *CommitError) Error() string {
 	return fmt.Sprintf("%s has no commit %s", e.URL, e.Commit)
 }
 
-// RepositoryError: the host answers, but not with this repository.
+// RepositoryError says that the host answers, but not with this repository.
 type RepositoryError struct {
 	URL string
 	Err error
@@ -67,7 +67,7 @@ func (e *RepositoryError) Error() string {
 }
 func (e *RepositoryError) Unwrap() error { return e.Err }
 
-// DiskFullError: no space is left where the store or the tree is.
+// DiskFullError says that no space is left where the store or the tree is.
 type DiskFullError struct {
 	Dir string
 	Err error
@@ -76,7 +76,7 @@ type DiskFullError struct {
 func (e *DiskFullError) Error() string { return "no space left on the disk of " + e.Dir }
 func (e *DiskFullError) Unwrap() error { return e.Err }
 
-// EscapeError: a source wants to write outside of its tree.
+// EscapeError says that a source wants to write outside of its tree.
 type EscapeError struct{ Entry, Why string }
 
 func (e *EscapeError) Error() string { return fmt.Sprintf("entry %q is refused: %s", e.Entry, e.Why) }

@@ -121,7 +121,7 @@ func pick(refs map[string]string, url, ref string) (string, error) {
 	return "", &RefError{URL: url, Ref: ref}
 }
 
-// RefError: the repository has no such branch or tag.
+// RefError says that the repository has no such branch or tag.
 type RefError struct{ URL, Ref string }
 
 func (e *RefError) Error() string {

@@ -10,7 +10,7 @@ import (
 // What is in the store was verified when it came. It is verified again each time its bytes are used, since a disk or somebody
 // may have changed it: that costs a read of what is read anyhow. What is not what its name says goes, and comes again.
 
-// DamagedError: something in the store is not what its name says.
+// DamagedError says that something in the store is not what its name says.
 type DamagedError struct {
 	What string // the source
 	File string // in the store

@@ -7,6 +7,7 @@ import (
 	"unicode"
 )
 
+// Dash stands for nothing in a table.
 func Dash(s string) string {
 	if s == "" {
 		return "-"
@@ -31,6 +32,7 @@ func Printable(name string) string {
 	return name
 }
 
+// Printables are names of others as parts of a line, see [Printable].
 func Printables(names []string) []string {
 	all := make([]string, len(names))
 	for i, name := range names {

@@ -18,7 +18,7 @@ import (
 // copySuffix ends the name of the second copy of a file.
 const copySuffix = ".copy"
 
-// DamagedError: both copies of a file are damaged, so that nothing is known of what was seen before.
+// DamagedError says that both copies of a file are damaged, so that nothing is known of what was seen before.
 type DamagedError struct{ File string }
 
 func (e *DamagedError) Error() string {

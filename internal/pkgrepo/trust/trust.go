@@ -110,7 +110,7 @@ func (r *Repository) SawIndex(place string, x Index) {
 	r.Indexes[place] = x
 }
 
-// PackageError: a package is not believed, since no index is there to vouch for what differs from what was seen before.
+// PackageError says that a package is not believed, since no index is there to vouch for what differs from what was seen before.
 type PackageError struct{ Name, Problem string }
 
 func (e *PackageError) Error() string { return fmt.Sprintf("package %s: %s", e.Name, e.Problem) }

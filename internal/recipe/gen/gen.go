@@ -121,7 +121,7 @@ const (
 	end   = "\t// End of what is generated."
 )
 
-// ErrNoAliases: the aliases file does not have the variable that mage reads.
+// ErrNoAliases says that the aliases file does not have the variable that mage reads.
 var ErrNoAliases = errors.New("no line \"var Aliases = map[string]any{\" to put the aliases below")
 
 // aliasesFile replaces the marked lines, or puts them first in the map.

@@ -16,6 +16,7 @@ import (
 	"github.com/pannous/redox-clif/internal/session"
 )
 
+// New is a session in a folder of its own, with an empty cache, and what it prints as results.
 func New(t *testing.T) (*session.Session, *bytes.Buffer) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "a [b] *") // nobody's folder is a pattern
@@ -31,6 +32,7 @@ func New(t *testing.T) (*session.Session, *bytes.Buffer) {
 		History: graph.OpenHistory(filepath.Join(cfg.State(), "nodes"))}, out
 }
 
+// Ptr is a pointer to a value, for optional fields.
 func Ptr[T any](v T) *T { return &v }
 
 // InCheckout is a Session in an empty checkout, enough for what needs neither recipes nor a cache.
@@ -70,6 +72,7 @@ func WriteFile(t *testing.T, path, text string, perm os.FileMode) {
 	}
 }
 
+// DevNull is where nothing is read and all may be written, until the test ends.
 func DevNull(t *testing.T) *os.File {
 	t.Helper()
 	f, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
