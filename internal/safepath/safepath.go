@@ -15,7 +15,7 @@ import (
 	"github.com/pannous/redox-clif/internal/process"
 )
 
-// Error: others can change what is in Dir.
+// Error says that others can change what is in Dir.
 type Error struct {
 	Path string // that was asked for
 	Dir  string // it, one above it, or one right in it

@@ -62,7 +62,7 @@ func hasDigits(file map[string]any, key string, lengths []int) bool {
 	return false
 }
 
-// Error: something that others get has a secret key in it.
+// Error says that something that others get has a secret key in it.
 type Error struct{ Place string }
 
 func (e *Error) Error() string {
