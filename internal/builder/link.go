@@ -13,6 +13,7 @@ import (
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/linkline"
+	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
@@ -198,9 +199,16 @@ func (l *recordedLine) stepArgs() []string {
 	if l.t.s.Script != "" {
 		args = append(args, "-T", "%{root}/script/"+path.Base(l.t.s.Script))
 	}
+	if l.t.s.Target == recipe.TargetUEFI {
+		args = append(args, noPDB)
+	}
 	_, own := linkline.SplitFlags(l.t.s.RustFlags)
 	return append(args, own...)
 }
+
+// noPDB takes back rustc's /DEBUG. Nobody keeps the PDB, but its name is in the image, and so is a hash of it, which has the
+// folder that was linked in.
+const noPDB = "/DEBUG:NONE"
 
 func (l *recordedLine) scriptFolder(in graph.Outputs) (cas.Digest, error) {
 	script := l.t.s.Script

@@ -102,6 +102,16 @@ func TestAProgramIsLinkedOfItsLineAndTheSysroot(t *testing.T) {
 	}
 }
 
+// The image of a firmware program would have a hash of the folder that it was linked in.
+func TestFirmwareIsLinkedWithoutAPDB(t *testing.T) {
+	for target, want := range map[recipe.TargetKind]bool{recipe.TargetUEFI: true, recipe.TargetKernel: false, recipe.TargetUser: false} {
+		l, in := linkOf(t, func(s *recipe.Step) { s.Target = target })
+		if args := planned(t, l, in).Args; slices.Contains(args, noPDB) != want {
+			t.Errorf("%s: %q", target, args)
+		}
+	}
+}
+
 // Seconds, not minutes: what is for the linker alone is in no compile.
 func TestWhatIsForTheLinkerAloneCompilesNothing(t *testing.T) {
 	compiled := func(change func(*recipe.Step)) (cas.Digest, cas.Digest) {
