@@ -22,7 +22,11 @@ func run(flags config.Flags, do func(*session.Session) error) error {
 	debug.SetGCPercent(400)
 	out := terminal.NewWriter(os.Stdout)
 	open := func() (*session.Session, error) {
-		return session.Open(flags, os.Environ(), ".", mg.Verbose(), session.Streams{Out: out, Err: os.Stderr, Raw: os.Stdout})
+		s, err := session.Open(flags, os.Environ(), ".", mg.Verbose(), session.Streams{Out: out, Err: os.Stderr, Raw: os.Stdout})
+		if s != nil {
+			s.Reenter = true
+		}
+		return s, err
 	}
 	err := session.Hinted(session.Run(open, do))
 	return terminal.Error(errors.Join(err, out.Flush()))

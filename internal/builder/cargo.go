@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +18,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/recipe"
 )
 
@@ -343,7 +345,11 @@ func (c *cargoRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) 
 		return cas.Digest{}, err
 	}
 	b := c.t.b
-	out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared(), ExtraEnv: b.sources.NetworkEnv()}, c.collect)
+	crates, err := c.crates(job)
+	if err != nil {
+		return cas.Digest{}, err
+	}
+	out, err := b.runCargo(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared()}, crates, c.collect)
 	if err == nil {
 		err = b.roots.Keep(path.Dir(key), keptRoots)
 	}
@@ -351,6 +357,25 @@ func (c *cargoRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) 
 		err = b.sources.Explain(ctx, c.t.r, src, path.Join(c.t.r.Cargo.Dir, c.t.s.Dir), err)
 	}
 	return out, err
+}
+
+// crates are what the step compiles beside its sources; nil for none.
+func (c *cargoRun) crates(job *graph.Job) (*prepare.Crates, error) {
+	lock, ok, err := c.t.b.store.Lookup(job.Action.Inputs, path.Join("src", c.t.r.Cargo.Dir, "Cargo.lock"))
+	if err != nil || !ok {
+		return nil, err
+	}
+	text, err := c.t.b.store.ReadAll(lock.Digest)
+	if err != nil {
+		return nil, err
+	}
+	var std []string
+	if c.t.b.buildsStd(c.t.s) {
+		std = buildStdFlags[c.t.s.StdOrDefault()]
+	} else if !bytes.Contains(text, []byte("\nsource = ")) {
+		return nil, nil
+	}
+	return c.t.b.sources.Crates(c.manifest(), []string{lock.Digest.Hash}, std...)
 }
 
 // rootKey names the exec root: everything of the action but the sources, which cargo

@@ -19,7 +19,7 @@ func (c *cargoRun) args() []string {
 	if c.t.s.Artifact == recipe.ArtifactObject {
 		verb = "rustc"
 	}
-	args := []string{toolenv.Cargo, verb, "--manifest-path", path.Join("%{root}/src", c.t.r.Cargo.Dir, c.t.s.Dir, "Cargo.toml"), "--locked", "--release"}
+	args := []string{toolenv.Cargo, verb, "--manifest-path", c.manifest(), "--locked", "--release"}
 	if !c.host() {
 		_, cargoJSON := c.t.b.jsonTargetFlags()
 		args = append(args, "--target", "%{root}/spec/"+c.t.triple+".json")
@@ -48,6 +48,10 @@ func (c *cargoRun) args() []string {
 		}
 	}
 	return append(args, c.t.s.Args...)
+}
+
+func (c *cargoRun) manifest() string {
+	return path.Join("%{root}/src", c.t.r.Cargo.Dir, c.t.s.Dir, "Cargo.toml")
 }
 
 func (c *cargoRun) env() map[string]string {

@@ -69,7 +69,7 @@ func (h *headersRun) plan(in graph.Outputs) (*action.Action, error) {
 
 func (h *headersRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
 	return h.t.inPlainFolder(ctx, job, func(dir, out string) error {
-		g := &headerMaker{tool: filepath.Join(dir, "cbindgen"), src: filepath.Join(dir, "src"), scratch: dir, out: out, job: job, run: h.t.b.runner(job)}
+		g := &headerMaker{tool: filepath.Join(dir, "cbindgen"), src: filepath.Join(dir, "src"), scratch: dir, out: out, job: job, run: h.t.b.runner(job, dir)}
 		return g.all(ctx)
 	})
 }

@@ -101,7 +101,7 @@ func isC(p string) bool { return path.Ext(p) == ".c" || path.Ext(p) == ".h" }
 func (c *programsRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
 	tools := c.t.b.o.Tools
 	return c.t.inPlainFolder(ctx, job, func(dir, out string) error {
-		p := &programMaker{dir: dir, out: out, clang: tools.Clang.Path, lld: tools.LLD, status: job.Status, run: c.t.b.runner(job)}
+		p := &programMaker{dir: dir, out: out, clang: tools.Clang.Path, lld: tools.LLD, status: job.Status, run: c.t.b.runner(job, dir)}
 		for _, flag := range job.Action.Args[1:] {
 			p.flags = append(p.flags, strings.ReplaceAll(flag, "%{root}", dir))
 		}

@@ -47,7 +47,7 @@ func (r renameRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) 
 		return cas.Digest{}, fmt.Errorf("rename-symbols takes one archive, not %d", len(found))
 	}
 	out := filepath.Join(dir, r.t.s.Output)
-	tools := staticlib.Tools{NM: b.o.Tools.NM, Objcopy: b.o.Tools.Objcopy, Ar: b.o.Tools.Archive, Run: b.runner(job)}
+	tools := staticlib.Tools{NM: b.o.Tools.NM, Objcopy: b.o.Tools.Objcopy, Ar: b.o.Tools.Archive, Run: b.runner(job, dir)}
 	if err := os.Mkdir(filepath.Join(dir, "scratch"), 0o755); err != nil {
 		return cas.Digest{}, err
 	}

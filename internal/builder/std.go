@@ -13,6 +13,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/toolenv"
 )
@@ -71,12 +72,24 @@ func (b *Builder) std(kind recipe.TargetKind, set recipe.Std, backend recipe.Bac
 			return b.stdAction(triple, set, spec, backend, dirs)
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return b.run(ctx, job, execroot.Spec{ExtraEnv: b.sources.NetworkEnv()}, func(ctx context.Context, root string) (*cas.Tree, error) {
+			crates, err := b.stdCrates(vendor)
+			if err != nil {
+				return cas.Digest{}, err
+			}
+			return b.runCargo(ctx, job, execroot.Spec{}, crates, func(ctx context.Context, root string) (*cas.Tree, error) {
 				return b.collectRlibs(ctx, filepath.Join(root, "target", triple, "release", "deps"), triple)
 			})
 		}
 		return nil
 	})
+}
+
+// stdCrates are the crates of the library's own Cargo.lock; nil where a folder has them.
+func (b *Builder) stdCrates(vendor *graph.Node) (*prepare.Crates, error) {
+	if vendor != nil {
+		return nil, nil
+	}
+	return b.sources.Crates(toolenv.RustSrc+"/library/Cargo.toml", nil)
 }
 
 // stdAction builds the library; dirs is what is laid beside the target spec.

@@ -186,14 +186,14 @@ func (t *step) inPlainFolder(ctx context.Context, job *graph.Job, f func(dir, ou
 	return t.b.store.PutTree(tree)
 }
 
-// runner runs tools in plain folders and logs what they are given.
-func (b *Builder) runner(job *graph.Job) staticlib.Runner {
+// runner runs tools that see one plain folder, and logs what they are given.
+func (b *Builder) runner(job *graph.Job, dir string) staticlib.Runner {
 	return func(ctx context.Context, argv []string) ([]byte, error) {
 		fmt.Fprintf(job.Log, "$ %s\n", process.Quote(argv))
 		// Warnings must not be read as symbols.
 		var out bytes.Buffer
 		var warnings process.Excerpt
-		err := process.Exec(ctx, process.Process{Args: argv, Env: append([]string{"LC_ALL=C"}, b.roots.ExtraEnv...), User: b.roots.User, Output: &out, Errors: io.MultiWriter(job.Log, &warnings)})
+		err := b.roots.Plain(ctx, dir, argv, &out, io.MultiWriter(job.Log, &warnings))
 		if err != nil {
 			return out.Bytes(), fmt.Errorf("%w: %s", err, strings.TrimSpace(warnings.String()))
 		}

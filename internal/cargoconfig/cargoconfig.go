@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,24 +29,61 @@ var carried = []string{"source", "registries", "registry", "http", "net"}
 // Download is the carried tables of the configuration in a home of cargo's, as TOML whose paths are absolute; empty when
 // there is none.
 func Download(home string) (string, error) {
-	home, err := filepath.Abs(home)
+	all, err := of(home)
 	if err != nil {
 		return "", err
+	}
+	return encode(all)
+}
+
+// Build is what of it a cargo needs that compiles from what was downloaded: which registry takes the place of which, and nothing of
+// proxies and credentials. folders are the sources that lie in folders of this machine.
+func Build(home string) (text string, folders []string, err error) {
+	all, err := of(home)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, name := range []string{"http", "net", "registry"} {
+		delete(all, name)
+	}
+	for _, r := range tables(all["registries"]) {
+		maps.DeleteFunc(r, func(key string, _ any) bool { return key != "index" })
+	}
+	for _, s := range tables(all["source"]) {
+		for _, key := range []string{"directory", "local-registry"} {
+			if dir, ok := s[key].(string); ok {
+				folders = append(folders, dir)
+			}
+		}
+	}
+	slices.Sort(folders)
+	text, err = encode(all)
+	return text, folders, err
+}
+
+func encode(all table) (string, error) {
+	if len(all) == 0 {
+		return "", nil
+	}
+	var text strings.Builder
+	err := toml.NewEncoder(&text).Encode(all)
+	return text.String(), err
+}
+
+// of is the carried tables of the configuration in a home of cargo's.
+func of(home string) (table, error) {
+	home, err := filepath.Abs(home)
+	if err != nil {
+		return nil, err
 	}
 	for _, name := range []string{"config", "config.toml"} { // where both are there, cargo takes the first
 		file := filepath.Join(home, name)
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		all, err := read(file, nil)
-		if err != nil {
-			return "", err
-		}
-		var text strings.Builder
-		err = toml.NewEncoder(&text).Encode(all)
-		return text.String(), err
+		return read(file, nil)
 	}
-	return "", nil
+	return nil, nil
 }
 
 // read gives the carried tables of a file and of those it includes. chain are the files that include it.

@@ -48,6 +48,8 @@ type Config struct {
 	ToolchainName string
 	// Offline forbids every use of the network.
 	Offline bool
+	// Sandbox is the user's word for what a missing sandbox means.
+	Sandbox string
 	// Jobs is how many processes may work at once.
 	Jobs int
 	// MemoryMiB bounds the expected memory of the steps that run at once.
@@ -219,6 +221,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.Toolchain = c.FromHome(env["REDOX_TOOLCHAIN"])
 	c.Backends = env["REDOX_BACKEND"]
 	c.Std = env["REDOX_STD"]
+	c.Sandbox = env["REDOX_SANDBOX"]
 	c.Remote, c.RemoteEnv = env["REDOX_REMOTE"], map[string]string{}
 	for name, value := range env {
 		if strings.HasPrefix(name, environ.RemotePrefix) {

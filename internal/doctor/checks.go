@@ -33,6 +33,7 @@ type Settings struct {
 	Cache     string // where builds keep their results
 	Out       string
 	Toolchain Toolchain
+	Sandbox   Sandbox
 	// Hosts are what fetching needs; none are asked without the user's word.
 	Hosts []Host
 	// Build is what building a toolchain needs.
@@ -52,6 +53,14 @@ type Host struct {
 	Try        func(ctx context.Context) error
 }
 
+// Sandbox is what shuts steps off from the rest of this machine.
+type Sandbox struct {
+	Way     string // how, "" when none works
+	Problem string // why none does
+	// Setting of the kernel's denies it unless it has the value Wanted; "" when none is known to.
+	Setting, Wanted string
+}
+
 // gigabytes of free space that a cold build of the initfs wants in the cache, and out/ for an image.
 const (
 	cacheSpace = 8 << 30
@@ -66,6 +75,7 @@ func Examine(ctx context.Context, m Machine, s Settings) *Report {
 	c.toolchain(s.Toolchain)
 	c.program("C compiler of the host", forDemo+", "+forInitfs+" (build scripts)", packages{"gcc libc6-dev", "gcc", "!xcode-select --install"}, "cc", "gcc", "clang")
 	c.qemu(s)
+	c.sandbox(s)
 	c.program("clang", forC, packages{"clang lld", "clang lld", "llvm lld"}, "clang")
 	for _, p := range s.Build {
 		if p.Fix == "" {
@@ -198,6 +208,20 @@ func (c *checker) lacksQEMU(what, purpose string, err error) {
 		return
 	}
 	c.lacks(what, purpose, "not installed", packages{e.Debian, e.Fedora, e.Brew}.install(c.family))
+}
+
+func (c *checker) sandbox(s Settings) {
+	const what = "sandbox"
+	switch {
+	case s.Sandbox.Way != "":
+		c.ok(what, forSandbox, s.Sandbox.Way)
+	case s.GOOS == "darwin":
+		c.lacks(what, forSandbox, errs.FirstLine(s.Sandbox.Problem), "sandbox-exec is part of macOS: look whether /usr/bin is in PATH")
+	case s.Sandbox.Setting != "":
+		c.lacks(what, forSandbox, errs.FirstLine(s.Sandbox.Problem), fmt.Sprintf("sudo sysctl -w %s=%s; docs/sandbox.md has a way for bubblewrap alone", s.Sandbox.Setting, s.Sandbox.Wanted))
+	default:
+		c.lacks(what, forSandbox, errs.FirstLine(s.Sandbox.Problem), packages{"bubblewrap", "bubblewrap", "!nothing"}.install(c.family))
+	}
 }
 
 func (c *checker) space(what, dir string, wanted int64) {

@@ -130,6 +130,7 @@ const (
 	forInitfs  = "initfs"
 	forImages  = "image, run"
 	forC       = "recipes with C in them"
+	forSandbox = "steps that see only what they declare"
 	forNetwork = "fetch"
 
 	forToolchain = "toolchain:build"

@@ -54,6 +54,7 @@ func TestIdentify(t *testing.T) {
 var settings = Settings{
 	GoVersion: "1.26", GOOS: "linux", Arch: "aarch64", Cache: "/cache", Out: "/out",
 	Toolchain: Toolchain{Channel: "nightly-2026-01-02", Name: "rustc 1.94.0-nightly", Cranelift: true},
+	Sandbox:   Sandbox{Way: "bubblewrap"},
 }
 
 func complete() fake {
@@ -119,6 +120,12 @@ func TestWhatIsMissing(t *testing.T) {
 			"missing Rust toolchain: rustup toolchain uninstall nightly-2026-01-02 && go tool mage toolchain:install", true},
 		{"Cranelift", func(_ *fake, s *Settings) { s.Toolchain.Cranelift = false },
 			"absent Cranelift backend: go tool mage toolchain:install -cranelift, or REDOX_TOOLCHAIN=DIR, or -backend='llvm:*'", false},
+		{"sandbox", func(_ *fake, s *Settings) { s.Sandbox = Sandbox{Problem: "bubblewrap: not installed"} }, "absent sandbox: sudo apt install bubblewrap", false},
+		{"sandbox that the kernel denies", func(_ *fake, s *Settings) {
+			s.Sandbox = Sandbox{Problem: "bubblewrap: denied\nby", Setting: "kernel.a", Wanted: "0"}
+		}, "absent sandbox: sudo sysctl -w kernel.a=0; docs/sandbox.md has a way for bubblewrap alone", false},
+		{"sandbox of macOS", func(_ *fake, s *Settings) { s.Sandbox, s.GOOS = Sandbox{Problem: "none"}, "darwin" },
+			"absent sandbox: sandbox-exec is part of macOS: look whether /usr/bin is in PATH", false},
 		{"space", func(f *fake, _ *Settings) { f.free = 2 << 30 }, "missing space for the cache: go tool mage cache:gc, or REDOX_CACHE=DIR on another disk", true},
 		{"LLVM to build a toolchain with", func(_ *fake, s *Settings) {
 			s.Build = []Part{{What: "Python 3", Detail: "/bin/python3"}, {What: "LLVM", Detail: "/bin/llvm-config is 14.0.6", Fix: "sudo apt install llvm-22-dev"}}

@@ -32,6 +32,7 @@ import (
 	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/process"
+	"github.com/pannous/redox-clif/internal/sandbox"
 )
 
 // Runner makes and uses exec roots.
@@ -47,6 +48,8 @@ type Runner struct {
 	// those of actions. Neither may change what they make: that is what `mage repro` uses them to find out.
 	User     *process.User
 	ExtraEnv []string
+	// Sandbox is what every process of an action begins in; nil is none.
+	Sandbox *sandbox.Sandbox
 	// Notice receives lines about waiting.
 	Notice func(string)
 
@@ -67,10 +70,15 @@ type Spec struct {
 	// Dir is the working directory relative to the root.
 	Dir string
 	// ExtraEnv is added to the action's environment and is not part of its digest: it may
-	// only hold what cannot change the output (proxies for a download).
+	// only hold what cannot change the output.
 	ExtraEnv []string
-	// Before are commands run first, in the same environment, only for their effect on State.
-	Before [][]string
+	// ReadOnly are files and folders that the command reads and that are not its inputs, as absolute paths. They may only hold what
+	// the action's digest stands for.
+	ReadOnly []string
+	// Instead are files below them that it sees as others: the path of each, and that of the file whose content it has.
+	Instead map[string]string
+	// Before are commands run first, only for their effect on State or on what is ReadOnly.
+	Before []Command
 	// Log takes the commands and all their output; LogPath is its file.
 	Log     io.Writer
 	LogPath string
@@ -81,6 +89,17 @@ type Spec struct {
 	// Light commands are over in a moment, or wait for disks and servers. They take no job: beside a cargo that keeps all jobs for
 	// minutes they would wait for those.
 	Light bool
+}
+
+// Command is one that is run before that of the action, in the same environment.
+type Command struct {
+	Args []string
+	// ExtraEnv is what it has in place of the Spec's.
+	ExtraEnv []string
+	// Network is for a command that fetches, see [sandbox.Access]. Private is the user's settings for that, as NAME=value, which no script
+	// gets to hold.
+	Network bool
+	Private []string
 }
 
 // CommandError is a command that failed, with what a person needs to go on.
@@ -106,7 +125,6 @@ type Collect func(ctx context.Context, root string) (*cas.Tree, error)
 // Run lays out the inputs, runs the command and stores what collect picks. It returns the root
 // of the output tree.
 func (r *Runner) Run(ctx context.Context, s Spec, collect Collect) (cas.Digest, error) {
-	s.ExtraEnv = slices.Concat(s.ExtraEnv, r.ExtraEnv)
 	root, done, err := r.open(ctx, s)
 	if err != nil {
 		return cas.Digest{}, err
@@ -119,10 +137,10 @@ func (r *Runner) Run(ctx context.Context, s Spec, collect Collect) (cas.Digest, 
 		}
 		defer resealed()
 	}
-	err = r.perform(ctx, s, root)
+	err = r.perform(ctx, s, &root)
 	var failed *CommandError
 	if s.Key == "" && errors.As(err, &failed) {
-		r.keepFailed(s, root, failed)
+		r.keepFailed(ctx, s, root, failed)
 	}
 	if err != nil {
 		return cas.Digest{}, err
@@ -135,24 +153,30 @@ func (r *Runner) Run(ctx context.Context, s Spec, collect Collect) (cas.Digest, 
 }
 
 // perform lays the folder out and runs the commands in it.
-func (r *Runner) perform(ctx context.Context, s Spec, root folder) error {
-	locks, err := r.layOut(ctx, s, root.dir)
+func (r *Runner) perform(ctx context.Context, s Spec, root *folder) error {
+	linked, err := r.layOut(ctx, s, root.dir)
 	if err != nil {
 		return err
 	}
-	defer releaseAll(locks)
-	for _, l := range locks {
-		root.locks = append(root.locks, l.File())
+	defer releaseAll(linked)
+	for _, l := range linked {
+		root.locks = append(root.locks, l.lock.File())
+		root.shared = append(root.shared, l.tree)
 	}
 	if err := makeOutputDirs(root.dir, s.Action.Outputs); err != nil {
 		return err
 	}
-	for _, args := range s.Before {
-		if err := r.command(ctx, s, root, args); err != nil {
+	for _, c := range s.commands() {
+		if err := r.command(ctx, s, *root, c); err != nil {
 			return err
 		}
 	}
-	return r.command(ctx, s, root, s.Action.Args)
+	return nil
+}
+
+// commands are all that are run, in order.
+func (s Spec) commands() []Command {
+	return append(slices.Clone(s.Before), Command{Args: s.Action.Args, ExtraEnv: s.ExtraEnv})
 }
 
 // openState makes sure that the state in a lasting folder is what the last command left. What it returns notes, in the end, what it is then: of a run
@@ -189,6 +213,8 @@ func makeOutputDirs(root string, outputs []string) error {
 type folder struct {
 	dir   string
 	locks []*os.File // inherited by every process of the command, so that the locks outlive a killed build
+	// shared are the trees that it has links to.
+	shared []string
 }
 
 func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
@@ -198,7 +224,7 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 			return folder{}, nil, err
 		}
 		dir, err := os.MkdirTemp(temp.dir, "tmp-*")
-		return folder{dir, []*os.File{temp.lock.File()}}, func() { os.RemoveAll(dir) }, err
+		return folder{dir: dir, locks: []*os.File{temp.lock.File()}}, func() { os.RemoveAll(dir) }, err
 	}
 	key := filepath.FromSlash(s.Key)
 	if err := cachefile.MakeFolder(r.Dir, key); err != nil {
@@ -219,7 +245,7 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 		lock.Release()
 		return folder{}, nil, err
 	}
-	return folder{dir, []*os.File{lock.File()}}, lock.Release, nil
+	return folder{dir: dir, locks: []*os.File{lock.File()}}, lock.Release, nil
 }
 
 // noticeWaiting says who works in a folder.
@@ -259,8 +285,8 @@ func ForgetMade(root string) error {
 	return err
 }
 
-// layOut makes the folder hold the action's inputs. The locks are those of what is only linked there.
-func (r *Runner) layOut(ctx context.Context, s Spec, dir string) ([]*lockfile.Lock, error) {
+// layOut makes the folder hold the action's inputs, and returns what is only linked there.
+func (r *Runner) layOut(ctx context.Context, s Spec, dir string) ([]shared, error) {
 	inputs, locks, err := r.linkShared(ctx, s, dir)
 	if err != nil {
 		return nil, err
@@ -300,24 +326,44 @@ func (r *Runner) expand(s, root string) string {
 	return s
 }
 
-func (r *Runner) environment(s Spec, root string) []string {
+func (r *Runner) environment(s Spec, root string, extra []string) []string {
 	var env []string
 	for name, value := range s.Action.Env {
 		env = append(env, name+"="+r.expand(value, root))
 	}
 	sort.Strings(env)
-	return append(env, s.ExtraEnv...)
+	return slices.Concat(env, extra, r.ExtraEnv)
 }
 
-// Tool runs a program in a folder of the caller's, with its placeholders expanded for that folder. It takes no job: such programs
-// look into sources and fetch them.
+// Tool runs a program that fetches, see [sandbox.Access], in a folder of the caller's, with its placeholders expanded for that
+// folder. It takes no job: such programs hardly compute.
 func (r *Runner) Tool(ctx context.Context, dir string, env map[string]string, extra []string, log io.Writer, args ...string) error {
 	temp, err := r.temporary()
 	if err != nil {
 		return err
 	}
-	s := Spec{Action: &action.Action{Args: args, Env: env}, ExtraEnv: extra, Log: log, Light: true}
-	return r.command(ctx, s, folder{dir, []*os.File{temp.lock.File()}}, args)
+	s := Spec{Action: &action.Action{Args: args, Env: env}, Log: log, Light: true}
+	return r.command(ctx, s, folder{dir: dir, locks: []*os.File{temp.lock.File()}}, Command{Args: args, Network: true, Private: extra})
+}
+
+// Plain runs a tool that sees one folder of the caller's and may write it. Its standard error goes to warnings.
+func (r *Runner) Plain(ctx context.Context, dir string, args []string, out, warnings io.Writer) error {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return err
+	}
+	p := process.Process{Args: args, Env: append([]string{"LC_ALL=C"}, r.ExtraEnv...), Dir: dir, User: r.User, Output: out, Errors: warnings}
+	return r.begin(ctx, p, sandbox.Access{ReadWrite: []string{dir}})
+}
+
+// begin is where every process of a step begins.
+func (r *Runner) begin(ctx context.Context, p process.Process, a sandbox.Access) error {
+	temp, err := r.TempDir("tmp")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	return r.Sandbox.Run(ctx, p, a, temp)
 }
 
 // waiting does what may last because of others.
@@ -330,9 +376,9 @@ func (s *Spec) waiting(what string, f func() error) error {
 
 // command runs one command. It holds one token of the jobserver meanwhile: the job that every client
 // of a jobserver owns from the start.
-func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string) error {
-	c := r.expandCommand(s, root.dir, args)
-	script, err := r.writeScript(c, s.LogPath)
+func (r *Runner) command(ctx context.Context, s Spec, root folder, todo Command) error {
+	c := r.expandCommand(s, root, todo)
+	script, err := r.writeScript(ctx, c, s.LogPath)
 	if err != nil {
 		return err
 	}
@@ -344,12 +390,12 @@ func (r *Runner) command(ctx context.Context, s Spec, root folder, args []string
 	}
 	fmt.Fprintf(s.Log, "$ cd %s\n$ %s\n", process.Quote([]string{c.dir}), process.Quote(c.args))
 	watch := &watcher{status: s.Status}
-	p := process.Process{Args: c.args, Env: slices.Clone(c.env), Dir: c.dir, Output: io.MultiWriter(s.Log, watch), Files: slices.Clone(root.locks), User: r.User}
+	p := process.Process{Args: c.args, Env: slices.Concat(c.env, c.private), Dir: c.dir, Output: io.MultiWriter(s.Log, watch), Files: slices.Clone(root.locks), User: r.User}
 	if r.Jobs != nil {
 		p.Env = append(p.Env, r.Jobs.Env(3+len(p.Files))...)
 		p.Files = append(p.Files, r.Jobs.Files()...)
 	}
-	err = process.Exec(ctx, p)
+	err = r.begin(ctx, p, c.access)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -362,33 +408,40 @@ type expanded struct {
 	dir  string
 	env  []string
 	args []string
+	// private is the part of the environment that no script holds.
+	private []string
+	access  sandbox.Access
 }
 
-func (r *Runner) expandCommand(s Spec, root string, args []string) expanded {
-	c := expanded{dir: filepath.Join(root, s.Dir), env: r.environment(s, root)}
-	for _, a := range args {
-		c.args = append(c.args, r.expand(a, root))
+func (r *Runner) expandCommand(s Spec, root folder, todo Command) expanded {
+	c := expanded{dir: filepath.Join(root.dir, s.Dir), env: r.environment(s, root.dir, todo.ExtraEnv), private: todo.Private}
+	c.access = sandbox.Access{ReadWrite: []string{root.dir}, ReadOnly: slices.Concat(root.shared, s.ReadOnly), Instead: s.Instead, Network: todo.Network}
+	for _, a := range todo.Args {
+		c.args = append(c.args, r.expand(a, root.dir))
 	}
 	return c
 }
 
 // keepFailed moves a temporary folder to where it is not removed and has the script work there.
 // That it cannot is no failure of the build's.
-func (r *Runner) keepFailed(s Spec, root folder, failed *CommandError) {
+func (r *Runner) keepFailed(ctx context.Context, s Spec, root folder, failed *CommandError) {
 	if s.LogPath == "" {
 		return
 	}
-	dir := filepath.Join(r.Dir, failedName, strings.TrimSuffix(filepath.Base(s.LogPath), ".log"))
-	if os.RemoveAll(dir) != nil || os.MkdirAll(filepath.Dir(dir), 0o755) != nil || os.Rename(root.dir, dir) != nil {
+	kept := root
+	kept.dir = filepath.Join(r.Dir, failedName, strings.TrimSuffix(filepath.Base(s.LogPath), ".log"))
+	if os.RemoveAll(kept.dir) != nil || os.MkdirAll(filepath.Dir(kept.dir), 0o755) != nil || os.Rename(root.dir, kept.dir) != nil {
 		return
 	}
-	args := s.Action.Args
-	for _, before := range s.Before {
-		if slices.Equal(r.expandCommand(s, root.dir, before).args, failed.Args) {
-			args = before
+	if real, err := filepath.EvalSymlinks(kept.dir); err == nil {
+		kept.dir = real
+	}
+	for _, todo := range s.commands() {
+		if c := r.expandCommand(s, root, todo); slices.Equal(c.args, failed.Args) {
+			c = r.expandCommand(s, kept, todo)
+			failed.Args = c.args
+			_, _ = r.writeScript(ctx, c, s.LogPath)
+			return
 		}
 	}
-	c := r.expandCommand(s, dir, args)
-	failed.Args = c.args
-	_, _ = r.writeScript(c, s.LogPath)
 }

@@ -214,7 +214,7 @@ func TestFailureCanBeRepeatedByHand(t *testing.T) {
 func TestFailureOfACommandBeforeCanBeRepeatedByHand(t *testing.T) {
 	r := newRunner(t)
 	before := []string{"%{sh}", "-c", "cat %{root}/in; exit 3"}
-	_, err := r.Run(t.Context(), Spec{Action: shell("exit 4", inputs(t, r, map[string]string{"in": "the input\n"})), Before: [][]string{{"%{sh}", "-c", "exit 0"}, before},
+	_, err := r.Run(t.Context(), Spec{Action: shell("exit 4", inputs(t, r, map[string]string{"in": "the input\n"})), Before: []Command{{Args: []string{"%{sh}", "-c", "exit 0"}}, {Args: before}},
 		Log: io.Discard, LogPath: filepath.Join(t.TempDir(), "a.log")}, collectOut(r))
 	var failed *CommandError
 	if !errors.As(err, &failed) {

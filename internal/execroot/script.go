@@ -2,6 +2,7 @@ package execroot
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"os"
@@ -16,11 +17,15 @@ import (
 // folderLine begins the line of a script that names the folder of all exec roots, quoted.
 const folderLine = "# Exec roots: "
 
-// writeScript keeps the command as a shell script beside the log. Only its owner may read it: a proxy's
-// password may be among the settings.
-func (r *Runner) writeScript(c expanded, logPath string) (string, error) {
+// writeScript keeps the command as a shell script beside the log. It begins in the same sandbox, with a /tmp that is gone when it ends.
+// What is the user's own and may be a secret (a proxy's password) it takes from whoever calls it.
+func (r *Runner) writeScript(ctx context.Context, c expanded, logPath string) (string, error) {
 	if logPath == "" {
 		return "", nil
+	}
+	args, err := r.Sandbox.Script(ctx, c.dir, c.args, c.access)
+	if err != nil {
+		return "", err
 	}
 	path := scriptOf(logPath)
 	var b bytes.Buffer
@@ -29,7 +34,11 @@ func (r *Runner) writeScript(c expanded, logPath string) (string, error) {
 	for _, e := range c.env {
 		fmt.Fprintf(&b, "  %s \\\n", process.Quote([]string{e}))
 	}
-	fmt.Fprintf(&b, "  %s\n", process.Quote(c.args))
+	for _, e := range c.private {
+		name, _, _ := strings.Cut(e, "=")
+		fmt.Fprintf(&b, "  ${%s+\"%s=$%s\"} \\\n", name, name, name)
+	}
+	fmt.Fprintf(&b, "  %s\n", process.Quote(args))
 	return path, atomicfile.Write(path, b.Bytes(), 0o700)
 }
 

@@ -87,8 +87,8 @@ func (r *Runner) layOutShared(ctx context.Context, d cas.Digest, dir string, wai
 }
 
 // linkShared takes the folders of the inputs that are shared out of them, and links them into the exec
-// root. It returns what is left of the inputs and the locks to be held while the command runs.
-func (r *Runner) linkShared(ctx context.Context, s Spec, dir string) (cas.Digest, []*lockfile.Lock, error) {
+// root. It returns what is left of the inputs and what is linked, whose locks are to be held while the command runs.
+func (r *Runner) linkShared(ctx context.Context, s Spec, dir string) (cas.Digest, []shared, error) {
 	if len(s.Shared) == 0 {
 		return s.Action.Inputs, nil, nil
 	}
@@ -96,7 +96,7 @@ func (r *Runner) linkShared(ctx context.Context, s Spec, dir string) (cas.Digest
 	if err != nil {
 		return cas.Digest{}, nil, err
 	}
-	var locks []*lockfile.Lock
+	var linked []shared
 	var left []cas.DirNode
 	for _, sub := range top.Dirs {
 		if !slices.Contains(s.Shared, sub.Name) {
@@ -105,20 +105,20 @@ func (r *Runner) linkShared(ctx context.Context, s Spec, dir string) (cas.Digest
 		}
 		tree, err := r.share(ctx, sub.Digest)
 		if err == nil {
-			locks = append(locks, tree.lock)
+			linked = append(linked, tree)
 			err = link(tree.tree, filepath.Join(dir, sub.Name))
 		}
 		if err != nil {
-			releaseAll(locks)
+			releaseAll(linked)
 			return cas.Digest{}, nil, err
 		}
 	}
 	top.Dirs = left
 	rest, err := r.Store.PutDirectory(top)
 	if err != nil {
-		releaseAll(locks)
+		releaseAll(linked)
 	}
-	return rest, locks, err
+	return rest, linked, err
 }
 
 // link makes a link, in place of whatever has its name.
@@ -132,8 +132,8 @@ func link(to, name string) error {
 	return os.Symlink(to, name)
 }
 
-func releaseAll(locks []*lockfile.Lock) {
-	for _, l := range locks {
-		l.Release()
+func releaseAll(linked []shared) {
+	for _, l := range linked {
+		l.lock.Release()
 	}
 }

@@ -84,7 +84,7 @@ func (l *LookedAt) cargo(ctx context.Context, dir string, args ...string) ([]byt
 	env := toolenv.ForCargo()
 	env["CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS"] = "fallback"
 	args = append(append([]string{toolenv.Cargo}, args...), "--manifest-path", manifest)
-	err := l.s.o.Roots.Tool(ctx, l.work, env, l.s.networkEnv(l.s.o.Transports), &log, args...)
+	err := l.s.fetcher(ctx, &log, l.work, env, args...)
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w\n%s", err, bytes.TrimSpace(log.Bytes()))
 	}

@@ -64,8 +64,10 @@ type Options struct {
 	Stats *cas.StatCache
 	// Toolchain is its digest; RustSrc is the folder that has library/.
 	Toolchain, RustSrc string
-	// CargoHome is cargo's home, owned by the build.
-	CargoHome string
+	// CargoHome is cargo's home, owned by the build. BuildSettings is the file that cargo reads in place of config.toml there when it
+	// compiles, "" for none, and Registries are folders of crates that its settings name.
+	CargoHome, BuildSettings string
+	Registries               []string
 	// Offline forbids the network; NetworkEnv is the proxy settings for when it is allowed, Transports how git fetches.
 	Offline                bool
 	NetworkEnv, Transports []string
@@ -119,7 +121,13 @@ func (s *Sources) platform() map[string]string {
 
 // cargo runs cargo in a folder, for what runs no program of a source: it may have the user's credentials.
 func (s *Sources) cargo(ctx context.Context, log io.Writer, dir string, args ...string) error {
-	return s.o.Roots.Tool(ctx, dir, toolenv.ForCargo(), s.networkEnv(s.o.Transports), log, append([]string{toolenv.Cargo}, args...)...)
+	return s.fetcher(ctx, log, dir, toolenv.ForCargo(), append([]string{toolenv.Cargo}, args...)...)
+}
+
+// fetcher runs a program that fetches.
+func (s *Sources) fetcher(ctx context.Context, log io.Writer, dir string, env map[string]string, args ...string) error {
+	own, users := s.networkEnv()
+	return s.o.Roots.Tool(ctx, dir, env, slices.Concat(own, users), log, args...)
 }
 
 // edited gives f a fresh copy of a tree to change and takes the result.
@@ -158,25 +166,27 @@ func (s *Sources) store(ctx context.Context, dir string) (cas.Digest, error) {
 	return s.o.Store.PutTree(tree)
 }
 
-// NetworkEnv is what cargo gets beside its environment. It may not change what is built: whether cargo may
-// download, from where, and how.
-func (s *Sources) NetworkEnv() []string { return s.networkEnv(nil) }
+// OfflineEnv is what a cargo that compiles gets beside its environment: what it needs was fetched before.
+func OfflineEnv() []string { return []string{"CARGO_NET_OFFLINE=true"} }
 
-// networkEnv adds how git fetches. Cargo's own git knows nothing of that, nor of insteadOf, by which the user's mirrors
+// networkEnv is what a cargo that fetches gets beside its environment. It may not change what is built: whether cargo may
+// download, from where, and how. users are the user's settings, which may be secrets.
+// Cargo's own git knows nothing of how git fetches, nor of insteadOf, by which the user's mirrors
 // hold for git dependencies (the commits stay those of Cargo.lock): where either is given, cargo calls the git program.
-func (s *Sources) networkEnv(transports []string) []string {
+func (s *Sources) networkEnv() (own, users []string) {
 	if s.o.Offline {
-		return []string{"CARGO_NET_OFFLINE=true"}
+		return OfflineEnv(), nil
 	}
 	mirrors := s.o.Overrides.Mirrors()
-	env := slices.Concat([]string{"CARGO_NET_RETRY=3"}, s.o.NetworkEnv, transports)
-	if len(mirrors)+len(transports) > 0 {
-		env = append(env, "CARGO_NET_GIT_FETCH_WITH_CLI=true")
+	// Crates that nobody has unpacked for months are still known as fetched: see Fetched.
+	own = []string{"CARGO_NET_RETRY=3", "CARGO_CACHE_AUTO_CLEAN_FREQUENCY=never"}
+	if len(mirrors)+len(s.o.Transports) > 0 {
+		own = append(own, "CARGO_NET_GIT_FETCH_WITH_CLI=true")
 	}
 	// Cargo has its git find the bare repositories that it made itself.
 	settings := []git.Setting{{Key: "safe.bareRepository", Value: "all"}}
 	for _, from := range slices.Sorted(maps.Keys(mirrors)) {
 		settings = append(settings, git.Setting{Key: "url." + mirrors[from] + ".insteadOf", Value: from})
 	}
-	return git.WithSettings(env, settings...)
+	return own, git.WithSettings(slices.Concat(s.o.NetworkEnv, s.o.Transports), settings...)
 }

@@ -38,6 +38,10 @@ type Process struct {
 	Files []*os.File
 	// User, when given, is who the program believes it runs as.
 	User *User
+	// Isolated has the program begin as the first process of namespaces of its own (users, mounts, processes, network, IPC), with
+	// the capabilities to arrange them. To do so, and to give them up, is the program's task. When it ends, so does all that
+	// it started. Only Linux has them.
+	Isolated bool
 }
 
 // ExitError says that a program ran and failed.
@@ -72,7 +76,7 @@ func Exec(ctx context.Context, p Process) error {
 	}
 	cmd.ExtraFiles = p.Files
 	cmd.SysProcAttr = groupAttr()
-	if err := setUser(cmd.SysProcAttr, p.User); err != nil {
+	if err := setNamespaces(cmd.SysProcAttr, p); err != nil {
 		return err
 	}
 	cmd.Cancel = func() error { return signalGroup(cmd.Process.Pid, syscall.SIGTERM) }

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-func setUser(_ *syscall.SysProcAttr, u *User) error {
-	if u == nil {
+func setNamespaces(_ *syscall.SysProcAttr, p Process) error {
+	if p.User == nil && !p.Isolated {
 		return nil
 	}
 	return errors.New("this system has no user namespaces")

@@ -60,6 +60,9 @@ type Session struct {
 	remote      *remoteUse   // opened by the first build; nil without one
 	// distrust has builds read every byte of what was up to date, see Run.
 	distrust bool
+	// Reenter says that this program begins with sandbox.Main.
+	Reenter bool
+
 	// usedToolchain keeps a toolchain of the cache from being collected, see toolchainSources.
 	UsedToolchain *os.File
 }
@@ -145,13 +148,21 @@ func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o
 	if err != nil {
 		return prepare.Options{}, err
 	}
+	buildSettings, registries, err := s.buildSettings(cargoHome)
+	if err != nil {
+		return prepare.Options{}, err
+	}
+	confined, err := s.sandbox(tools, o.Around)
+	if err != nil {
+		return prepare.Options{}, err
+	}
 	notice := func(line string) { s.Say("%s", line) }
 	return prepare.Options{
 		Recipes: d.recipes, Profile: s.Config.Profile, Store: s.Store,
 		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
-			User: o.Around.User, ExtraEnv: o.Around.Env, Jobs: jobs, Notice: notice},
+			User: o.Around.User, ExtraEnv: o.Around.Env, Sandbox: confined, Jobs: jobs, Notice: notice},
 		Patches: os.DirFS(s.Config.Patches()), Fetcher: s.Fetcher(tools, cargoHome), Overrides: d.overrides,
-		Stats: s.Stats, CargoHome: cargoHome, Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, Transports: s.Config.Transports, Notice: notice,
+		Stats: s.Stats, CargoHome: cargoHome, BuildSettings: buildSettings, Registries: registries, Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, Transports: s.Config.Transports, Notice: notice,
 	}, nil
 }
 
@@ -207,6 +218,8 @@ type BuildOptions struct {
 type Surroundings struct {
 	User *process.User
 	Env  []string
+	// Files are what Env names.
+	Files []string
 }
 
 // Build brings what is wanted up to date, shows the progress and says at the end what was done.

@@ -46,14 +46,14 @@ func elsewhere(ctx context.Context, s *session.Session, tools builder.Tools, dir
 		e.User = &otherUser
 		e.text += fmt.Sprintf(", as user %d", otherUser.UID)
 	}
-	clock, err := buildClock(ctx, tools, dir)
+	clock, library, err := buildClock(ctx, tools, dir)
 	if err == nil {
 		err = tryAs(ctx, tools, session.Surroundings{Env: clock})
 	}
 	if err != nil {
 		s.Say("left out: another clock (%v)", err)
 	} else {
-		e.Env = clock
+		e.Env, e.Files = clock, []string{library}
 		e.text += ", ten years later"
 	}
 	return e
@@ -70,17 +70,18 @@ func tryAs(ctx context.Context, tools builder.Tools, e session.Surroundings) err
 }
 
 // buildClock compiles the shifted clock for this machine.
-func buildClock(ctx context.Context, tools builder.Tools, dir string) ([]string, error) {
+func buildClock(ctx context.Context, tools builder.Tools, dir string) (env []string, library string, err error) {
 	if runtime.GOOS != "linux" {
-		return nil, fmt.Errorf("not on %s", runtime.GOOS)
+		return nil, "", fmt.Errorf("not on %s", runtime.GOOS)
 	}
-	source, library := filepath.Join(dir, "clock.rs"), filepath.Join(dir, "libclock.so")
+	source := filepath.Join(dir, "clock.rs")
+	library = filepath.Join(dir, "libclock.so")
 	if err := os.WriteFile(source, clockSource, 0o644); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + dir}
+	env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + dir}
 	if _, err := process.Output(ctx, env, tools.Rustc, "--edition", "2024", "--crate-type", "cdylib", "-O", "-o", library, source); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return slices.Concat(laterYear, []string{"LD_PRELOAD=" + library}), nil
+	return slices.Concat(laterYear, []string{"LD_PRELOAD=" + library}), library, nil
 }

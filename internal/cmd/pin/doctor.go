@@ -72,12 +72,24 @@ func doctorSettings(ctx context.Context, s *session.Session, network bool) (doct
 		GoVersion: doctor.WantedGo(gomod), GOOS: runtime.GOOS, Arch: arch, Cache: s.Config.Cache, Out: s.Config.Out(), Toolchain: doctorToolchain(s, in),
 		Build: buildParts(ctx, s),
 	}
+	if settings.Sandbox, err = doctorSandbox(ctx, s); err != nil {
+		return settings, err
+	}
 	if network {
 		if settings.Hosts, err = hosts(s, in); err != nil {
 			return settings, err
 		}
 	}
 	return settings, nil
+}
+
+func doctorSandbox(ctx context.Context, s *session.Session) (doctor.Sandbox, error) {
+	state, err := s.ProbeSandbox().Probe(ctx)
+	if err != nil || state.Way != "" {
+		return doctor.Sandbox{Way: state.Way}, err
+	}
+	p := state.Problem
+	return doctor.Sandbox{Problem: strings.Join(p.Tried, "; "), Setting: p.Cause.Setting, Wanted: p.Cause.Want}, nil
 }
 
 func doctorToolchain(s *session.Session, in *toolchain.Installed) doctor.Toolchain {

@@ -56,6 +56,7 @@ func Variables() []Variable {
 		{"REDOX_KEEP_GOING", "1", "-k", "1 builds on after a failure and lists all of them", ""},
 		{"REDOX_BACKEND", "LIST", "-backend", "backends over the recipes' own, like llvm:init,cranelift:*", ""},
 		{"REDOX_STD", "MODE", "-std", "standard library over the recipes' own: shared (prepared once) or build-std (by every cargo)", ""},
+		{"REDOX_SANDBOX", "MODE", "", "require makes it an error that no sandbox works here, off runs steps without one", "auto: it is said once"},
 		{"REDOX_OVERRIDES", "FILE", "", "overrides file", "overrides.toml in the checkout"},
 		{RemoteCache, "ADDRESS", "", "a remote cache: grpc://HOST:PORT, grpcs://HOST:PORT (TLS) or unix:PATH", "none"},
 		{RemoteInstanceName, "NAME", "", "the instance on the server", ""},

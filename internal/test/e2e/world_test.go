@@ -128,7 +128,7 @@ func (w *world) command(ctx context.Context, args ...string) (*exec.Cmd, *bytes.
 	cmd := exec.CommandContext(ctx, w.bin, args...)
 	cmd.Dir = w.checkout
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "REDOX_") {
+		if !strings.HasPrefix(v, "REDOX_") || strings.HasPrefix(v, "REDOX_SANDBOX=") {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}

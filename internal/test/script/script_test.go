@@ -74,6 +74,7 @@ func setup(env *testscript.Env, mage string) error {
 	env.Setenv("USERHOME", home)
 	env.Setenv("REDOX_CACHE", filepath.Join(env.WorkDir, "cache"))
 	env.Setenv("SHAREDCACHE", cache)
+	env.Setenv("REDOX_SANDBOX", os.Getenv("REDOX_SANDBOX"))
 	env.Setenv("CRANELIFT", wants.Cranelift.Given())
 	source, err := filepath.Abs(root)
 	if err != nil {
