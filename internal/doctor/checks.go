@@ -36,6 +36,8 @@ type Settings struct {
 	Sandbox   Sandbox
 	// Hosts are what fetching needs; none are asked without the user's word.
 	Hosts []Host
+	// Remote is the remote cache that is set; nil without one.
+	Remote *Remote
 	// Build is what building a toolchain needs.
 	Build []Part
 }
@@ -45,6 +47,13 @@ type Part struct {
 	What   string
 	Detail string // what was found, or what was found instead
 	Fix    string // the command that brings it; empty when it is there
+}
+
+// Remote is a remote cache.
+type Remote struct {
+	Address string
+	Detail  string // what it can do
+	Problem string // why it is of no use; "" when it is
 }
 
 // Host is something that `mage fetch` gets things from.
@@ -87,6 +96,7 @@ func Examine(ctx context.Context, m Machine, s Settings) *Report {
 	c.space("space for the cache", s.Cache, cacheSpace)
 	c.space("space for out/", s.Out, outSpace)
 	c.network(s.Hosts)
+	c.remote(s.Remote)
 	return &c.report
 }
 
@@ -235,6 +245,16 @@ func (c *checker) space(what, dir string, wanted int64) {
 			"go tool mage cache:gc, or REDOX_CACHE=DIR on another disk")
 	default:
 		c.ok(what, forInitfs, gib(free)+" free in "+dir)
+	}
+}
+
+func (c *checker) remote(r *Remote) {
+	switch {
+	case r == nil:
+	case r.Problem != "":
+		c.lacks("remote cache", forRemote, r.Address+": "+errs.FirstLine(r.Problem), "REDOX_REMOTE_* or [remote] in overrides.toml (docs/remote-cache.md); builds go on without it")
+	default:
+		c.ok("remote cache", forRemote, r.Address+": "+r.Detail)
 	}
 }
 

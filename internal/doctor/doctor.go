@@ -132,6 +132,7 @@ const (
 	forC       = "recipes with C in them"
 	forSandbox = "steps that see only what they declare"
 	forNetwork = "fetch"
+	forRemote  = "sharing results"
 
 	forToolchain = "toolchain:build"
 )

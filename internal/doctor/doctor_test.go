@@ -104,6 +104,11 @@ func TestWhatIsMissing(t *testing.T) {
 			delete(f.programs, "qemu-system-aarch64")
 			f.root["etc/os-release"] = &fstest.MapFile{Data: []byte("ID=arch")}
 		}, "missing qemu-system-aarch64: sudo apt install qemu-system-arm (Debian, Ubuntu), sudo dnf install qemu-system-aarch64 (Fedora) or brew install qemu", true},
+		{"a remote cache that is of no use", func(_ *fake, s *Settings) {
+			s.Remote = &Remote{Address: "grpc://a:1", Problem: "it did not answer in time"}
+		},
+			"absent remote cache: REDOX_REMOTE_* or [remote] in overrides.toml (docs/remote-cache.md); builds go on without it", false},
+		{"a remote cache", func(_ *fake, s *Settings) { s.Remote = &Remote{Address: "grpc://a:1", Detail: "API 2.3"} }, "", false},
 		{"old go", func(f *fake, _ *Settings) { f.goes = "1.19.2" }, "missing go: get 1.26 or newer from https://go.dev/dl/", true},
 		{"go that fetches its successor", func(f *fake, _ *Settings) { f.goes = "1.22.1" }, "", false},
 		{"broken go", func(f *fake, _ *Settings) { f.goes = "" }, "missing go: sudo apt install golang-go", true},

@@ -75,6 +75,9 @@ func doctorSettings(ctx context.Context, s *session.Session, network bool) (doct
 	if settings.Sandbox, err = doctorSandbox(ctx, s); err != nil {
 		return settings, err
 	}
+	if settings.Remote, err = remoteCache(ctx, s); err != nil {
+		return settings, err
+	}
 	if network {
 		if settings.Hosts, err = hosts(s, in); err != nil {
 			return settings, err
@@ -204,4 +207,37 @@ func orElse(text, otherwise string) string {
 		return otherwise
 	}
 	return text
+}
+
+// remoteCache asks the remote cache that is set what it can do; nil without one.
+func remoteCache(ctx context.Context, s *session.Session) (*doctor.Remote, error) {
+	set, err := s.RemoteSettings()
+	if err != nil || set.Cache == "" || s.Config.Offline {
+		return nil, err
+	}
+	r := &doctor.Remote{Address: set.Cache}
+	client, err := s.Remote(func(string) {})
+	if err != nil {
+		r.Problem = err.Error()
+		return r, nil
+	}
+	defer client.Close(ctx)
+	can, err := client.Check(ctx)
+	if err != nil {
+		r.Problem = err.Error()
+		return r, nil
+	}
+	r.Detail = "API " + can.API
+	if set.InstanceName != "" {
+		r.Detail += ", instance " + set.InstanceName
+	}
+	switch {
+	case set.Upload && !can.Update:
+		r.Problem = "it takes no results, and REDOX_REMOTE_UPLOAD_LOCAL_RESULTS asks for uploads"
+	case set.Upload:
+		r.Detail += ", results are uploaded"
+	default:
+		r.Detail += ", results are only read"
+	}
+	return r, nil
 }
