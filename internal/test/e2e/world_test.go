@@ -30,7 +30,9 @@ const target = "aarch64-unknown-redox-clif"
 // world is a copy of the checkout with the compiled targets and a cache in which the demo is built.
 type world struct {
 	bin, checkout, cache string
-	digest               string // of the demo's image
+	digest               string   // of the demo's image
+	env                  []string // over that of the tests, for the runs that follow
+	remote               *casd    // what the first build was uploaded to; nil without buildbox-casd
 }
 
 // shared is made by the first test that needs it; the tests run one after the other and leave it as they
@@ -40,6 +42,7 @@ var shared *world
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if shared != nil {
+		shared.remote.stop()
 		os.RemoveAll(filepath.Dir(shared.checkout))
 	}
 	os.Exit(code)
@@ -66,7 +69,11 @@ func setUp(t *testing.T) *world {
 		}
 	}
 	shared = w
+	if w.remote = startCASD(t, filepath.Join(dir, "casd")); w.remote != nil {
+		w.env = []string{"REDOX_REMOTE_CACHE=" + w.remote.address, "REDOX_REMOTE_UPLOAD_LOCAL_RESULTS=1"}
+	}
 	w.digest = w.build(t)
+	w.env = nil // only the first build is uploaded: the tests build, and do not fetch
 	return w
 }
 
@@ -136,6 +143,7 @@ func (w *world) command(ctx context.Context, args ...string) (*exec.Cmd, *bytes.
 	if dir := wants.Cranelift.Given(); dir != "" {
 		cmd.Env = append(cmd.Env, "REDOX_TOOLCHAIN="+dir)
 	}
+	cmd.Env = append(cmd.Env, w.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out := &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = out, out
