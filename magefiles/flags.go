@@ -28,8 +28,11 @@ func run(flags config.Flags, do func(*session.Session) error) error {
 		}
 		return s, err
 	}
-	err := session.Hinted(session.Run(open, do))
-	return terminal.Error(errors.Join(err, out.Flush()))
+	err := session.Run(open, do)
+	if lost := out.Flush(); !errors.Is(err, lost) { // not twice, where the target said it
+		err = errors.Join(err, lost)
+	}
+	return terminal.Error(session.Hinted(err))
 }
 
 // Flags that were not given are nil.

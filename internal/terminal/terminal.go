@@ -150,10 +150,12 @@ func JSON(document string) string {
 	return b.String()
 }
 
-// Writer passes text on as Clean gives it, also when a sequence comes in parts.
+// Writer passes text on as Clean gives it, also when a sequence comes in parts. What could not be written is not forgotten: from then on
+// nothing more is written and Flush says why, so that who prints line by line need not ask after each.
 type Writer struct {
 	to   io.Writer
 	rest string // what may be the beginning of something
+	err  error  // the first of to
 }
 
 // NewWriter returns a Writer to w. It may not be used by several goroutines at once.
@@ -164,19 +166,23 @@ func (w *Writer) Write(p []byte) (int, error) {
 	text := w.rest + string(p)
 	w.rest = ""
 	if isClean(text) {
-		_, err := io.WriteString(w.to, text)
-		return len(p), err
+		return len(p), w.pass(text)
 	}
 	var c cleaner
 	w.rest = text[c.take(text):]
-	_, err := io.WriteString(w.to, c.out.String())
-	return len(p), err
+	return len(p), w.pass(c.out.String())
 }
 
-// Flush writes what was held back in case more would come.
+// Flush writes what was held back in case more would come. Its error is the first of all that was written.
 func (w *Writer) Flush() error {
 	rest := w.rest
 	w.rest = ""
-	_, err := io.WriteString(w.to, Clean(rest))
-	return err
+	return w.pass(Clean(rest))
+}
+
+func (w *Writer) pass(text string) error {
+	if w.err == nil {
+		_, w.err = io.WriteString(w.to, text)
+	}
+	return w.err
 }

@@ -1,7 +1,10 @@
 package terminal
 
 import (
+	"errors"
+	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -41,6 +44,40 @@ func TestClean(t *testing.T) {
 			if err := w.Flush(); err != nil || b.String() != c.want {
 				t.Errorf("%s, in parts of %d: got %q, want %q", c.name, size, b.String(), c.want)
 			}
+		}
+	}
+}
+
+// full takes so many writes, and then none for as long as it is full.
+type full struct {
+	taken string
+	room  int
+}
+
+func (f *full) Write(p []byte) (int, error) {
+	if f.room--; f.room == -1 {
+		return 0, syscall.ENOSPC
+	}
+	f.taken += string(p)
+	return len(p), nil
+}
+
+func TestWhatCouldNotBeWrittenIsSaidAtTheEnd(t *testing.T) {
+	for _, room := range []int{0, 1, 2} {
+		to := &full{room: room}
+		w := NewWriter(to)
+		for _, line := range []string{"one\n", "two \a\n", "three \x1b"} {
+			fmt.Fprint(w, line)
+		}
+		if err := w.Flush(); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("room for %d: the end says %v", room, err)
+		}
+		if err := w.Flush(); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("room for %d: the end says %v the second time", room, err)
+		}
+		// A line after a gap would read as if nothing were missing.
+		if want := strings.Join([]string{"one\n", "two \\x07\n"}[:room], ""); to.taken != want {
+			t.Errorf("room for %d: got %q, want %q", room, to.taken, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -10,13 +11,10 @@ import (
 func Table(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		for i, cell := range row {
-			if i > 0 {
-				fmt.Fprint(t, "\t")
-			}
-			fmt.Fprint(t, cell)
+		// A full block is written at once, and Flush does not repeat what went wrong then.
+		if _, err := fmt.Fprintln(t, strings.Join(row, "\t")); err != nil {
+			return err
 		}
-		fmt.Fprintln(t)
 	}
 	return t.Flush()
 }
