@@ -194,64 +194,6 @@ func (t *Toolchain) part(path, group string) part {
 	return part{name: filepath.ToSlash(name), path: path, group: group}
 }
 
-// foreignLLVM lists the LLVM library beside the tools that are only links: a
-// rustc built against a distribution's LLVM compiles with it too, and an
-// upgrade of that package changes what comes out.
-func (t *Toolchain) foreignLLVM() []part {
-	found, seen := map[string]string{}, map[string]bool{}
-	for _, tool := range t.Tools {
-		real, err := filepath.EvalSymlinks(tool)
-		if err != nil || filepath.Dir(real) == filepath.Dir(tool) {
-			continue
-		}
-		prefix := filepath.Dir(filepath.Dir(real)) // .../llvm-22
-		if seen[prefix] {
-			continue // the tools lie together, and the folders of a system are long
-		}
-		seen[prefix] = true
-		above := filepath.Dir(prefix)
-		dirs := []string{filepath.Join(prefix, "lib"), above}
-		for _, name := range namesIn(above) {
-			if strings.HasSuffix(name, "-linux-gnu") {
-				dirs = append(dirs, filepath.Join(above, name))
-			}
-		}
-		for _, dir := range dirs {
-			for _, name := range namesIn(dir) {
-				if !strings.HasPrefix(name, "libLLVM") || !strings.Contains(name, ".so") {
-					continue
-				}
-				library, err := filepath.EvalSymlinks(filepath.Join(dir, name)) // the same file has several names
-				if err == nil && strings.Contains(filepath.Base(library), llvmMajor(prefix)) {
-					found["llvm/"+filepath.Base(library)] = library
-				}
-			}
-		}
-	}
-	var parts []part
-	for name, path := range found {
-		parts = append(parts, part{name: name, path: path})
-	}
-	return parts
-}
-
-// namesIn lists a folder in no order, as far as it can be read: those of a system have thousands of names.
-func namesIn(dir string) []string {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	names, _ := f.Readdirnames(-1)
-	slices.Sort(names) // of two libraries of one name the same one wins everywhere
-	return names
-}
-
-// llvmMajor is "22" of ".../llvm-22": several versions lie side by side.
-func llvmMajor(prefix string) string {
-	return strings.TrimPrefix(filepath.Base(prefix), "llvm-")
-}
-
 // stampOf is a digest of everything stat tells about the files' content, and of how they are grouped, which the
 // identity depends on as well. The
 // change time is in it because unpacked toolchains carry a made-up
