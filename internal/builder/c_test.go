@@ -56,7 +56,7 @@ func TestAStepWithCInItGetsACompilerAndTheHeaders(t *testing.T) {
 }
 
 func TestCWithoutClangIsAnError(t *testing.T) {
-	b := newBuilder(t, nil)
+	b := newBuilder(t, func(o *Options) { o.Tools.Clang.Install = "apt install clang" })
 	_, err := b.Stage("helix")
 	var missing *NoClangError
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), "apt install clang") {

@@ -14,19 +14,21 @@ type Clang struct {
 	Path string
 	// Identity is what it says of its version: part of the digests of what it compiles.
 	Identity string
+	// Install is the command that brings one to this machine, where there is none.
+	Install string
 }
 
 // NoClangError says that a component has C in it and there is nothing to compile it with.
-type NoClangError struct{ Component string }
+type NoClangError struct{ Component, Install string }
 
 func (e *NoClangError) Error() string {
-	return fmt.Sprintf("%s has C in it and needs clang, which is not in PATH (neither clang nor clang-NN): `apt install clang`", e.Component)
+	return fmt.Sprintf("%s has C in it and needs clang, which is not in PATH (neither clang nor clang-NN): `%s`", e.Component, e.Install)
 }
 
 // needClang is an error where a component has C in it and there is no C compiler.
 func (b *Builder) needClang(component string) error {
 	if b.o.Tools.Clang.Path == "" {
-		return &NoClangError{Component: component}
+		return &NoClangError{component, b.o.Tools.Clang.Install}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/hostpackage"
 	"github.com/pannous/redox-clif/internal/qemu"
 )
 
@@ -78,14 +79,14 @@ const (
 
 // Examine makes every check.
 func Examine(ctx context.Context, m Machine, s Settings) *Report {
-	c := &checker{ctx: ctx, m: m, family: Identify(s.GOOS, m.Root())}
+	c := &checker{ctx: ctx, m: m, family: hostpackage.Identify(s.GOOS, m.Root())}
 	c.golang(s)
-	c.program("git", forInitfs, packages{"git", "git", "!xcode-select --install"}, "git")
+	c.program("git", forInitfs, hostpackage.Git, "git")
 	c.toolchain(s.Toolchain)
-	c.program("C compiler of the host", forDemo+", "+forInitfs+" (build scripts)", packages{"gcc libc6-dev", "gcc", "!xcode-select --install"}, "cc", "gcc", "clang")
+	c.program("C compiler of the host", forDemo+", "+forInitfs+" (build scripts)", hostpackage.CC, "cc", "gcc", "clang")
 	c.qemu(s)
 	c.sandbox(s)
-	c.program("clang", forC, packages{"clang lld", "clang lld", "llvm lld"}, "clang")
+	c.program("clang", forC, hostpackage.Clang, "clang")
 	for _, p := range s.Build {
 		if p.Fix == "" {
 			c.ok(p.What, forToolchain, p.Detail)
@@ -113,17 +114,17 @@ func WantedGo(gomod []byte) string {
 // golang checks the go that runs the targets. This program was built by some go; the one in PATH is what
 // builds the magefiles the next time.
 func (c *checker) golang(s Settings) {
-	p := packages{"golang-go", "golang", "go"}
+	p := hostpackage.Go
 	path := c.m.Look("go")
 	if path == "" {
-		c.lacks("go", forAll, "no go in PATH", p.install(c.family)+", or from https://go.dev/dl/")
+		c.lacks("go", forAll, "no go in PATH", p.Install(c.family)+", or from https://go.dev/dl/")
 		return
 	}
 	out, err := c.m.Run(c.ctx, path, "env", "GOVERSION")
 	version := strings.TrimPrefix(strings.TrimSpace(out), "go")
 	switch {
 	case err != nil:
-		c.lacks("go", forAll, path+" does not run: "+errs.FirstLine(err.Error()), p.install(c.family))
+		c.lacks("go", forAll, path+" does not run: "+errs.FirstLine(err.Error()), p.Install(c.family))
 	case older(version, s.GoVersion) && older(version, "1.21"):
 		// From 1.21 on go gets the version that go.mod wants by itself.
 		c.lacks("go", forAll, "go "+version+" is older than "+s.GoVersion, "get "+s.GoVersion+" or newer from https://go.dev/dl/")
@@ -217,7 +218,7 @@ func (c *checker) lacksQEMU(what, purpose string, err error) {
 		c.lacks(what, purpose, errs.FirstLine(err.Error()), "")
 		return
 	}
-	c.lacks(what, purpose, "not installed", packages{e.Debian, e.Fedora, e.Brew}.install(c.family))
+	c.lacks(what, purpose, "not installed", e.Package.Install(c.family))
 }
 
 func (c *checker) sandbox(s Settings) {
@@ -230,7 +231,7 @@ func (c *checker) sandbox(s Settings) {
 	case s.Sandbox.Setting != "":
 		c.lacks(what, forSandbox, errs.FirstLine(s.Sandbox.Problem), fmt.Sprintf("sudo sysctl -w %s=%s; docs/sandbox.md has a way for bubblewrap alone", s.Sandbox.Setting, s.Sandbox.Wanted))
 	default:
-		c.lacks(what, forSandbox, errs.FirstLine(s.Sandbox.Problem), packages{"bubblewrap", "bubblewrap", "!nothing"}.install(c.family))
+		c.lacks(what, forSandbox, errs.FirstLine(s.Sandbox.Problem), hostpackage.Bubblewrap.Install(c.family))
 	}
 }
 

@@ -1,17 +1,16 @@
 // Package doctor looks at a machine and says what is missing on it, for what, and which command brings it.
 //
-// It owns the list of what the targets need and the names of the packages that bring it. It must not
+// It owns the list of what the targets need; package hostpackage knows what brings it. It must not
 // install anything, and it reads no environment and prints nothing: what the machine has comes through
 // [Machine]. A check that itself goes wrong is a line of the report, never an error.
-//
-// Package names are those of Debian 13, Fedora 42 and Homebrew in 2026.
 package doctor
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/hostpackage"
 )
 
 // Machine is what the checks may ask.
@@ -24,65 +23,6 @@ type Machine interface {
 	Root() fs.FS
 	// Free is the free space of the file system of a folder, which need not exist yet, in bytes.
 	Free(dir string) (int64, error)
-}
-
-// Packager is a family of systems with one package manager.
-type Packager string
-
-// The families whose package names are known.
-const (
-	Debian Packager = "debian"
-	Fedora Packager = "fedora"
-	Brew   Packager = "brew"
-	// Unknown systems are told all three.
-	Unknown Packager = ""
-)
-
-// Identify tells the family from GOOS and /etc/os-release.
-func Identify(goos string, root fs.FS) Packager {
-	if goos == "darwin" {
-		return Brew
-	}
-	text, err := fs.ReadFile(root, "etc/os-release")
-	if err != nil {
-		return Unknown
-	}
-	for _, line := range strings.Split(string(text), "\n") {
-		key, value, _ := strings.Cut(line, "=")
-		if key != "ID" && key != "ID_LIKE" {
-			continue
-		}
-		for _, word := range strings.Fields(strings.Trim(value, `"'`)) {
-			switch word {
-			case "debian", "ubuntu":
-				return Debian
-			case "fedora", "rhel", "centos":
-				return Fedora
-			}
-		}
-	}
-	return Unknown
-}
-
-// packages brings one thing on each family. A brew that begins with "!" is a whole command: some of it
-// comes with the system.
-type packages struct{ debian, fedora, brew string }
-
-// install is the command for a family.
-func (p packages) install(family Packager) string {
-	apt, dnf, brew := "sudo apt install "+p.debian, "sudo dnf install "+p.fedora, "brew install "+p.brew
-	if command, whole := strings.CutPrefix(p.brew, "!"); whole {
-		brew = command
-	}
-	switch family {
-	case Debian:
-		return apt
-	case Fedora:
-		return dnf
-	case Brew:
-		return brew
-	}
-	return fmt.Sprintf("%s (Debian, Ubuntu), %s (Fedora) or %s", apt, dnf, brew)
 }
 
 // State is the outcome of a check.
@@ -146,7 +86,7 @@ func essential(what string) bool {
 type checker struct {
 	ctx    context.Context
 	m      Machine
-	family Packager
+	family hostpackage.Family
 	report Report
 }
 
@@ -163,13 +103,13 @@ func (c *checker) lacks(what, purpose, detail, fix string) {
 }
 
 // program checks that a program is there, by the first of its names that is.
-func (c *checker) program(what, purpose string, p packages, names ...string) string {
+func (c *checker) program(what, purpose string, p hostpackage.Package, names ...string) string {
 	for _, name := range names {
 		if path := c.m.Look(name); path != "" {
 			c.ok(what, purpose, path)
 			return path
 		}
 	}
-	c.lacks(what, purpose, "no "+strings.Join(names, " or ")+" in PATH", p.install(c.family))
+	c.lacks(what, purpose, "no "+strings.Join(names, " or ")+" in PATH", p.Install(c.family))
 	return ""
 }

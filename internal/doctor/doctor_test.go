@@ -34,23 +34,6 @@ func osRelease(text string) fstest.MapFS {
 	return fstest.MapFS{"etc/os-release": &fstest.MapFile{Data: []byte(text)}}
 }
 
-func TestIdentify(t *testing.T) {
-	for _, test := range []struct {
-		goos, release string
-		want          Packager
-	}{
-		{"linux", "ID=debian\n", Debian},
-		{"linux", "NAME=x\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", Debian},
-		{"linux", "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", Fedora},
-		{"linux", "ID=arch\n", Unknown},
-		{"darwin", "", Brew},
-	} {
-		if got := Identify(test.goos, osRelease(test.release)); got != test.want {
-			t.Errorf("%q: got %q, want %q", test.release, got, test.want)
-		}
-	}
-}
-
 var settings = Settings{
 	GoVersion: "1.26", GOOS: "linux", Arch: "aarch64", Cache: "/cache", Out: "/out",
 	Toolchain: Toolchain{Channel: "nightly-2026-01-02", Name: "rustc 1.94.0-nightly", Cranelift: true},
@@ -103,7 +86,7 @@ func TestWhatIsMissing(t *testing.T) {
 		{"QEMU on an unknown system", func(f *fake, _ *Settings) {
 			delete(f.programs, "qemu-system-aarch64")
 			f.root["etc/os-release"] = &fstest.MapFile{Data: []byte("ID=arch")}
-		}, "missing qemu-system-aarch64: sudo apt install qemu-system-arm (Debian, Ubuntu), sudo dnf install qemu-system-aarch64 (Fedora) or brew install qemu", true},
+		}, "missing qemu-system-aarch64: sudo apt install qemu-system-arm (Debian, Ubuntu), sudo dnf install qemu-system-aarch64 (Fedora) or brew install qemu (macOS)", true},
 		{"a remote cache that is of no use", func(_ *fake, s *Settings) {
 			s.Remote = &Remote{Address: "grpc://a:1", Problem: "it did not answer in time"}
 		},

@@ -9,19 +9,20 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/hostpackage"
 )
 
 // NotInstalledError says that something of QEMU is missing and which package
 // brings it.
 type NotInstalledError struct {
-	What   string // "qemu-system-aarch64"
-	Debian string // package names
-	Fedora string
-	Brew   string
+	What    string // "qemu-system-aarch64"
+	Package hostpackage.Package
 }
 
+// Error says how this machine gets it.
 func (e *NotInstalledError) Error() string {
-	return fmt.Sprintf("%s is not installed: apt install %s (Debian, Ubuntu), dnf install %s (Fedora) or brew install %s (macOS)", e.What, e.Debian, e.Fedora, e.Brew)
+	return fmt.Sprintf("%s is not installed: %s", e.What, e.Package.Install(hostpackage.Here()))
 }
 
 // Find returns the path of qemu-system-<arch>. look is exec.LookPath or the
@@ -37,11 +38,8 @@ func Find(arch string, look func(string) (string, error)) (string, error) {
 
 // notInstalled knows the packages by the binary's name.
 func notInstalled(binary string) *NotInstalledError {
-	e := &NotInstalledError{What: binary, Debian: "qemu-system-arm", Fedora: "qemu-system-aarch64", Brew: "qemu"}
-	if strings.Contains(filepath.Base(binary), "x86_64") {
-		e.Debian, e.Fedora = "qemu-system-x86", "qemu-system-x86"
-	}
-	return e
+	_, arch, _ := strings.Cut(filepath.Base(binary), "qemu-system-")
+	return &NotInstalledError{binary, hostpackage.QEMU(arch)}
 }
 
 // firmwarePlaces lists where packages put a pair of code and variables, without
@@ -98,11 +96,7 @@ func FindFirmware(root fs.FS, arch string, programs ...string) (Firmware, error)
 			return Firmware{"/" + p.Code, "/" + p.Vars}, nil
 		}
 	}
-	e := &NotInstalledError{What: "UEFI firmware for " + arch, Debian: "qemu-efi-aarch64", Fedora: "edk2-aarch64", Brew: "qemu"}
-	if arch == "x86_64" {
-		e.Debian, e.Fedora = "ovmf", "edk2-ovmf"
-	}
-	return Firmware{}, e
+	return Firmware{}, &NotInstalledError{"UEFI firmware for " + arch, hostpackage.Firmware(arch)}
 }
 
 func isFile(root fs.FS, name string) bool {

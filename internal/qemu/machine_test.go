@@ -9,6 +9,8 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/hostpackage"
 )
 
 func TestArgs(t *testing.T) {
@@ -62,7 +64,7 @@ func TestFind(t *testing.T) {
 		t.Error(p, err)
 	}
 	_, err := Find("x86_64", look)
-	want := "qemu-system-x86_64 is not installed: apt install qemu-system-x86 (Debian, Ubuntu), dnf install qemu-system-x86 (Fedora) or brew install qemu (macOS)"
+	want := "qemu-system-x86_64 is not installed: " + hostpackage.QEMU("x86_64").Install(hostpackage.Here())
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v", err)
 	}
@@ -94,7 +96,7 @@ func TestFindFirmware(t *testing.T) {
 	}
 	_, err = FindFirmware(root, "x86_64")
 	var absent *NotInstalledError
-	if !errors.As(err, &absent) || absent.Debian != "ovmf" {
+	if !errors.As(err, &absent) || absent.Package.Debian != "ovmf" {
 		t.Errorf("error %v", err)
 	}
 	if _, err := FindFirmware(root, "m68k"); err == nil {

@@ -326,7 +326,7 @@ func TestRunRefuses(t *testing.T) {
 	missing.Binary = filepath.Join(t.TempDir(), "qemu-system-aarch64")
 	_, err := Run(context.Background(), missing, bootScript(), options(t, "success"))
 	var absent *NotInstalledError
-	if !errors.As(err, &absent) || absent.Debian != "qemu-system-arm" {
+	if !errors.As(err, &absent) || absent.Package.Debian != "qemu-system-arm" {
 		t.Errorf("error %v, want NotInstalledError", err)
 	}
 	opts := options(t, "success")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/atomicfile"
 	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/hostpackage"
 )
 
 // Distributions name clang by its major version too. Older ones lack the driver flags that are used.
@@ -35,7 +36,7 @@ func (s *Session) clang(ctx context.Context) builder.Clang {
 		}
 		return builder.Clang{Path: path, Identity: version}
 	}
-	return builder.Clang{}
+	return builder.Clang{Install: hostpackage.Clang.Install(hostpackage.Here())}
 }
 
 // clangVersion is what a clang says of its version. Asking takes 20 ms of every build, so the answer is kept with what

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/hostpackage"
 )
 
 // offlineMiss is the first line of what cargo says of a crate that it has not got; that it is offline comes later.
@@ -13,6 +15,9 @@ var offlineMiss = regexp.MustCompile("no matching package named|failed to get `.
 
 // missingPath is cargo's complaint of a path dependency or a member: nothing was to be downloaded.
 var missingPath = regexp.MustCompile("failed to (get|load|read) .*No such file or directory")
+
+// installCC in a hint stands for the command that brings a C compiler to this machine.
+const installCC = "{cc}"
 
 // hints are failures that cost somebody an afternoon once. The patterns are the messages of rustc,
 // cargo, lld and the operating system.
@@ -23,7 +28,7 @@ var hints = []struct {
 	// Before the others: it quotes lines of the source, which may say anything.
 	{regexp.MustCompile(`patches/[^\n]*\n.*: conflict: `), "the source is not the one that the patch was written for: fit the patch to the lines above (in TOML its anchors), or let it say when it is not wanted ([needed], satisfied)"},
 	{regexp.MustCompile(`(?i)no space left on device`), "the disk is full; `mage cache:gc` makes room where it is the cache's, REDOX_CACHE=DIR moves that, and out/ may be a link to another disk"},
-	{regexp.MustCompile("linker `cc` not found"), "build scripts run on this machine and are linked by its C compiler: `apt install gcc libc6-dev` (or your system's like)"},
+	{regexp.MustCompile("linker `cc` not found"), "build scripts run on this machine and are linked by its C compiler: `" + installCC + "`"},
 	{regexp.MustCompile(`(?i)read-only file system`), "the cache or out/ is on a read-only file system; REDOX_CACHE=DIR moves the cache, and out/ may be a link to where you may write"},
 	{regexp.MustCompile(`^mkdir \S*/out\b.*permission denied|/out/\S*: permission denied`), "results go to out/ in the checkout, which you may not write; out/ may be a link to where you may"},
 	{regexp.MustCompile(`(opening the cache|locking the step|could not remember).*permission denied`), "you may not write the cache; REDOX_CACHE=DIR moves it"},
@@ -64,7 +69,7 @@ const hintMark = "  hint:   "
 func Hint(message string) string {
 	for _, h := range hints {
 		if h.pattern.MatchString(message) {
-			return h.text
+			return strings.ReplaceAll(h.text, installCC, hostpackage.CC.Install(hostpackage.Here()))
 		}
 	}
 	return ""

@@ -7,14 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pannous/redox-clif/internal/doctor"
 	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/hostpackage"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
@@ -73,7 +72,7 @@ func (s *Session) BuildMachine() rustbuild.Machine {
 	return rustbuild.ThisMachine(rustbuild.Machine{
 		Look: s.LookPath, Run: s.Ask,
 		Hint: func(debian, fedora, brew string) string {
-			return doctor.Install(runtime.GOOS, os.DirFS("/"), debian, fedora, brew)
+			return hostpackage.Package{Debian: debian, Fedora: fedora, Brew: brew}.Install(hostpackage.Here())
 		},
 	})
 }

@@ -5,6 +5,8 @@
 // on this machine.
 package toolenv
 
+import "runtime"
+
 // Words for what is not below an exec root. The toolchain's identity is in every digest that uses one of
 // them, so their values need not be.
 const (
@@ -23,18 +25,27 @@ const (
 
 // ForTools is the environment of every tool: this and nothing of the user's. The reasons:
 //
-//	PATH           the toolchain, and the system's folders for the C compiler that links host build scripts
+//	PATH           the toolchain, and the system's folders for the C compiler that links host build scripts, see [systemPath]
 //	HOME           no dot files
 //	LC_ALL, TZ     messages and dates are the same everywhere
 //	SOURCE_DATE_EPOCH  whatever stamps a date stamps this one
 func ForTools() map[string]string {
 	return map[string]string{
-		"PATH":              BinDir + ":/usr/local/bin:/usr/bin:/bin",
+		"PATH":              BinDir + ":" + systemPath(runtime.GOOS),
 		"HOME":              "%{root}/home",
 		"LC_ALL":            "C",
 		"TZ":                "UTC",
 		"SOURCE_DATE_EPOCH": "0",
 	}
+}
+
+// systemPath is where a system has programs. On macOS Apple's own come first (cc, which finds the SDK), and what Apple does not bring
+// is where package managers put it: Homebrew (on Arm, then on Intel), MacPorts, Nix.
+func systemPath(goos string) string {
+	if goos == "darwin" {
+		return "/usr/bin:/bin:/opt/homebrew/bin:/usr/local/bin:/opt/local/bin:/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin"
+	}
+	return "/usr/local/bin:/usr/bin:/bin"
 }
 
 // CargoRoot is the variable that ends cargo's search upwards at a folder, which must be written without links on the way.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,19 @@ func TestEnvironmentIsOursAlone(t *testing.T) {
 		if strings.Contains(value, "leak") || name == "RUSTFLAGS" {
 			t.Errorf("%s=%s got through", name, value)
 		}
+	}
+}
+
+// A program of a package manager is found on a Mac, and never in place of Apple's; the path of other systems is in all keys.
+func TestSystemPath(t *testing.T) {
+	mac := filepath.SplitList(systemPath("darwin"))
+	for _, dir := range []string{"/opt/homebrew/bin", "/usr/local/bin", "/opt/local/bin", "/nix/var/nix/profiles/default/bin"} {
+		if at := slices.Index(mac, dir); at < slices.Index(mac, "/usr/bin") {
+			t.Errorf("%s is at %d of %v", dir, at, mac)
+		}
+	}
+	if got := systemPath("linux"); got != "/usr/local/bin:/usr/bin:/bin" {
+		t.Errorf("another path gives every action another key: %s", got)
 	}
 }
 
