@@ -19,10 +19,8 @@ package builder
 import (
 	"context"
 	"debug/elf"
-	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"sync"
 
 	"github.com/pannous/redox-clif/internal/cas"
@@ -202,36 +200,3 @@ func (b *Builder) run(ctx context.Context, job *graph.Job, s execroot.Spec, coll
 	s.Action, s.Log, s.LogPath, s.Status, s.Waits = job.Action, job.Log, job.LogPath, job.Status, job.Waits
 	return b.roots.Run(ctx, s, collect)
 }
-
-// runCargo performs an action that is cargo's: first its crates are fetched, then it runs without the network. Where cargo
-// misses some that had been fetched they are fetched again.
-func (b *Builder) runCargo(ctx context.Context, job *graph.Job, s execroot.Spec, crates *prepare.Crates, collect execroot.Collect) (cas.Digest, error) {
-	s.ExtraEnv = prepare.OfflineEnv()
-	s.ReadOnly, s.Instead = b.sources.CargoHome()
-	if crates == nil {
-		return b.run(ctx, job, s, collect)
-	}
-	known := crates.Fetched()
-	s.Before = crates.Fetch()
-	out, err := b.run(ctx, job, s, collect)
-	if err == nil {
-		return out, crates.Done()
-	}
-	failed := (*execroot.CommandError)(nil)
-	if !known || !errors.As(err, &failed) || !missesCrate.MatchString(failed.First) {
-		return out, err
-	}
-	if err := crates.Forget(); err != nil {
-		return out, err
-	}
-	if s.Before = crates.Fetch(); len(s.Before) == 0 {
-		return out, err
-	}
-	if out, err = b.run(ctx, job, s, collect); err == nil {
-		err = crates.Done()
-	}
-	return out, err
-}
-
-// missesCrate is what cargo says of a crate or of a git dependency that is not there.
-var missesCrate = regexp.MustCompile("no matching package named|failed to (get|download|load|read|fetch|select)|offline|unable to update")

@@ -1,7 +1,6 @@
 package builder
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -181,6 +180,9 @@ type cargoRun struct {
 	id      string // of the node
 	g       group
 	sources *graph.Node // the workspace, or what the step needs of it
+	vendor  *graph.Node // its crates
+	// stdCrates are those of the standard library, where cargo builds that too; else nil.
+	stdCrates *graph.Node
 	// selfContained: the workspace's folder is all that is needed of the source.
 	selfContained bool
 	std           *graph.Node // prepared, or sources when cargo builds it from others than the toolchain's; nil for the host
@@ -207,8 +209,8 @@ func (c *cargoRun) check() (needs, error) {
 			return needs{}, err
 		}
 	}
-	n := needs{nodes: []*graph.Node{c.sources}, memory: 2 << 30, typical: 30 * time.Second, local: c.host(), provenance: provenance{backend: c.g.backend, recipe: c.t.r, step: c.t.s}}
-	for _, node := range []*graph.Node{c.std, c.sysroot} {
+	n := needs{nodes: []*graph.Node{c.sources, c.vendor}, memory: 2 << 30, typical: 30 * time.Second, local: c.host(), provenance: provenance{backend: c.g.backend, recipe: c.t.r, step: c.t.s}}
+	for _, node := range []*graph.Node{c.std, c.sysroot, c.stdCrates} {
 		if node != nil {
 			n.nodes = append(n.nodes, node)
 		}
@@ -224,6 +226,9 @@ func (c *cargoRun) checkSources() error {
 		return err
 	}
 	c.sources, c.selfContained = ws.Node, ws.SelfContained
+	if c.vendor, err = b.vendor(r); err != nil {
+		return err
+	}
 	if c.commit, err = b.sources.Commit(r); err != nil {
 		return err
 	}
@@ -249,6 +254,9 @@ func (c *cargoRun) checkStd() (err error) {
 	switch set := s.StdOrDefault(); {
 	case set == recipe.StdNone:
 	case b.buildsStd(s):
+		if c.stdCrates, err = b.sources.StdCrates(); err != nil {
+			return err
+		}
 		c.std, err = b.stdSource(s.TargetOrDefault(), set)
 	default:
 		c.std, err = b.std(s.TargetOrDefault(), set, c.g.backend)
@@ -309,6 +317,9 @@ func (c *cargoRun) inputs(in graph.Outputs) (cas.Digest, error) {
 		}
 	}
 	dirs := map[string]cas.Digest{"src": src}
+	if dirs[prepare.VendorFolder], err = c.crates(in); err != nil {
+		return cas.Digest{}, err
+	}
 	if c.std != nil {
 		dirs["std"] = in[c.std]
 	}
@@ -345,11 +356,7 @@ func (c *cargoRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) 
 		return cas.Digest{}, err
 	}
 	b := c.t.b
-	crates, err := c.crates(job)
-	if err != nil {
-		return cas.Digest{}, err
-	}
-	out, err := b.runCargo(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared()}, crates, c.collect)
+	out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared()}, c.collect)
 	if err == nil {
 		err = b.roots.Keep(path.Dir(key), keptRoots)
 	}
@@ -359,26 +366,7 @@ func (c *cargoRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) 
 	return out, err
 }
 
-// crates are what the step compiles beside its sources; nil for none.
-func (c *cargoRun) crates(job *graph.Job) (*prepare.Crates, error) {
-	lock, ok, err := c.t.b.store.Lookup(job.Action.Inputs, path.Join("src", c.t.r.Cargo.Dir, "Cargo.lock"))
-	if err != nil || !ok {
-		return nil, err
-	}
-	text, err := c.t.b.store.ReadAll(lock.Digest)
-	if err != nil {
-		return nil, err
-	}
-	var std []string
-	if c.t.b.buildsStd(c.t.s) {
-		std = buildStdFlags[c.t.s.StdOrDefault()]
-	} else if !bytes.Contains(text, []byte("\nsource = ")) {
-		return nil, nil
-	}
-	return c.t.b.sources.Crates(c.manifest(), []string{lock.Digest.Hash}, std...)
-}
-
-// rootKey names the exec root: everything of the action but the sources, which cargo
+// rootKey names the exec root: everything of the action but the sources and crates, which cargo
 // compares itself. What cargo does not look at (the std and C libraries it links) is in the key, so
 // that a change of them starts with an empty target folder.
 func (c *cargoRun) rootKey(job *graph.Job) (string, error) {
@@ -393,7 +381,8 @@ func (c *cargoRun) rootKey(job *graph.Job) (string, error) {
 		Inputs map[string]string
 	}{rest, map[string]string{}}
 	for _, d := range dir.Dirs {
-		if d.Name != "src" {
+		// A crate of the lock is the same for ever, as cargo takes it too; it knows another version or commit.
+		if d.Name != "src" && d.Name != prepare.VendorFolder {
 			described.Inputs[d.Name] = d.Digest.Hash
 		}
 	}

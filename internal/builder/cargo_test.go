@@ -54,7 +54,7 @@ func TestAWholeWorkspaceIsNotNarrowed(t *testing.T) {
 func TestAnotherLibraryStartsWithAnEmptyTargetFolder(t *testing.T) {
 	c := paperRun(t)
 	c.spec = []byte("{}")
-	folders := map[string]**graph.Node{"sources": &c.sources, "std": &c.std, "sysroot": &c.sysroot}
+	folders := map[string]**graph.Node{"sources": &c.sources, "crates": &c.vendor, "std": &c.std, "sysroot": &c.sysroot}
 	for _, node := range folders {
 		*node = &graph.Node{}
 	}
@@ -90,7 +90,7 @@ func TestAnotherLibraryStartsWithAnEmptyTargetFolder(t *testing.T) {
 		return key
 	}
 	before := key("")
-	for changed, same := range map[string]bool{"sources": true, "std": false, "sysroot": false} {
+	for changed, same := range map[string]bool{"sources": true, "crates": true, "std": false, "sysroot": false} {
 		if got := key(changed) == before; got != same {
 			t.Errorf("after a change of the %s the folder is the same: %t", changed, got)
 		}

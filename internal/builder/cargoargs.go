@@ -2,6 +2,7 @@ package builder
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/cas"
@@ -19,7 +20,7 @@ func (c *cargoRun) args() []string {
 	if c.t.s.Artifact == recipe.ArtifactObject {
 		verb = "rustc"
 	}
-	args := []string{toolenv.Cargo, verb, "--manifest-path", c.manifest(), "--locked", "--release"}
+	args := append([]string{toolenv.Cargo, verb, "--manifest-path", c.manifest(), "--release"}, fromVendor()...)
 	if !c.host() {
 		_, cargoJSON := c.t.b.jsonTargetFlags()
 		args = append(args, "--target", "%{root}/spec/"+c.t.triple+".json")
@@ -56,13 +57,14 @@ func (c *cargoRun) manifest() string {
 
 func (c *cargoRun) env() map[string]string {
 	env := toolenv.ForCargo()
+	env["CARGO_HOME"] = ownCargoHome
 	for _, more := range []map[string]string{c.clang, c.t.s.Env} {
 		for name, value := range more {
 			env[name] = strings.ReplaceAll(value, commitWord, c.commit)
 		}
 	}
 	if c.host() {
-		env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(append(remaps(), c.t.s.RustFlags...))
+		env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(slices.Concat(remaps(), crateRemaps(), c.t.s.RustFlags))
 		return env
 	}
 	flags, own := c.codegenFlags(), c.t.s.RustFlags
@@ -76,7 +78,7 @@ func (c *cargoRun) env() map[string]string {
 	if c.t.s.Sysroot != "" {
 		flags = append(flags, "-Lnative=%{root}/sysroot/lib")
 	}
-	flags = append(flags, remaps()...)
+	flags = slices.Concat(flags, remaps(), crateRemaps())
 	if c.hasOwnStd() {
 		env[ownStdVariable] = ownStd + "/library"
 		flags = append(flags, "--remap-path-prefix="+ownStd+"=/rustc/std")

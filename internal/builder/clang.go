@@ -41,7 +41,7 @@ func (b *Builder) clangEnv(triple string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	flags = append(flags, "-ffile-prefix-map=%{root}=/build", "-ffile-prefix-map="+toolenv.CargoHome+"=/cargo")
+	flags = append(flags, "-ffile-prefix-map=%{root}=/build", "-ffile-prefix-map="+crateFolder)
 	suffix := "_" + strings.NewReplacer("-", "_", ".", "_").Replace(triple)
 	return map[string]string{
 		"CC" + suffix:     toolenv.Clang,

@@ -11,7 +11,6 @@ import (
 func remaps() []string {
 	return []string{
 		"--remap-path-prefix=%{root}=/build",
-		"--remap-path-prefix=" + toolenv.CargoHome + "=/cargo",
 		"--remap-path-prefix=" + toolenv.RustSrc + "=/rustc/std",
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,14 +27,11 @@ var stdPackages = map[recipe.Std][]string{
 	recipe.StdCore: {"-p", "alloc", "--features", "alloc/compiler-builtins-mem"},
 }
 
-// vendorFolder is where an exec root has the crates of the standard library.
-const vendorFolder = "vendor"
-
 // vendorConfig makes cargo take every crate of the registry from the folder.
 func vendorConfig() []string {
 	return []string{
 		"--config", `source.crates-io.replace-with="redox-clif-vendor"`,
-		"--config", `source.redox-clif-vendor.directory="%{root}/` + vendorFolder + `"`,
+		"--config", `source.redox-clif-vendor.directory="%{root}/` + prepare.VendorFolder + `"`,
 	}
 }
 
@@ -56,40 +54,22 @@ func (b *Builder) std(kind recipe.TargetKind, set recipe.Std, backend recipe.Bac
 		if err != nil {
 			return err
 		}
-		var vendor *graph.Node
-		if hasPatchedCrates(kind, set) {
-			if vendor, err = b.sources.StdCrates(); err != nil {
-				return err
-			}
-			n.Deps = []*graph.Node{vendor}
+		vendor, err := b.sources.StdCrates()
+		if err != nil {
+			return err
 		}
+		n.Deps = []*graph.Node{vendor}
 		n.Memory, n.Typical = 2<<30, time.Minute
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
-			dirs := map[string]cas.Digest{}
-			if vendor != nil {
-				dirs[vendorFolder] = in[vendor]
-			}
-			return b.stdAction(triple, set, spec, backend, dirs)
+			return b.stdAction(triple, set, spec, backend, map[string]cas.Digest{prepare.VendorFolder: in[vendor]})
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			crates, err := b.stdCrates(vendor)
-			if err != nil {
-				return cas.Digest{}, err
-			}
-			return b.runCargo(ctx, job, execroot.Spec{}, crates, func(ctx context.Context, root string) (*cas.Tree, error) {
+			return b.run(ctx, job, execroot.Spec{}, func(ctx context.Context, root string) (*cas.Tree, error) {
 				return b.collectRlibs(ctx, filepath.Join(root, "target", triple, "release", "deps"), triple)
 			})
 		}
 		return nil
 	})
-}
-
-// stdCrates are the crates of the library's own Cargo.lock; nil where a folder has them.
-func (b *Builder) stdCrates(vendor *graph.Node) (*prepare.Crates, error) {
-	if vendor != nil {
-		return nil, nil
-	}
-	return b.sources.Crates(toolenv.RustSrc+"/library/Cargo.toml", nil)
 }
 
 // stdAction builds the library; dirs is what is laid beside the target spec.
@@ -108,18 +88,16 @@ func (b *Builder) stdAction(triple string, set recipe.Std, spec []byte, backend 
 	flags = append(flags, backendFlags(backend)...)
 	flags = append(flags, remaps()...)
 	env := toolenv.ForCargo()
+	env["CARGO_HOME"] = ownCargoHome
 	env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(flags)
 	// Marks the crates as another std than the host's, as rustc's own build does.
 	env["__CARGO_DEFAULT_LIB_METADATA"] = "redox-clif"
 	// A compiler that is not a nightly by name may still be told to build its own library.
 	env["RUSTC_BOOTSTRAP"] = "1"
-	args := []string{toolenv.Cargo, "build", "--manifest-path", toolenv.RustSrc + "/library/Cargo.toml", "--locked", "--release",
+	args := []string{toolenv.Cargo, "build", "--manifest-path", toolenv.RustSrc + "/library/Cargo.toml", "--frozen", "--release",
 		"--target", "%{root}/spec/" + triple + ".json"}
 	args = append(args, cargoJSON...)
-	if _, vendored := dirs[vendorFolder]; vendored {
-		args = append(args, vendorConfig()...)
-	}
-	args = append(args, stdPackages[set]...)
+	args = slices.Concat(args, vendorConfig(), stdPackages[set])
 	return &action.Action{
 		Args: args, Env: env, Inputs: inputs, Platform: b.platform(),
 		Outputs: []string{"target/" + triple + "/release/deps"},

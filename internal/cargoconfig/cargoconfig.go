@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -36,31 +35,6 @@ func Download(home string) (string, error) {
 	return encode(all)
 }
 
-// Build is what of it a cargo needs that compiles from what was downloaded: which registry takes the place of which, and nothing of
-// proxies and credentials. folders are the sources that lie in folders of this machine.
-func Build(home string) (text string, folders []string, err error) {
-	all, err := of(home)
-	if err != nil {
-		return "", nil, err
-	}
-	for _, name := range []string{"http", "net", "registry"} {
-		delete(all, name)
-	}
-	for _, r := range tables(all["registries"]) {
-		maps.DeleteFunc(r, func(key string, _ any) bool { return key != "index" })
-	}
-	for _, s := range tables(all["source"]) {
-		for _, key := range []string{"directory", "local-registry"} {
-			if dir, ok := s[key].(string); ok {
-				folders = append(folders, dir)
-			}
-		}
-	}
-	slices.Sort(folders)
-	text, err = encode(all)
-	return text, folders, err
-}
-
 func encode(all table) (string, error) {
 	if len(all) == 0 {
 		return "", nil
@@ -84,6 +58,24 @@ func of(home string) (table, error) {
 		return read(file, nil)
 	}
 	return nil, nil
+}
+
+// Registries are the indexes of the registries that the configuration in a home of cargo's names, by their names.
+func Registries(home string) (map[string]string, error) {
+	var all struct {
+		Registries map[string]struct{ Index string }
+	}
+	_, err := toml.DecodeFile(filepath.Join(home, "config.toml"), &all)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	indexes := map[string]string{}
+	for name, r := range all.Registries {
+		if r.Index != "" {
+			indexes[name] = r.Index
+		}
+	}
+	return indexes, nil
 }
 
 // read gives the carried tables of a file and of those it includes. chain are the files that include it.

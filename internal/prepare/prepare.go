@@ -9,9 +9,8 @@
 //	NAME/manifests    the skeleton of its Cargo workspace, with the manifests fitted to the build
 //	NAME/workspace    the source with its Cargo workspace fitted: members pruned, git dependencies replaced
 //	STEP/sources      what one of several steps sees of a workspace
-//	NAME/crates       the crates of a workspace, downloaded
-//	std/crates        those of the standard library
-//	std/vendor        the same as files, patched
+//	NAME/vendor       the crates of a workspace, as files
+//	std/vendor        those of the standard library, patched
 //	rust-src/patched  the standard library's sources with the patched crates in them
 //
 // It must not know the kinds of step, the compilers' flags, nor anything of ELF or images: package builder does, and
@@ -46,6 +45,9 @@ type Fetcher interface {
 	Export(ctx context.Context, r *source.Resolved, dir string) (*source.Findings, error)
 	// Gitlinks are the commits of the submodules of a source that was fetched, by their paths.
 	Gitlinks(ctx context.Context, g source.Git) (map[string]string, error)
+	// Crates brings crates here; download is called for those that have to be fetched. ExportCrate writes one out.
+	Crates(ctx context.Context, all []source.Crate, download func() error) error
+	ExportCrate(ctx context.Context, c source.Crate, wants func(name string) bool, dest string) error
 }
 
 // Options are the settings of Sources.
@@ -64,10 +66,8 @@ type Options struct {
 	Stats *cas.StatCache
 	// Toolchain is its digest; RustSrc is the folder that has library/.
 	Toolchain, RustSrc string
-	// CargoHome is cargo's home, owned by the build. BuildSettings is the file that cargo reads in place of config.toml there when it
-	// compiles, "" for none, and Registries are folders of crates that its settings name.
-	CargoHome, BuildSettings string
-	Registries               []string
+	// CargoHome is cargo's home, owned by the build.
+	CargoHome string
 	// Offline forbids the network; NetworkEnv is the proxy settings for when it is allowed, Transports how git fetches.
 	Offline                bool
 	NetworkEnv, Transports []string

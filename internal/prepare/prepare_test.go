@@ -292,19 +292,6 @@ func TestStdByCargoHasThePatchedCrates(t *testing.T) {
 	}
 }
 
-func TestSumsOfPatchedFilesGoAndThatOfTheCrateStays(t *testing.T) {
-	name := filepath.Join(t.TempDir(), ".cargo-checksum.json")
-	if err := os.WriteFile(name, []byte(`{"files":{"src/lib.rs":"aa"},"package":"bb"}`), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := dropFileSums(name); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := os.ReadFile(name); string(got) != `{"files":{},"package":"bb"}` {
-		t.Errorf("%s", got)
-	}
-}
-
 func TestMissingPatchSeriesIsNamed(t *testing.T) {
 	s := newSources(t, func(o *Options) { o.Patches = os.DirFS(t.TempDir()) })
 	if _, err := s.Patched("relibc"); err == nil || !strings.Contains(err.Error(), "patches/relibc") {

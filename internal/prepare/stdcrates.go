@@ -2,18 +2,18 @@ package prepare
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/crates"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/patch"
+	"github.com/pannous/redox-clif/internal/source"
 	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
@@ -23,7 +23,7 @@ import (
 // for the registry, under the ids and checksums that the library's own Cargo.lock has.
 
 // stdCratesVersion is raised when other files come out of the same crates and series.
-const stdCratesVersion = 1
+const stdCratesVersion = 2
 
 // stdSeries are the patch series for crates of the standard library of programs, in order. Their names are the crates'.
 var stdSeries = []string{"libc"}
@@ -56,10 +56,8 @@ func (s *Sources) vendorStd(ctx context.Context, job *graph.Job, all []*patch.Se
 		return cas.Digest{}, err
 	}
 	defer os.RemoveAll(dir)
-	vendor := filepath.Join(dir, "vendor")
-	job.Status("cargo vendor")
-	err = s.cargo(ctx, job.Log, dir, "vendor", "--locked", "--versioned-dirs", "--manifest-path", toolenv.RustSrc+"/library/Cargo.toml", vendor)
-	if err != nil {
+	vendor := filepath.Join(dir, VendorFolder)
+	if err := s.unpackStd(ctx, job, dir, vendor); err != nil {
 		return cas.Digest{}, err
 	}
 	for _, one := range all {
@@ -68,6 +66,35 @@ func (s *Sources) vendorStd(ctx context.Context, job *graph.Job, all []*patch.Se
 		}
 	}
 	return s.store(ctx, vendor)
+}
+
+// unpackStd lays out all crates that the library's lock names, side by side. dir is where cargo is started.
+func (s *Sources) unpackStd(ctx context.Context, job *graph.Job, dir, vendor string) error {
+	text, err := os.ReadFile(filepath.Join(s.o.RustSrc, "library/Cargo.lock"))
+	if err != nil {
+		return err
+	}
+	lock, err := crates.ReadLock(text)
+	if err != nil {
+		return fmt.Errorf("the library's %w", err)
+	}
+	all := make([]source.Crate, 0, len(lock.Crates))
+	for _, c := range lock.Crates {
+		all = append(all, asSource(c))
+	}
+	err = s.o.Fetcher.Crates(ctx, all, func() error {
+		job.Status("cargo fetch")
+		return s.cargo(ctx, job.Log, dir, "fetch", "--locked", "--manifest-path", toolenv.RustSrc+"/library/Cargo.toml")
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range lock.Crates {
+		if err := unpackCrate(ctx, s.o.Fetcher, c, filepath.Join(vendor, path.Base(c.Folder()))); err != nil {
+			return fmt.Errorf("%s %s: %w", c.Name, c.Version, err)
+		}
+	}
+	return nil
 }
 
 // patchVendored applies a series to every version of its crate.
@@ -103,32 +130,5 @@ func patchFolder(ctx context.Context, job *graph.Job, dir string, s *patch.Serie
 	if report != nil {
 		fmt.Fprintf(job.Log, "%s: %s\n", filepath.Base(dir), report.Summary())
 	}
-	if err != nil {
-		return err
-	}
-	return dropFileSums(filepath.Join(dir, ".cargo-checksum.json"))
-}
-
-// dropFileSums leaves the checksum of the whole crate, which Cargo.lock asks for, and takes out those of its files,
-// which cargo checks only where they are given. What was downloaded has been verified by then.
-func dropFileSums(name string) error {
-	text, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("cargo vendor left no %s", filepath.Base(name))
-	}
-	if err != nil {
-		return err
-	}
-	var sums struct {
-		Files   map[string]string `json:"files"`
-		Package string            `json:"package"`
-	}
-	if err := json.Unmarshal(text, &sums); err != nil {
-		return err
-	}
-	sums.Files = map[string]string{}
-	if text, err = json.Marshal(sums); err != nil {
-		return err
-	}
-	return os.WriteFile(name, text, 0o644)
+	return err
 }

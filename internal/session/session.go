@@ -148,10 +148,6 @@ func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o
 	if err != nil {
 		return prepare.Options{}, err
 	}
-	buildSettings, registries, err := s.buildSettings(cargoHome)
-	if err != nil {
-		return prepare.Options{}, err
-	}
 	confined, err := s.sandbox(tools, o.Around)
 	if err != nil {
 		return prepare.Options{}, err
@@ -162,7 +158,7 @@ func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o
 		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
 			User: o.Around.User, ExtraEnv: o.Around.Env, Sandbox: confined, Jobs: jobs, Notice: notice},
 		Patches: os.DirFS(s.Config.Patches()), Fetcher: s.Fetcher(tools, cargoHome), Overrides: d.overrides,
-		Stats: s.Stats, CargoHome: cargoHome, BuildSettings: buildSettings, Registries: registries, Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, Transports: s.Config.Transports, Notice: notice,
+		Stats: s.Stats, CargoHome: cargoHome, Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, Transports: s.Config.Transports, Notice: notice,
 	}, nil
 }
 

@@ -177,17 +177,6 @@ func (s *Session) CargoHome() (string, error) {
 	return home, writeSettings(filepath.Join(home, "config.toml"), settings)
 }
 
-// buildSettings writes what a cargo that compiles has in place of config.toml in its home. folders are the sources of crates that
-// lie in folders of this machine.
-func (s *Session) buildSettings(home string) (path string, folders []string, err error) {
-	settings, folders, err := cargoconfig.Build(s.Config.CargoHome)
-	if err != nil {
-		return "", nil, err
-	}
-	path = filepath.Join(home, "build-config.toml")
-	return path, folders, writeSettings(path, settings)
-}
-
 func writeSettings(path, settings string) error {
 	text := "# Made by redox-clif from the download settings of the user's own cargo configuration.\n" + settings
 	if old, err := cachefile.Read(path); err == nil && string(old) == text {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
@@ -21,36 +20,7 @@ import (
 // version, and takes the .crate file from cargo's cache. cargo also gets the
 // crate's dependencies, which a build of it needs anyhow.
 func (f *Fetcher) fetchCrate(ctx context.Context, c Crate) error {
-	file := f.crateFile(c.SHA256)
-	return f.keep(ctx, file, c.String(), c.digests(), !f.Offline, func() error {
-		if cached := f.cachedCrate(c); cached != "" {
-			return f.get(ctx, cached, file, c.String(), c.digests())
-		}
-		if err := f.cargoFetch(ctx, c); err != nil {
-			return err
-		}
-		cached := f.cachedCrate(c)
-		if cached == "" {
-			return fmt.Errorf("cargo fetched %s but its cache in %s has no such file (is the registry replaced by a folder?): name a [source] for it in overrides.toml", c, f.CargoHome)
-		}
-		return f.get(ctx, cached, file, c.String(), c.digests())
-	})
-}
-
-func (f *Fetcher) cachedCrate(c Crate) string {
-	found, err := globdir.In(filepath.Join(f.CargoHome, "registry/cache"), "*/"+c.Name+"-"+c.Version+".crate")
-	if err != nil {
-		return ""
-	}
-	for _, name := range found {
-		if sum, err := fileSHA256(name); err == nil && sum == c.SHA256 {
-			return name
-		}
-	}
-	if len(found) > 0 {
-		return found[0] // get will say that its digest is wrong
-	}
-	return ""
+	return f.Crates(ctx, []Crate{c}, func() error { return f.cargoFetch(ctx, c) })
 }
 
 func (f *Fetcher) cargoFetch(ctx context.Context, c Crate) error {

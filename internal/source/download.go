@@ -2,8 +2,6 @@ package source
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -41,17 +39,6 @@ func (f *Fetcher) get(ctx context.Context, from, file, what string, want digests
 		return err
 	}
 	return syncDir(filepath.Dir(file))
-}
-
-func fileSHA256(name string) (string, error) {
-	in, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, in)
-	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 func syncDir(dir string) error {

@@ -14,6 +14,11 @@ func (f *Fetcher) ExportPart(ctx context.Context, a Archive, wants func(name str
 	return diskFull(dest, f.exportTar(ctx, f.archiveFile(a), a.Strip, a.URL, dest, wants, &Findings{}))
 }
 
+// ExportCrate writes a crate that is in the store out: of its files those that wants accepts, all when it is nil.
+func (f *Fetcher) ExportCrate(ctx context.Context, c Crate, wants func(name string) bool, dest string) error {
+	return diskFull(dest, f.exportTar(ctx, f.crateFile(c.SHA256), 1, c.String(), dest, wants, &Findings{}))
+}
+
 // Arrived is how many bytes of an archive that is being fetched are here.
 func (f *Fetcher) Arrived(a Archive) int64 {
 	for _, file := range []string{f.archiveFile(a), f.archiveFile(a) + ".part"} {

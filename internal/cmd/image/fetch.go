@@ -44,7 +44,7 @@ func Fetch(ctx context.Context, s *session.Session, names ...string) error {
 		}
 		names = recipes.Names()
 	}
-	_, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) { return b.Sources().Fetch(names) })
+	_, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) { return b.Fetch(names) })
 	if err != nil || !all {
 		return err
 	}
