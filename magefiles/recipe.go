@@ -23,12 +23,9 @@ func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *
 }
 
 // Fetch gets all sources and crates, for builds -offline.
-func Fetch(ctx context.Context, profile, recipe *string) error {
+func Fetch(ctx context.Context, profile, recipe, bundle, from *string) error {
 	return run(config.Flags{Profile: profile}, func(s *session.Session) error {
-		if recipe != nil {
-			return cmdimage.Fetch(ctx, s, *recipe)
-		}
-		return cmdimage.Fetch(ctx, s)
+		return cmdimage.Fetch(ctx, s, cmdimage.FetchOptions{Recipe: text(recipe), Bundle: text(bundle), From: text(from)})
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"path"
@@ -96,6 +97,28 @@ func ReadLock(text []byte) (*Lock, error) {
 		}
 	}
 	return lock, nil
+}
+
+// Mended tells why a Cargo.lock cannot be what cargo made of another one by dropping what is not needed, nil when it can: no package may
+// be new, or another. A checksum that is not known before may come.
+func Mended(before, after []byte) error {
+	var b, a struct {
+		Package []struct{ Name, Version, Source, Checksum string }
+	}
+	if err := errors.Join(toml.Unmarshal(before, &b), toml.Unmarshal(after, &a)); err != nil {
+		return err
+	}
+	known := map[[3]string]string{}
+	for _, p := range b.Package {
+		known[[3]string{p.Name, p.Version, p.Source}] = p.Checksum
+	}
+	for _, p := range a.Package {
+		sum, ok := known[[3]string{p.Name, p.Version, p.Source}]
+		if p.Source != "" && (!ok || sum != "" && sum != p.Checksum) {
+			return fmt.Errorf("%s %s is not the one that was locked", p.Name, p.Version)
+		}
+	}
+	return nil
 }
 
 var (

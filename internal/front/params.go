@@ -76,6 +76,8 @@ var params = map[string]param{
 
 	"image: path":            {value: "PATH", text: "a path in the image"},
 	"image: paths":           {value: "PATHS", text: "paths in the image, with commas between"},
+	"fetch bundle":           {value: "FILE", text: "a file to write all of it to, for a machine without a network", names: aPath},
+	"fetch from":             {value: "FILE", text: "such a file, in place of the network", names: aPath},
 	"image: initfs":          {value: "FILE", text: "an initfs in place of the description's", names: aPath},
 	"image: kernel":          {value: "FILE", text: "a kernel in place of the description's", names: aPath},
 	"image name":             {value: "NAME", text: "the description images/NAME.toml (pure-rust)", names: anImage},

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/source"
 )
 
 // dependency is a git URL, or a crate of the registry, and what takes its place.
@@ -17,6 +18,8 @@ type dependency struct {
 	// commit, when given, is the only one at which it is replaced.
 	commit string
 	node   *graph.Node
+	// resolved is where an override takes it from.
+	resolved *source.Resolved
 }
 
 // collect finds what is replaced in the workspace, which members stay, and the Cargo.lock. The recipe's own replacements come

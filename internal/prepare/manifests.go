@@ -2,6 +2,8 @@ package prepare
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +17,7 @@ import (
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cargoedit"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/crates"
 	"github.com/pannous/redox-clif/internal/graph"
 )
 
@@ -40,6 +43,13 @@ func (f *fitting) manifests() (*graph.Node, error) {
 			return f.manifestsAction(in, skeletons)
 		}
 		n.Run = f.editManifests
+		f.lockKey = func(in graph.Outputs) (string, error) {
+			a, err := f.manifestsAction(in, skeletons)
+			if err != nil {
+				return "", err
+			}
+			return lockKey(a), nil
+		}
 		return nil
 	})
 }
@@ -200,6 +210,12 @@ func (f *fitting) mendLock(ctx context.Context, job *graph.Job, dir string, repo
 	for _, reason := range report.Resolve {
 		fmt.Fprintf(job.Log, "%s: %s\n", reason.File, reason.Why)
 	}
+	lock := filepath.Join(filepath.Dir(manifest), "Cargo.lock")
+	if kept, err := f.keptLock(job.Action, lock); err != nil {
+		return err
+	} else if kept != nil {
+		return errors.Join(os.WriteFile(lock, kept, 0o644), f.patchesAreUsed(filepath.Dir(manifest)))
+	}
 	job.Status("cargo update --workspace")
 	if err := f.s.cargo(ctx, job.Log, dir, "update", "--workspace", "--manifest-path", manifest); err != nil {
 		if lines := misfits(report); len(lines) > 0 {
@@ -210,7 +226,37 @@ func (f *fitting) mendLock(ctx context.Context, job *graph.Job, dir string, repo
 	if err := f.overridesAreUsed(filepath.Dir(manifest), report); err != nil {
 		return err
 	}
-	return f.patchesAreUsed(filepath.Dir(manifest))
+	if err := f.patchesAreUsed(filepath.Dir(manifest)); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(lock)
+	if err != nil {
+		return err
+	}
+	return f.s.o.Fetcher.KeepLock(lockKey(job.Action), text)
+}
+
+// lockKey names what a mended lock is made from: the same manifests, edited in the same way. Another cargo would mend it as well.
+func lockKey(a *action.Action) string {
+	sum := sha256.Sum256([]byte(strings.Join(append(slices.Clone(a.Args), a.Inputs.String()), "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
+// keptLock is the lock that cargo wrote here before, or in the run that a bundle of sources comes from; nil without one. What it takes
+// from a registry must be what the source's own lock has: the place it comes from may be anybody's.
+func (f *fitting) keptLock(a *action.Action, unmended string) ([]byte, error) {
+	kept, err := f.s.o.Fetcher.KeptLock(lockKey(a))
+	if err != nil || kept == nil {
+		return nil, err
+	}
+	own, err := os.ReadFile(unmended)
+	if err != nil {
+		return nil, err
+	}
+	if crates.Mended(own, kept) != nil {
+		return nil, nil
+	}
+	return kept, nil
 }
 
 // misfits are the packages that what takes a git dependency's place has in another version than the workspace is locked to.

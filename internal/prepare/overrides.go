@@ -55,6 +55,7 @@ func (f *fitting) override(url string) (dependency, error) {
 		}
 		return '_'
 	}, strings.ToLower(url))
+	d.resolved = res
 	d.node, err = f.s.sourceTree("override/"+d.Folder, res)
 	return d, err
 }

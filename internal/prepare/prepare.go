@@ -48,6 +48,9 @@ type Fetcher interface {
 	// Crates brings crates here; download is called for those that have to be fetched. ExportCrate writes one out.
 	Crates(ctx context.Context, all []source.Crate, download func() error) error
 	ExportCrate(ctx context.Context, c source.Crate, wants func(name string) bool, dest string) error
+	// KeptLock is a Cargo.lock that KeepLock kept under a key, nil without one.
+	KeptLock(key string) ([]byte, error)
+	KeepLock(key string, text []byte) error
 }
 
 // Options are the settings of Sources.

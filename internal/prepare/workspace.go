@@ -12,6 +12,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
+	"github.com/pannous/redox-clif/internal/source"
 )
 
 // workspaceVersion is raised when another workspace comes out of the same manifests and sources.
@@ -23,6 +24,10 @@ type Workspace struct {
 	Node *graph.Node
 	// SelfContained says that nothing in the workspace's folder (recipe.Cargo.Dir) names a file outside of it.
 	SelfContained bool
+	// overrides are the user's sources that may take the place of git dependencies.
+	overrides []*source.Resolved
+	// lockKey is the key under which a mended Cargo.lock is kept, nil when nothing is fitted.
+	lockKey func(in graph.Outputs) (string, error)
 }
 
 // Workspace fits a recipe's source to the build. The sources that take the place of git dependencies are inside the
@@ -58,6 +63,12 @@ func (s *Sources) Workspace(name string) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
+	ws.lockKey = f.lockKey
+	for _, d := range f.overrides {
+		if d.resolved != nil {
+			ws.overrides = append(ws.overrides, d.resolved)
+		}
+	}
 	s.workspaces[name] = ws
 	return ws, nil
 }
@@ -74,6 +85,8 @@ type fitting struct {
 	// named are the members that stay by the recipe's word, nil for all; byDefault is the node that finds them out where it does not say.
 	named     []string
 	byDefault *graph.Node
+	// lockKey is that of the workspace.
+	lockKey func(in graph.Outputs) (string, error)
 }
 
 // needed tells whether there is anything to fit when deps are replaced and these members stay.

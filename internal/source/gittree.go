@@ -44,7 +44,11 @@ func (c *gitCommit) files() []treeEntry {
 
 // readCommit lists a commit. What the store has of it may be a *DamagedError.
 func (f *Fetcher) readCommit(ctx context.Context, s Git) (*gitCommit, error) {
-	repo := f.repository(s.URL)
+	return f.commitIn(ctx, f.repository(s.URL), s.String(), s.Commit)
+}
+
+// commitIn lists a commit of a repository of the store; what is its name for people.
+func (f *Fetcher) commitIn(ctx context.Context, repo, what, id string) (*gitCommit, error) {
 	damaged := func(err error) error {
 		var failed *git.Error
 		if ctx.Err() != nil || errors.Is(err, context.Canceled) {
@@ -53,9 +57,9 @@ func (f *Fetcher) readCommit(ctx context.Context, s Git) (*gitCommit, error) {
 		if errors.As(err, &failed) {
 			err = errors.New(git.Explanation(failed.Message))
 		}
-		return &DamagedError{What: s.String(), File: repo, Err: err}
+		return &DamagedError{What: what, File: repo, Err: err}
 	}
-	raw, err := f.object(ctx, repo, "commit", s.Commit)
+	raw, err := f.object(ctx, repo, "commit", id)
 	if err != nil {
 		return nil, damaged(err)
 	}

@@ -34,19 +34,41 @@ func fetchImagePackages(ctx context.Context, s *session.Session) error {
 	return err
 }
 
-// Fetch brings everything that recipes need to this machine; without names, all of them.
-func Fetch(ctx context.Context, s *session.Session, names ...string) error {
-	all := len(names) == 0
-	if all {
+// FetchOptions are what is fetched, and where it goes beside the cache.
+type FetchOptions struct {
+	// Recipe limits it to what one recipe needs; "" is all of them.
+	Recipe string
+	// Bundle, if given, is a file that all of it is written to. From is such a file, which is read in place of the network.
+	Bundle, From string
+}
+
+// Fetch brings everything that recipes need to this machine.
+func Fetch(ctx context.Context, s *session.Session, o FetchOptions) error {
+	if o.From != "" {
+		if err := readBundle(ctx, s, o.From); err != nil {
+			return err
+		}
+	}
+	names := []string{o.Recipe}
+	if o.Recipe == "" {
 		recipes, err := s.Recipes()
 		if err != nil {
 			return err
 		}
 		names = recipes.Names()
 	}
-	_, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) { return b.Fetch(names) })
-	if err != nil || !all {
+	if o.From != "" {
+		return nil // a build takes from there what it needs
+	}
+	built, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) { return b.Fetch(names) })
+	if err != nil {
 		return err
+	}
+	if o.Bundle != "" {
+		return writeBundle(ctx, s, built, names, o.Bundle)
+	}
+	if o.Recipe != "" {
+		return nil
 	}
 	return fetchImagePackages(ctx, s)
 }
