@@ -28,8 +28,7 @@ func Write(path string, data []byte, perm fs.FileMode) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
+			_, _ = f.Close(), os.Remove(f.Name()) // err says what was first
 		}
 	}()
 	if _, err := f.Write(data); err != nil {

@@ -172,7 +172,7 @@ func (r *runningService) note(heard []byte, answered bool) {
 // Stop ends the services; nobody new is listened to.
 func (b *Services) Stop() {
 	for _, r := range b.running {
-		r.listener.Close()
+		_ = r.listener.Close()
 	}
 }
 

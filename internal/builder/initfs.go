@@ -170,7 +170,7 @@ func (b *Builder) packInitfs(ctx context.Context, job *graph.Job, version initfs
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	defer image.Close()
+	defer func() { _ = image.Close() }() // committed, or dropped
 	sum, err := initfs.Write(ctx, image, initfs.Spec{Version: version, Root: tree, MaxSize: maxSize,
 		Bootstrap: initfs.Bootstrap{Content: storedContent{b.store, p.bootstrap}, Entry: entry}})
 	if err != nil {

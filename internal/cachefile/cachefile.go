@@ -40,7 +40,7 @@ func Create(path string, perm fs.FileMode) (*os.File, error) {
 		return nil, err
 	}
 	if err := f.Truncate(0); err != nil {
-		f.Close()
+		_ = f.Close() // nothing was written
 		return nil, err
 	}
 	return f, nil
@@ -94,7 +94,7 @@ func open(path string, flags int, perm fs.FileMode) (*os.File, error) {
 		if info, statErr := f.Stat(); statErr != nil || info.Mode().IsRegular() {
 			return f, statErr
 		}
-		f.Close()
+		_ = f.Close() // nothing was written
 		return nil, clearAway(path, absent("open", path))
 	}
 	if isOther(path) {

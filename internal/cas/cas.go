@@ -203,7 +203,7 @@ func (s *Store) put(ctx context.Context, r io.Reader, durable bool) (Digest, err
 	if err != nil {
 		return Digest{}, err
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }() // committed, or dropped
 	err = eachChunk(ctx, r, func(p []byte) error {
 		_, err := w.Write(p)
 		return err

@@ -141,7 +141,7 @@ func (w *Writer) Close() error {
 	}
 	tmp := w.tmp
 	w.tmp = nil
-	tmp.Close()
+	_ = tmp.Close() // nothing of it is needed
 	return os.Remove(tmp.Name())
 }
 
@@ -159,7 +159,7 @@ func (s *Store) PutAs(ctx context.Context, d Digest, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }() // committed, or dropped
 	err = eachChunk(ctx, io.LimitReader(r, d.Size+1), func(p []byte) error {
 		_, err := w.Write(p)
 		return err

@@ -494,8 +494,7 @@ func (s *Store) PlaceFile(ctx context.Context, d Digest, dst string, mode fs.Fil
 	}
 	defer func() {
 		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
+			_, _ = tmp.Close(), os.Remove(tmp.Name()) // err says what was first
 		}
 	}()
 	reserve.File(tmp, d.Size)

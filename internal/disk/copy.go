@@ -23,7 +23,7 @@ func clone(ctx context.Context, src, dst string, perm os.FileMode) (err error) {
 	defer func() {
 		err = errors.Join(err, out.Close())
 		if err != nil {
-			os.Remove(dst)
+			err = errors.Join(err, os.Remove(dst))
 		}
 	}()
 	if err := reflink(out, in); err != nil {

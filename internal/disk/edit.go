@@ -250,7 +250,7 @@ func Copy(ctx context.Context, tool, from, to string, ops []redoxfs.Op) error {
 		_, err = v.Apply(ctx, ops, redoxfs.ApplyOptions{Parents: true, NoSync: true})
 	}
 	if err != nil {
-		os.Remove(to)
+		return errors.Join(err, os.Remove(to))
 	}
-	return err
+	return nil
 }

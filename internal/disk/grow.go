@@ -2,6 +2,7 @@ package disk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -43,12 +44,12 @@ func (e *Editor) Grow(ctx context.Context, sizeMiB int64) error {
 }
 
 // growTable lets the partition of RedoxFS, which has to be the last, reach to the new end, and moves the second copy of the table there.
-func growTable(path string, old, size int64) error {
+func growTable(path string, old, size int64) (err error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	if has(f, redoxfsMagic, 0) {
 		return f.Truncate(size) // no table
 	}

@@ -79,12 +79,12 @@ func (l layout) table(id UUID) *gpt.Table {
 }
 
 // format writes the partition table and the boot partition with its one file.
-func (l layout) format(path string, id UUID, loaderName string, loader io.Reader, at time.Time) error {
+func (l layout) format(path string, id UUID, loaderName string, loader io.Reader, at time.Time) (err error) {
 	disk, err := file.OpenFromPath(path, false)
 	if err != nil {
 		return err
 	}
-	defer disk.Close()
+	defer func() { err = errors.Join(err, disk.Close()) }()
 	w, err := disk.Writable()
 	if err != nil {
 		return err
@@ -117,8 +117,7 @@ func formatBoot(disk backend.Storage, boot Part, name string, loader io.Reader, 
 		return err
 	}
 	if _, err := io.Copy(f, loader); err != nil {
-		f.Close()
-		return err
+		return errors.Join(err, f.Close())
 	}
 	if err := f.Close(); err != nil {
 		return err
@@ -132,7 +131,7 @@ func formatBoot(disk backend.Storage, boot Part, name string, loader io.Reader, 
 
 // SetLoader formats the boot partition of an image anew, with another boot loader. It writes in place: the image is a
 // private copy of the caller's.
-func SetLoader(path, name, loader string, at time.Time) error {
+func SetLoader(path, name, loader string, at time.Time) (err error) {
 	if err := secretkey.CheckFile(loader); err != nil {
 		return err
 	}
@@ -145,7 +144,7 @@ func SetLoader(path, name, loader string, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	defer disk.Close()
+	defer func() { err = errors.Join(err, disk.Close()) }()
 	sys, err := disk.Sys()
 	if err != nil {
 		return err

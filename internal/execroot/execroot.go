@@ -224,7 +224,7 @@ func (r *Runner) open(ctx context.Context, s Spec) (folder, func(), error) {
 			return folder{}, nil, err
 		}
 		dir, err := os.MkdirTemp(temp.dir, "tmp-*")
-		return folder{dir: dir, locks: []*os.File{temp.lock.File()}}, func() { os.RemoveAll(dir) }, err
+		return folder{dir: dir, locks: []*os.File{temp.lock.File()}}, func() { _ = os.RemoveAll(dir) }, err
 	}
 	key := filepath.FromSlash(s.Key)
 	if err := cachefile.MakeFolder(r.Dir, key); err != nil {

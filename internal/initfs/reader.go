@@ -93,12 +93,12 @@ func OpenFile(name string) (*ImageFile, error) {
 		return nil, err
 	}
 	if info, err = f.Stat(); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
 	img, err := Open(f, info.Size())
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return &ImageFile{img, f}, nil

@@ -36,12 +36,12 @@ type Lock struct{ file *os.File }
 func (l *Lock) File() *os.File { return l.file }
 
 // Release gives the lock up, as far as this process has it.
-func (l *Lock) Release() { l.file.Close() }
+func (l *Lock) Release() { _ = l.file.Close() }
 
 // ReleaseAndRemove removes the lock's file and gives the lock up.
 func (l *Lock) ReleaseAndRemove() {
 	_ = os.Remove(l.file.Name())
-	l.file.Close()
+	l.Release()
 }
 
 // Try takes the lock and returns nil when somebody has it. The file and its folder are made when they
@@ -80,10 +80,10 @@ func try(path string, how int) (l *Lock, again bool, err error) {
 	case err == nil && stillThere(f, path):
 		return &Lock{f}, false, nil
 	case err == nil:
-		f.Close()
+		_ = f.Close()
 		return nil, true, nil
 	}
-	f.Close()
+	_ = f.Close()
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, false, nil
 	}

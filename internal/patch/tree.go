@@ -142,7 +142,7 @@ func (t *DirTree) WriteFile(name string, f File) error {
 		err = t.root.Rename(beside, name)
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		t.root.Remove(beside)
+		_ = t.root.Remove(beside)
 	}
 	return err
 }

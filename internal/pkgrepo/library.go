@@ -103,7 +103,7 @@ func libraries(ctx context.Context, f *Fetched, provided map[string]bool) ([]*Mi
 	if err != nil {
 		return nil, err
 	}
-	defer spool.Close()
+	defer func() { _ = spool.Close() }() // what it holds is of use only here
 	// Nothing of it is left, however this process ends.
 	if err := os.Remove(spool.Name()); err != nil {
 		return nil, err

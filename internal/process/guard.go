@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,9 +23,7 @@ func Guarded(p Process) (Process, func(), error) {
 	}
 	life, alive, err := os.Pipe()
 	if err != nil {
-		r.Close()
-		w.Close()
-		return p, nil, err
+		return p, nil, errors.Join(err, r.Close(), w.Close())
 	}
 	const first = 3 // descriptor of Files[0]
 	at := first + len(p.Files)
@@ -32,9 +31,9 @@ func Guarded(p Process) (Process, func(), error) {
 	p.Args = append([]string{"/bin/sh", "-c", fmt.Sprintf(guard, at, at+1), "sh"}, p.Args...)
 	return p, func() {
 		for _, f := range []*os.File{r, w, alive} {
-			f.Close()
+			_ = f.Close()
 		}
 		_, _ = io.Copy(io.Discard, life) // nothing is written: it ends with the guard
-		life.Close()
+		_ = life.Close()
 	}, nil
 }

@@ -104,7 +104,6 @@ func (j *Jobserver) Env(first int) []string {
 // Close closes the pipe.
 func (j *Jobserver) Close() {
 	j.stop.Do(func() {
-		j.r.Close()
-		j.w.Close()
+		_, _ = j.r.Close(), j.w.Close()
 	})
 }

@@ -113,8 +113,7 @@ func writable(path string) bool {
 	if err != nil {
 		return false
 	}
-	f.Close()
-	return true
+	return f.Close() == nil
 }
 
 // UsePrivateVars gives the machine's firmware, if there is one, a copy of its variables in dir, see PrivateVars.
@@ -140,7 +139,7 @@ func (m *Machine) AddNetworkWithPort(host, guest int) error {
 	if err != nil {
 		return err
 	}
-	l.Close()
+	_ = l.Close() // it only asked whether the port is free
 	m.addNetwork(fmt.Sprintf(",hostfwd=tcp:%s-:%d", at, guest))
 	return nil
 }

@@ -157,7 +157,7 @@ func Run(ctx context.Context, m Machine, script Script, opts Options) (*Result, 
 	if err != nil {
 		return nil, err
 	}
-	defer closeLog()
+	defer func() { _ = closeLog() }() // after a run its error is returned
 	p, err := start(m.Binary, args, opts)
 	if err != nil {
 		return nil, err
@@ -298,7 +298,7 @@ func start(binary string, args []string, opts Options) (*process, error) {
 	started := make(chan error)
 	go p.supervise(w, started)
 	if err := <-started; err != nil {
-		r.Close()
+		_ = r.Close()
 		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 			return nil, errors.Join(notInstalled(binary), err)
 		}
@@ -314,7 +314,7 @@ func (p *process) supervise(w *os.File, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err := p.cmd.Start()
-	w.Close()
+	_ = w.Close() // QEMU has its own
 	started <- err
 	if err != nil {
 		return
@@ -373,7 +373,7 @@ func (p *process) end(closedOutput bool) int {
 		killGroup(p.cmd.Process.Pid)
 		<-p.exited
 	}
-	p.stdin.Close()
+	_ = p.stdin.Close() // nobody reads it any more
 	return p.cmd.ProcessState.ExitCode()
 }
 

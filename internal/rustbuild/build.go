@@ -228,7 +228,7 @@ func (c *Command) Run(ctx context.Context, line func(string), files ...*os.File)
 		err = process.Exec(ctx, p)
 		done()
 	}
-	w.Close()
+	_ = w.Close() // a pipe's close never fails
 	<-reading
 	return err
 }

@@ -158,7 +158,7 @@ func (s Store) Use(dir string) (*os.File, error) {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("%s is just being removed: %w", dir, err)
 	}
 	now := time.Now()

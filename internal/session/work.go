@@ -29,7 +29,7 @@ func (s *Session) Scratch(kind, name string) (dir string, done func(), err error
 	}
 	dir = filepath.Join(top, name)
 	done = func() {
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir) // what stays, the next run sweeps
 		lock.ReleaseAndRemove()
 	}
 	// Not removed by sweep: a run may have ended between the two.

@@ -270,7 +270,7 @@ func (f *Fetcher) writeBlobs(ctx context.Context, repo string, entries []treeEnt
 	}
 	if err != nil {
 		cancel()
-		cmd.Wait() // its failure follows from the one we report
+		_ = cmd.Wait() // its failure follows from the one we report
 		return err
 	}
 	return cmd.Wait()

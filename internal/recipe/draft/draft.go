@@ -124,7 +124,7 @@ func (d *Draft) step(w *writer) {
 // writer writes TOML.
 type writer struct{ strings.Builder }
 
-func (w *writer) line(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.Builder, format+"\n", args...) }
 
 func (w *writer) table(format string, args ...any) { w.line("\n"+format, args...) }
 
