@@ -198,5 +198,6 @@ func (b *Builder) subdir(root cas.Digest, path string) (cas.Digest, error) {
 // run performs an action in an exec root, with the log and status of its job.
 func (b *Builder) run(ctx context.Context, job *graph.Job, s execroot.Spec, collect execroot.Collect) (cas.Digest, error) {
 	s.Action, s.Log, s.LogPath, s.Status, s.Waits = job.Action, job.Log, job.LogPath, job.Status, job.Waits
+	s.Colours = []string{"CARGO_TERM_COLOR=always"}
 	return b.roots.Run(ctx, s, collect)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -359,6 +360,10 @@ func (c *cargoRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) 
 	out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared()}, c.collect)
 	if err == nil {
 		err = b.roots.Keep(path.Dir(key), keptRoots)
+	}
+	var failed *execroot.CommandError
+	if errors.As(err, &failed) {
+		places{b: b, r: c.t.r, dir: path.Join("src", c.t.r.Cargo.Dir)}.rename(failed)
 	}
 	if src, lost := b.subdir(job.Inputs[c.sources], "src"); lost == nil {
 		err = b.sources.Explain(ctx, c.t.r, src, path.Join(c.t.r.Cargo.Dir, c.t.s.Dir), err)

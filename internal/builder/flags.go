@@ -4,15 +4,15 @@ import (
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/recipe"
-	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
 // remaps make the bytes independent of where anything lies.
 func remaps() []string {
-	return []string{
-		"--remap-path-prefix=%{root}=/build",
-		"--remap-path-prefix=" + toolenv.RustSrc + "=/rustc/std",
+	var flags []string
+	for _, r := range remapped() {
+		flags = append(flags, "--remap-path-prefix="+r.from+"="+r.to)
 	}
+	return flags
 }
 
 // backendFlags select the code generator.

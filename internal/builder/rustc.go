@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"errors"
 
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -68,5 +69,10 @@ func (c *rustcRun) command() []string {
 }
 
 func (c *rustcRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-	return c.t.runTool(ctx, job, execroot.Spec{}, false)
+	out, err := c.t.runTool(ctx, job, execroot.Spec{}, false)
+	var failed *execroot.CommandError
+	if errors.As(err, &failed) {
+		places{b: c.t.b, r: c.t.r, dir: "in"}.rename(failed)
+	}
+	return out, err
 }

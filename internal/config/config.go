@@ -76,6 +76,8 @@ type Config struct {
 	GitHub bool
 	// DumbTerminal says that the terminal cannot move its cursor.
 	DumbTerminal bool
+	// NoColour asks for text without colours.
+	NoColour bool
 	// Home is the user's home folder, CargoHome and RustupHome the user's own folders of
 	// these tools: read for registry settings and installed toolchains, never written.
 	Home, CargoHome, RustupHome string
@@ -240,6 +242,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.MemoryMiB, err = number(env, "REDOX_MEMORY", machineMemoryMiB()*3/4)
 	fail(err)
 	c.DumbTerminal = env["TERM"] == "dumb"
+	c.NoColour = env["NO_COLOR"] != "" || c.DumbTerminal
 	c.GitHub = env["GITHUB_ACTIONS"] == "true"
 	c.NetworkEnv = given(env, environ.Network())
 	c.Transports = given(env, environ.Transports())

@@ -29,10 +29,12 @@ import (
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cachefile"
 	"github.com/pannous/redox-clif/internal/cas"
+	"github.com/pannous/redox-clif/internal/diagnostic"
 	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/sandbox"
+	"github.com/pannous/redox-clif/internal/terminal"
 )
 
 // Runner makes and uses exec roots.
@@ -72,6 +74,9 @@ type Spec struct {
 	// ExtraEnv is added to the action's environment and is not part of its digest: it may
 	// only hold what cannot change the output.
 	ExtraEnv []string
+	// Colours is added to the environment so that the commands colour what they say, though nobody but us reads it. The log has it without,
+	// and the script leaves it out.
+	Colours []string
 	// ReadOnly are files and folders that the command reads and that are not its inputs, as absolute paths. They may only hold what
 	// the action's digest stands for.
 	ReadOnly []string
@@ -107,7 +112,11 @@ type CommandError struct {
 	Args   []string
 	First  string // the first line that looks like an error, "" if none does
 	Script string // repeats the command by hand
-	Err    error
+	Root   string // the exec root that the script works in
+	// Messages are all errors of the command; More is how many there were besides.
+	Messages []diagnostic.Message
+	More     int
+	Err      error
 }
 
 func (e *CommandError) Error() string {
@@ -115,6 +124,14 @@ func (e *CommandError) Error() string {
 		return fmt.Sprintf("%s: %v", e.First, e.Err)
 	}
 	return e.Err.Error()
+}
+
+// moved says that the exec root is in another place.
+func (e *CommandError) moved(args []string, from, to string) {
+	e.Args, e.Root = args, to
+	for i := range e.Messages {
+		e.Messages[i].Text = strings.ReplaceAll(e.Messages[i].Text, from+string(filepath.Separator), to+string(filepath.Separator))
+	}
 }
 
 func (e *CommandError) Unwrap() error { return e.Err }
@@ -389,18 +406,23 @@ func (r *Runner) command(ctx context.Context, s Spec, root folder, todo Command)
 		defer r.Jobs.Release()
 	}
 	fmt.Fprintf(s.Log, "$ cd %s\n$ %s\n", process.Quote([]string{c.dir}), process.Quote(c.args))
-	watch := &watcher{status: s.Status}
-	p := process.Process{Args: c.args, Env: slices.Concat(c.env, c.private), Dir: c.dir, Output: io.MultiWriter(s.Log, watch), Files: slices.Clone(root.locks), User: r.User}
+	watch, log := &watcher{status: s.Status}, terminal.NewUncoloured(s.Log)
+	p := process.Process{Args: c.args, Env: slices.Concat(c.env, c.private, s.Colours), Dir: c.dir, Output: io.MultiWriter(log, watch), Files: slices.Clone(root.locks), User: r.User}
 	if r.Jobs != nil {
 		p.Env = append(p.Env, r.Jobs.Env(3+len(p.Files))...)
 		p.Files = append(p.Files, r.Jobs.Files()...)
 	}
 	err = r.begin(ctx, p, c.access)
+	if flushErr := log.Flush(); err == nil {
+		err = flushErr
+	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	watch.end()
-	return &CommandError{Args: c.args, First: watch.message(), Script: script, Err: err}
+	failed := &CommandError{Args: c.args, First: watch.message(), Script: script, Root: root.dir, Err: err}
+	failed.Messages, failed.More = watch.errors.Messages()
+	return failed
 }
 
 // expanded is a command with all its placeholders filled in for one folder.
@@ -439,7 +461,7 @@ func (r *Runner) keepFailed(ctx context.Context, s Spec, root folder, failed *Co
 	for _, todo := range s.commands() {
 		if c := r.expandCommand(s, root, todo); slices.Equal(c.args, failed.Args) {
 			c = r.expandCommand(s, kept, todo)
-			failed.Args = c.args
+			failed.moved(c.args, root.dir, kept.dir)
 			_, _ = r.writeScript(ctx, c, s.LogPath)
 			return
 		}

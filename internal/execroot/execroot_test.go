@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -207,6 +208,38 @@ func TestFailureCanBeRepeatedByHand(t *testing.T) {
 		if !strings.Contains(out.String(), "$ ") {
 			t.Errorf("the log does not have the command:\n%s", out.String())
 		}
+	}
+}
+
+// All errors of a command come back with the blanks and colours that the tool gave them; the log, which is searched, has no colours, and
+// who repeats the command by hand sees what the tool does on that terminal.
+func TestFailureHasEveryErrorAsTheToolSaidIt(t *testing.T) {
+	r := newRunner(t)
+	log := filepath.Join(t.TempDir(), "a.log")
+	a := shell("test \"$COLOUR\" = always && printf \"error: in $PWD/in/x\\\\n\\\\n\"; printf '\\033[31merror[E1]\\033[0m: one\\n  --> a.rs:1:2\\n   |   ^\\n\\nwarning: w\\n\\nerror: two\\n'; exit 1", inputs(t, r, nil))
+	a.Env = map[string]string{"PATH": env["PATH"], "COLOUR": "never"}
+	var out, status bytes.Buffer
+	_, err := r.Run(t.Context(), Spec{Action: a, Colours: []string{"COLOUR=always"}, Log: &out, LogPath: log,
+		Status: func(line string) { fmt.Fprintln(&status, line) }}, collectOut(r))
+	var failed *CommandError
+	if !errors.As(err, &failed) {
+		t.Fatalf("got %v", err)
+	}
+	if got := failed.Messages; len(got) != 3 || got[0].Text != "error: in "+failed.Root+"/in/x" || got[1].Text != "\x1b[31merror[E1]\x1b[0m: one\n  --> a.rs:1:2\n   |   ^" || got[2].Text != "error: two" {
+		t.Errorf("%+v", got)
+	}
+	if !strings.Contains(out.String(), "\nerror[E1]: one\n  --> a.rs:1:2\n") || strings.Contains(out.String(), "\x1b[") {
+		t.Errorf("the log:\n%q", out.String())
+	}
+	if !strings.Contains(status.String(), "\x1b[31merror[E1]\x1b[0m: one\n  --> a.rs:1:2\n   |   ^\n\nwarning") {
+		t.Errorf("what -v shows:\n%q", status.String())
+	}
+	script, err := os.ReadFile(failed.Script)
+	if err != nil || strings.Contains(string(script), "COLOUR=always") || !strings.Contains(string(script), "COLOUR=never") {
+		t.Errorf("%v, the script:\n%s", err, script)
+	}
+	if _, err := os.Stat(failed.Root); err != nil || strings.Contains(failed.Root, "tmp-") {
+		t.Errorf("the folder %s: %v", failed.Root, err)
 	}
 }
 

@@ -3,17 +3,21 @@ package execroot
 import (
 	"bytes"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/diagnostic"
+	"github.com/pannous/redox-clif/internal/terminal"
 )
 
 // longestLine bounds what is kept of output that never ends its line.
 const longestLine = 64 << 10
 
-// watcher looks at output as it goes by: the newest line for the status, the first error line
+// watcher looks at output as it goes by: the newest line for the status, the errors
 // for the failure.
 type watcher struct {
 	status func(string)
 	rest   []byte
-	first  string
+	errors diagnostic.Reader
+	first  string   // line of an error
 	at     string   // "src/main.rs:3:9", where rustc says the first error is
 	lines  int      // since the first error
 	causes []string // of the first error, as cargo lists them
@@ -43,11 +47,20 @@ func (w *watcher) end() {
 	w.rest = nil
 }
 
+// line takes a line. Its blanks and colours stay for those who show it: carets stand below what they point at.
 func (w *watcher) line(line string) {
-	line = strings.TrimSpace(line)
-	if line == "" {
-		return
+	line = strings.TrimRight(line, " \t\r")
+	w.errors.Line(line)
+	if w.status != nil {
+		w.status(line)
 	}
+	if line = strings.TrimSpace(terminal.WithoutColours(line)); line != "" {
+		w.look(line)
+	}
+}
+
+// look has the first error of what is said.
+func (w *watcher) look(line string) {
 	if w.first != "" {
 		w.lines++
 		// rustc's second line names the place, or its third when a note is between.
@@ -57,9 +70,6 @@ func (w *watcher) line(line string) {
 		w.takeCause(line)
 	} else if isError(line) {
 		w.first = line
-	}
-	if w.status != nil {
-		w.status(line)
 	}
 }
 

@@ -49,15 +49,20 @@ func (f *fitting) override(url string) (dependency, error) {
 	if err != nil {
 		return d, err
 	}
-	d.Folder = strings.Map(func(c rune) rune {
+	d.Folder = overrideFolder(url)
+	d.resolved = res
+	d.node, err = f.s.sourceTree("override/"+d.Folder, res)
+	return d, err
+}
+
+// overrideFolder is where a workspace has what is put in place of a git dependency.
+func overrideFolder(url string) string {
+	return strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' {
 			return c
 		}
 		return '_'
 	}, strings.ToLower(url))
-	d.resolved = res
-	d.node, err = f.s.sourceTree("override/"+d.Folder, res)
-	return d, err
 }
 
 func (d dependency) overrideText() string {

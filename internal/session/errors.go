@@ -3,14 +3,17 @@ package session
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/pannous/redox-clif/internal/diagnostic"
 	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/github"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/terminal"
 )
 
 // Explain turns the failures of a build into one error that says for each the step, the first error
@@ -49,9 +52,12 @@ func (s *Session) explainOne(b *strings.Builder, err error) {
 		fmt.Fprintln(b, err)
 		return
 	}
-	fmt.Fprintf(b, "%s failed: %v\n", f.Node, f.Err)
+	fmt.Fprintf(b, "%s failed: %s\n", f.Node, s.Relative(f.Err.Error()))
 	var cmd *execroot.CommandError
-	if errors.As(f.Err, &cmd) && cmd.Script != "" {
+	if errors.As(f.Err, &cmd) {
+		s.quote(b, cmd)
+	}
+	if cmd != nil && cmd.Script != "" {
 		fmt.Fprintf(b, "  repeat: sh %s\n", s.Relative(cmd.Script))
 	}
 	if f.Log != "" {
@@ -65,8 +71,50 @@ func (s *Session) explainOne(b *strings.Builder, err error) {
 		fmt.Fprintf(b, "%s%s\n", hintMark, hint)
 	}
 	if s.Config.GitHub {
-		fmt.Fprintln(b, github.Annotation{Kind: "error", Title: f.Node + " failed", Text: errs.FirstLine(f.Err.Error())})
+		for _, a := range s.annotations(f, cmd) {
+			fmt.Fprintln(b, a)
+		}
 	}
+}
+
+// quote writes the errors of a command down as its tool said them.
+func (s *Session) quote(b *strings.Builder, cmd *execroot.CommandError) {
+	for _, m := range cmd.Messages {
+		fmt.Fprintf(b, "\n%s\n", s.shown(m).Text)
+	}
+	if cmd.More > 0 {
+		fmt.Fprintf(b, "\n%d more errors are in the log\n", cmd.More)
+	}
+	if len(cmd.Messages) > 0 {
+		fmt.Fprintln(b)
+	}
+}
+
+// shown is a message with the paths that a person uses, in colours where they are seen.
+func (s *Session) shown(m diagnostic.Message) diagnostic.Message {
+	m = m.Rename(s.Relative)
+	if !s.ShowsColours() {
+		m.Text = terminal.WithoutColours(m.Text)
+	}
+	return m
+}
+
+// annotations are what GitHub shows of a failed step: each error at its line, where that is a file of the checkout.
+func (s *Session) annotations(f *graph.Failure, cmd *execroot.CommandError) []github.Annotation {
+	step := github.Annotation{Kind: "error", Title: f.Node + " failed", Text: errs.FirstLine(f.Err.Error())}
+	if cmd == nil || len(cmd.Messages) == 0 {
+		return []github.Annotation{step}
+	}
+	var all []github.Annotation
+	for _, m := range cmd.Messages {
+		a := step
+		a.Text = terminal.WithoutColours(m.Rename(s.Relative).Text)
+		if at := s.Relative(m.Place.File); at != "" && !filepath.IsAbs(at) {
+			a.File, a.Line, a.Col = filepath.ToSlash(at), m.Place.Line, m.Place.Col
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 // Relative is a path as people read it: below the checkout without the checkout.

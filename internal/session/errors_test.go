@@ -7,7 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/diagnostic"
+	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/recipe"
 )
@@ -87,5 +91,30 @@ func TestOfflineMissIsNamed(t *testing.T) {
 		if strings.Contains(b.String(), "mage fetch") != offline {
 			t.Errorf("offline %v: %s", offline, b.String())
 		}
+	}
+}
+
+// Each error of a step is shown whole and gets an annotation of its own, at its line where that is in the checkout.
+func TestEveryErrorIsShownAndAnnotated(t *testing.T) {
+	s := &Session{Config: &config.Config{Root: "/c", GitHub: true}}
+	failed := &execroot.CommandError{First: "/c/recipes/a/x.rs:3:4: error: one", Err: errors.New("cargo exited with status 101"), More: 2, Messages: []diagnostic.Message{
+		{Text: "\x1b[31merror\x1b[0m: one\n --> /c/recipes/a/x.rs:3:4\n  |  ^", Place: diagnostic.Place{File: "/c/recipes/a/x.rs", Line: 3, Col: 4}},
+		{Text: "error: two\n --> /else/y.rs:5:6", Place: diagnostic.Place{File: "/else/y.rs", Line: 5, Col: 6}},
+		{Text: "rust-lld: error: undefined symbol: f"},
+	}}
+	got := s.Explain(multierror.Append(nil, &graph.Failure{Node: "a/b", Err: failed})).Error()
+	for _, want := range []string{
+		"a/b failed: recipes/a/x.rs:3:4: error: one: cargo exited with status 101\n",
+		"\nerror: one\n --> recipes/a/x.rs:3:4\n  |  ^\n\nerror: two\n --> /else/y.rs:5:6\n\nrust-lld: error: undefined symbol: f\n\n2 more errors are in the log\n",
+		"\n::error file=recipes/a/x.rs,line=3,col=4,title=a/b failed::error: one%0A --> recipes/a/x.rs:3:4%0A  |  ^\n",
+		"\n::error title=a/b failed::error: two%0A --> /else/y.rs:5:6\n",
+		"\n::error title=a/b failed::rust-lld: error: undefined symbol: f",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwithout\n%s", got, want)
+		}
+	}
+	if strings.Count(got, "\n::error") != 3 {
+		t.Errorf("annotations:\n%s", got)
 	}
 }

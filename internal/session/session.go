@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
@@ -108,6 +110,11 @@ func checkOwner(cache string) error {
 // Say writes a line about what is going on.
 func (s *Session) Say(format string, args ...any) {
 	fmt.Fprintln(s.Streams.Err, terminal.Clean(fmt.Sprintf(format, args...)))
+}
+
+// ShowsColours tells whether people see what goes to standard error in colours.
+func (s *Session) ShowsColours() bool {
+	return !s.Config.NoColour && s.Streams.Err != nil && term.IsTerminal(int(s.Streams.Err.Fd()))
 }
 
 // Lock makes runs in one checkout wait for each other.
@@ -255,7 +262,7 @@ func (s *Session) Build(ctx context.Context, o BuildOptions, want Want) (*Built,
 }
 
 func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots []*graph.Node, o BuildOptions) (*Built, error) {
-	shown := ui.New(s.Streams.Err, s.Config.Verbose, s.Config.DumbTerminal)
+	shown := ui.New(s.Streams.Err, s.Config.Verbose, s.Config.DumbTerminal, s.ShowsColours())
 	trace := ui.NewTrace(shown, time.Now)
 	start := time.Now()
 	unshow, err := s.useRemote(ctx, trace.Notice)

@@ -99,10 +99,14 @@ func (l *live) Started(n *graph.Node, reason string, estimate time.Duration) {
 
 // Status implements graph.Observer.
 func (l *live) Status(n *graph.Node, line string) {
+	line = strings.TrimSpace(terminal.Bare(line))
+	if line == "" {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.steps[n]; s != nil {
-		s.status = withoutFolder(terminal.Bare(line))
+		s.status = withoutFolder(line)
 	}
 }
 

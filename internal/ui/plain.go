@@ -25,6 +25,7 @@ type Plain struct {
 	mu      sync.Mutex
 	w       io.Writer
 	verbose bool
+	colours bool // of what the steps say
 	now     func() time.Time
 	stop    func() // ends the heartbeat; nil without one
 	total   int
@@ -41,7 +42,7 @@ type plainStep struct {
 
 var _ Observer = (*Plain)(nil)
 
-// NewPlain returns an observer for pipes, files and CI. It has no heartbeat.
+// NewPlain returns an observer for pipes, files and CI, which shows no colours. It has no heartbeat.
 func NewPlain(w io.Writer, verbose bool, now func() time.Time) *Plain {
 	return &Plain{w: w, verbose: verbose, now: now, done: map[*graph.Node]bool{}}
 }
@@ -94,7 +95,10 @@ func (p *Plain) Status(n *graph.Node, line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.verbose {
-		p.line("  %s| %s", n.ID, line)
+		if !p.colours {
+			line = terminal.WithoutColours(line)
+		}
+		p.line("%s", strings.TrimRight(fmt.Sprintf("  %s| %s", n.ID, line), " "))
 	}
 }
 

@@ -76,14 +76,25 @@ func TestPaceNeverRunsOut(t *testing.T) {
 	}
 }
 
-// What a tool says is text, also with -v: colours stay.
+// What a tool says is text, also with -v. Its blanks stay, so that carets stand below what they point at, and its colours do on a terminal.
 func TestOutputOfToolsIsFitForATerminal(t *testing.T) {
-	var out bytes.Buffer
-	p := NewPlain(&out, true, time.Now)
-	n := &graph.Node{ID: "a/b"}
-	p.Status(n, "\x1b[31mred\x1b[0m \x1b]0;title\a")
-	p.Notice("gone\x1b[2J")
-	if want := "  a/b| \x1b[31mred\x1b[0m \\x1b]0;title\\x07\ngone\\x1b[2J\n"; out.String() != want {
-		t.Errorf("%q", out.String())
+	for _, c := range []struct {
+		colours bool
+		want    string
+	}{
+		{true, "  a/b| \x1b[31mred\x1b[0m \\x1b]0;title\\x07\n  a/b|\n  a/b|    \x1b[1m^^\x1b[0m here\ngone\\x1b[2J\n"},
+		{false, "  a/b| red \\x1b]0;title\\x07\n  a/b|\n  a/b|    ^^ here\ngone\\x1b[2J\n"},
+	} {
+		var out bytes.Buffer
+		p := NewPlain(&out, true, time.Now)
+		p.colours = c.colours
+		n := &graph.Node{ID: "a/b"}
+		p.Status(n, "\x1b[31mred\x1b[0m \x1b]0;title\a")
+		p.Status(n, "")
+		p.Status(n, "   \x1b[1m^^\x1b[0m here")
+		p.Notice("gone\x1b[2J")
+		if out.String() != c.want {
+			t.Errorf("colours %t: got\n%q, want\n%q", c.colours, out.String(), c.want)
+		}
 	}
 }

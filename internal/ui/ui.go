@@ -23,11 +23,14 @@ type Observer interface {
 }
 
 // New returns the observer that fits w: live on a terminal that can move its cursor (not dumb), else plain lines.
-func New(w *os.File, verbose, dumb bool) Observer {
+//
+// colours says whether what the steps say keeps its colours.
+func New(w *os.File, verbose, dumb, colours bool) Observer {
 	if !verbose && !dumb && term.IsTerminal(int(w.Fd())) {
 		return newLive(w)
 	}
 	p := NewPlain(w, verbose, time.Now)
+	p.colours = colours
 	ticker := time.NewTicker(heartbeat)
 	stop := p.beat(ticker.C)
 	p.stop = func() { ticker.Stop(); stop() }

@@ -83,6 +83,7 @@ func Standard() []Variable {
 		{Name: "XDG_CACHE_HOME", Meaning: "the user's cache folder", Default: "~/.cache"},
 		{Name: "XDG_CONFIG_HOME", Meaning: "where git finds the user's settings, for what fetches", Default: "~/.config"},
 		{Name: "TERM", Meaning: "dumb is a terminal that cannot move its cursor: plain lines in place of a status that changes"},
+		{Name: "NO_COLOR", Meaning: "anything but nothing shows what tools say without colours"},
 		{Name: "GITHUB_ACTIONS", Meaning: "true adds annotations for a workflow to errors"},
 	}
 	for _, name := range Network() {

@@ -169,6 +169,16 @@ func (w *world) mustRun(t *testing.T, args ...string) string {
 	return out
 }
 
+// mustFail runs a target that does not end well.
+func (w *world) mustFail(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := w.run(t, args...)
+	if err == nil {
+		t.Fatalf("%v did not fail:\n%s", args, out)
+	}
+	return out
+}
+
 // build builds the demo and returns its image's digest.
 func (w *world) build(t *testing.T) string {
 	t.Helper()
