@@ -10,7 +10,8 @@
 //	arguments            the exact argv, with paths as %{root}/… so that the place of a checkout is not in it
 //	environment          the whole environment of the tool; nothing is inherited
 //	output paths         what is kept of what the tool writes
-//	platform properties  the toolchain's identity and whatever else decides the bytes but is no file of the input tree
+//	salt                 the toolchain's identity and whatever else decides the bytes but is no file of the input tree; a worker need
+//	                     not offer it, so that it is no platform property
 //	input root           the Merkle tree of every file the step may read
 package action
 
@@ -51,9 +52,9 @@ type Action struct {
 	Env map[string]string `json:"env,omitempty"`
 	// Outputs are the paths kept, relative to the root, sorted.
 	Outputs []string `json:"outputs,omitempty"`
-	// Platform holds what else decides the result (toolchain identity, probed facts).
-	Platform map[string]string `json:"platform,omitempty"`
-	// Inputs is the root Directory of the input tree.
+	// Salt holds what else decides the result (toolchain identity, probed facts), by name.
+	Salt map[string]string `json:"salt,omitempty"`
+	// Inputs is the root Directory of the input tree. The zero Digest stands for the empty folder.
 	Inputs cas.Digest `json:"inputs"`
 }
 
@@ -65,10 +66,9 @@ func Builtin(name string, version int, args ...string) *Action {
 
 // Field numbers of build.bazel.remote.execution.v2.
 const (
-	commandArguments, commandEnv, commandPlatform, commandOutputPaths = 1, 2, 5, 7
-	envName, envValue                                                 = 1, 2
-	platformProperties, propertyName, propertyValue                   = 1, 1, 2
-	actionCommandDigest, actionInputRoot                              = 1, 2
+	commandArguments, commandEnv, commandOutputPaths = 1, 2, 7
+	envName, envValue                                = 1, 2
+	actionCommandDigest, actionInputRoot, actionSalt = 1, 2, 9
 )
 
 // Command returns the canonical bytes of the Command message.
@@ -79,13 +79,6 @@ func (a *Action) Command() []byte {
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Env)) {
 		b = appendBytes(b, commandEnv, pair(envName, name, envValue, a.Env[name]))
-	}
-	if len(a.Platform) > 0 {
-		var p []byte
-		for _, name := range slices.Sorted(maps.Keys(a.Platform)) {
-			p = appendBytes(p, platformProperties, pair(propertyName, name, propertyValue, a.Platform[name]))
-		}
-		b = appendBytes(b, commandPlatform, p)
 	}
 	outputs := append([]string(nil), a.Outputs...)
 	sort.Strings(outputs)
@@ -98,8 +91,25 @@ func (a *Action) Command() []byte {
 // Message returns the canonical bytes of the Action message.
 func (a *Action) Message() []byte {
 	command := cas.DigestBytes(a.Command())
+	inputs := a.Inputs
+	if inputs.IsZero() {
+		inputs = cas.DigestBytes(nil)
+	}
 	b := appendBytes(nil, actionCommandDigest, cas.MarshalDigest(command))
-	return appendBytes(b, actionInputRoot, cas.MarshalDigest(a.Inputs))
+	b = appendBytes(b, actionInputRoot, cas.MarshalDigest(inputs))
+	if salt := a.saltBytes(); len(salt) > 0 {
+		b = appendBytes(b, actionSalt, salt)
+	}
+	return b
+}
+
+// saltBytes are the lines name="value" of the salt, sorted by name.
+func (a *Action) saltBytes() []byte {
+	var b []byte
+	for _, name := range slices.Sorted(maps.Keys(a.Salt)) {
+		b = fmt.Appendf(b, "%s=%q\n", name, a.Salt[name])
+	}
+	return b
 }
 
 // Digest is the action's cache key: the digest of its Action message.

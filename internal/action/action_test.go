@@ -15,33 +15,50 @@ import (
 
 func sample() *Action {
 	return &Action{
-		Args:     []string{"cargo", "build"},
-		Env:      map[string]string{"B": "2", "A": "1"},
-		Outputs:  []string{"out"},
-		Platform: map[string]string{"toolchain": "t"},
-		Inputs:   cas.DigestBytes(nil),
+		Args:    []string{"cargo", "build"},
+		Env:     map[string]string{"B": "2", "A": "1"},
+		Outputs: []string{"out"},
+		Salt:    map[string]string{"toolchain": "t"},
+		Inputs:  cas.DigestBytes(nil),
 	}
 }
 
 // Hand-made from remote_execution.proto: arguments 1, environment_variables 2 (sorted by name),
-// platform 5, output_paths 7.
+// output_paths 7.
 func TestCommandBytesAreTheRemoteExecutionAPIs(t *testing.T) {
 	want := "\x0a\x05cargo\x0a\x05build" +
 		"\x12\x06\x0a\x01A\x12\x011" + "\x12\x06\x0a\x01B\x12\x012" +
-		"\x2a\x10\x0a\x0e\x0a\x09toolchain\x12\x01t" + "\x3a\x03out"
+		"\x3a\x03out"
 	if got := string(sample().Command()); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// command_digest 1, input_root_digest 2, salt 9; a Digest is hash 1 and, unless it is 0, size_bytes 2.
+func TestActionBytesAreTheRemoteExecutionAPIs(t *testing.T) {
+	command := cas.DigestBytes(sample().Command())
+	want := "\x0a\x44\x0a\x40" + command.Hash + "\x10" + string(rune(command.Size)) +
+		"\x12\x42\x0a\x40" + cas.DigestBytes(nil).Hash + "\x4a\x0etoolchain=\"t\"\n"
+	if got := string(sample().Message()); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	// No input is the empty folder: an empty Digest would be no valid one.
+	empty := sample()
+	empty.Inputs = cas.Digest{}
+	if empty.Digest() != sample().Digest() {
+		t.Error("no inputs have another digest than the empty folder")
 	}
 }
 
 func TestEveryFieldIsInTheDigest(t *testing.T) {
 	base := sample().Digest()
 	changes := map[string]func(*Action){
-		"args":     func(a *Action) { a.Args = append(a.Args, "--release") },
-		"env":      func(a *Action) { a.Env["A"] = "x" },
-		"outputs":  func(a *Action) { a.Outputs = []string{"other"} },
-		"platform": func(a *Action) { a.Platform["toolchain"] = "u" },
-		"inputs":   func(a *Action) { a.Inputs = cas.DigestBytes([]byte("x")) },
+		"args":               func(a *Action) { a.Args = append(a.Args, "--release") },
+		"env":                func(a *Action) { a.Env["A"] = "x" },
+		"outputs":            func(a *Action) { a.Outputs = []string{"other"} },
+		"salt":               func(a *Action) { a.Salt["toolchain"] = "u" },
+		"a name in the salt": func(a *Action) { a.Salt = map[string]string{"toolchain=\"t\"\nx": ""} },
+		"inputs":             func(a *Action) { a.Inputs = cas.DigestBytes([]byte("x")) },
 	}
 	for name, change := range changes {
 		a := sample()
@@ -165,11 +182,11 @@ func TestDifferencesNameWhatWasChanged(t *testing.T) {
 		"order":              {func(a *Action) { slices.Reverse(a.Args) }, Difference{"argument order", "[cargo build]", "[build cargo]"}},
 		"flag":               {func(a *Action) { a.Args = append(a.Args, "--features=x") }, Difference{"argument", "", "--features=x"}},
 		"flag of the linker": {func(a *Action) { a.Env["RUSTFLAGS"] = "-Clink-arg=-z" }, Difference{"environment RUSTFLAGS", "", "-Clink-arg=-z"}},
-		"tool":               {func(a *Action) { a.Platform["toolchain"] = "rustc 2" }, Difference{"platform toolchain", "rustc 1", "rustc 2"}},
+		"tool":               {func(a *Action) { a.Salt["toolchain"] = "rustc 2" }, Difference{"salt toolchain", "rustc 1", "rustc 2"}},
 		"output":             {func(a *Action) { a.Outputs = []string{"target/init"} }, Difference{"output", "", "target/init"}},
 	} {
 		before := func() *Action {
-			return &Action{Args: []string{"cargo", "build"}, Env: map[string]string{"A": "1"}, Platform: map[string]string{"toolchain": "rustc 1"}, Inputs: inputs(files())}
+			return &Action{Args: []string{"cargo", "build"}, Env: map[string]string{"A": "1"}, Salt: map[string]string{"toolchain": "rustc 1"}, Inputs: inputs(files())}
 		}
 		after := before()
 		c.change(after)

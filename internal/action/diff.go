@@ -10,7 +10,7 @@ import (
 
 // Difference is one field in which two actions differ.
 type Difference struct {
-	Field string `json:"field"` // "argument", "environment NAME", "platform NAME", "file PATH", …
+	Field string `json:"field"` // "argument", "environment NAME", "salt NAME", "file PATH", …
 	Old   string `json:"old,omitempty"`
 	New   string `json:"new,omitempty"`
 }
@@ -21,7 +21,7 @@ func Differences(store *cas.Store, a, b *Action) []Difference {
 	var out []Difference
 	out = append(out, listDiff("argument", a.Args, b.Args)...)
 	out = append(out, mapDiff("environment", a.Env, b.Env)...)
-	out = append(out, mapDiff("platform", a.Platform, b.Platform)...)
+	out = append(out, mapDiff("salt", a.Salt, b.Salt)...)
 	out = append(out, listDiff("output", a.Outputs, b.Outputs)...)
 	if a.Inputs != b.Inputs {
 		out = append(out, treeDiff(store, a.Inputs, b.Inputs)...)

@@ -151,23 +151,23 @@ func (b *Builder) spec(triple string) ([]byte, error) {
 	return text, nil
 }
 
-// platform is what every action that runs a tool of the toolchain has in its digest.
-func (b *Builder) platform() map[string]string {
+// salt is what every action that runs a tool of the toolchain has in its digest.
+func (b *Builder) salt() map[string]string {
 	return map[string]string{"toolchain": b.o.Tools.Identity}
 }
 
-// compilePlatform is platform for what compiles a step.
-func (b *Builder) compilePlatform(s *recipe.Step) map[string]string {
-	p := b.platform()
+// compileSalt is salt for what compiles a step.
+func (b *Builder) compileSalt(s *recipe.Step) map[string]string {
+	p := b.salt()
 	if s.CC {
 		p["clang"] = b.o.Tools.Clang.Identity
 	}
 	return p
 }
 
-// checkedPlatform is platform for what makes the step's result, which is held to the ELF rules.
-func (b *Builder) checkedPlatform(s *recipe.Step) map[string]string {
-	p := b.platform()
+// checkedSalt is salt for what makes the step's result, which is held to the ELF rules.
+func (b *Builder) checkedSalt(s *recipe.Step) map[string]string {
+	p := b.salt()
 	if rules := s.RulesOrDefault(); rules != recipe.RulesNone {
 		p["elf-rules"] = string(rules) + "/" + elfcheck.Version
 	}

@@ -41,7 +41,7 @@ func TestAStepWithCInItGetsACompilerAndTheHeaders(t *testing.T) {
 			t.Errorf("%s=%s would reach what is compiled for the host", name, v)
 		}
 	}
-	if got := b.compilePlatform(s)["clang"]; got != paperClang {
+	if got := b.compileSalt(s)["clang"]; got != paperClang {
 		t.Errorf("the compiler in the digest is %q", got)
 	}
 	if env["HELIX_REVISION"] != r.Source.Commit {
@@ -78,7 +78,7 @@ func TestRustAloneDoesNotDependOnHeaders(t *testing.T) {
 		t.Error("base does not depend on libc.a")
 	}
 	step, _ := b.o.Sources.Recipes["base"].Step("programs")
-	if _, has := b.compilePlatform(step)["clang"]; has {
+	if _, has := b.compileSalt(step)["clang"]; has {
 		t.Error("the C compiler is in the digest of base")
 	}
 }

@@ -299,11 +299,11 @@ func (c *cargoRun) plan(in graph.Outputs) (*action.Action, error) {
 	if err != nil {
 		return nil, err
 	}
-	platform := c.t.b.compilePlatform(c.t.s)
+	salt := c.t.b.compileSalt(c.t.s)
 	if !c.recordsLinks() {
-		maps.Copy(platform, c.t.b.checkedPlatform(c.t.s))
+		maps.Copy(salt, c.t.b.checkedSalt(c.t.s))
 	}
-	return &action.Action{Args: c.args(), Env: c.env(), Outputs: c.outputs(), Platform: platform, Inputs: inputs}, nil
+	return &action.Action{Args: c.args(), Env: c.env(), Outputs: c.outputs(), Salt: salt, Inputs: inputs}, nil
 }
 
 func (c *cargoRun) inputs(in graph.Outputs) (cas.Digest, error) {

@@ -87,7 +87,7 @@ func (b *Builder) initfsAction(in graph.Outputs, r *recipe.Recipe, stage *graph.
 		return nil, err
 	}
 	a := action.Builtin("initfs", initfsVersion, fmt.Sprintf("layout=%d", r.Initfs.Version), fmt.Sprintf("max-size-mib=%d", r.Initfs.MaxSize))
-	a.Platform = map[string]string{"target": b.o.Target, "elf-rules": elfcheck.Version}
+	a.Salt = map[string]string{"target": b.o.Target, "elf-rules": elfcheck.Version}
 	a.Inputs, err = b.packingInputs(in[stage], e)
 	return a, err
 }

@@ -63,8 +63,8 @@ func (c *programsRun) plan(in graph.Outputs) (*action.Action, error) {
 	}
 	a := action.Builtin("c-programs", programsVersion, append(flags, s.Args...)...)
 	a.Outputs = []string{"out/" + s.Output}
-	a.Platform = b.platform()
-	a.Platform["clang"] = b.o.Tools.Clang.Identity
+	a.Salt = b.salt()
+	a.Salt["clang"] = b.o.Tools.Clang.Identity
 	a.Inputs, err = b.store.PutTree(tree)
 	return a, err
 }

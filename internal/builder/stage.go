@@ -144,7 +144,7 @@ func (s *staging) stripNode(f recipe.File, places []resolved) (*graph.Node, erro
 			}
 			return &action.Action{
 				Args: append(args, "%{root}/in", "%{root}/out/stripped"),
-				Env:  toolenv.ForTools(), Outputs: []string{"out/stripped"}, Platform: s.b.platform(), Inputs: inputs,
+				Env:  toolenv.ForTools(), Outputs: []string{"out/stripped"}, Salt: s.b.salt(), Inputs: inputs,
 			}, nil
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {

@@ -99,7 +99,7 @@ func (b *Builder) stdAction(triple string, set recipe.Std, spec []byte, backend 
 	args = append(args, cargoJSON...)
 	args = slices.Concat(args, vendorConfig(), stdPackages[set])
 	return &action.Action{
-		Args: args, Env: env, Inputs: inputs, Platform: b.platform(),
+		Args: args, Env: env, Inputs: inputs, Salt: b.salt(),
 		Outputs: []string{"target/" + triple + "/release/deps"},
 	}, nil
 }

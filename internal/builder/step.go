@@ -143,7 +143,7 @@ func (t *step) toolAction(tree *cas.Tree, args ...string) (*action.Action, error
 // actionOn is toolAction for a tree that is stored.
 func (t *step) actionOn(inputs cas.Digest, args ...string) *action.Action {
 	return &action.Action{
-		Args: args, Env: toolenv.ForTools(), Inputs: inputs, Platform: t.b.checkedPlatform(t.s), Outputs: []string{"out/" + t.s.Output},
+		Args: args, Env: toolenv.ForTools(), Inputs: inputs, Salt: t.b.checkedSalt(t.s), Outputs: []string{"out/" + t.s.Output},
 	}
 }
 

@@ -170,7 +170,7 @@ func fieldChange(d action.Difference) []string {
 		return listChanges(nonEmpty("output "+d.Old, d.Old), nonEmpty("output "+d.New, d.New))
 	case kind == "file":
 		return []string{fileChange(d)}
-	case kind == "platform":
+	case kind == "salt":
 		return valueChanges(name, d.Old, d.New)
 	}
 	return valueChanges(d.Field, d.Old, d.New)

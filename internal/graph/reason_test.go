@@ -56,7 +56,7 @@ func TestChangesAreWords(t *testing.T) {
 			[]string{"environment RUSTFLAGS: -Ca=1 is gone, -Ca=2 is new"}},
 		"variables": {[]action.Difference{{Field: "environment A", New: "1"}, {Field: "environment B", Old: "1"}, {Field: "environment C", Old: "1", New: long}},
 			[]string{"environment A is new (1)", "environment B is gone (was 1)", "environment C changed"}},
-		"tool":   {[]action.Difference{{Field: "platform toolchain", Old: "rustc 1", New: "rustc 2"}}, []string{"toolchain: rustc 1 -> rustc 2"}},
+		"tool":   {[]action.Difference{{Field: "salt toolchain", Old: "rustc 1", New: "rustc 2"}}, []string{"toolchain: rustc 1 -> rustc 2"}},
 		"output": {[]action.Difference{{Field: "output", New: "target/init"}}, []string{"output target/init is new"}},
 	} {
 		if diff := cmp.Diff(c.want, Changes(c.differences)); diff != "" {

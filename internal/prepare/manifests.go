@@ -87,7 +87,7 @@ func (f *fitting) manifestsAction(in graph.Outputs, skeletons map[*graph.Node]*g
 		return nil, err
 	}
 	a := action.Builtin("fit-manifests", manifestsVersion, string(config))
-	a.Platform = f.s.platform()
+	a.Salt = f.s.salt()
 	a.Inputs, err = f.s.o.Store.Compose(map[string]cas.Digest{"src": in[skeletons[f.src]], "deps": depsDigest}, files)
 	return a, err
 }

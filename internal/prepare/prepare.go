@@ -117,8 +117,8 @@ func (s *Sources) notice(line string) {
 	}
 }
 
-// platform is what every action that runs cargo has in its digest.
-func (s *Sources) platform() map[string]string {
+// salt is what every action that runs cargo has in its digest.
+func (s *Sources) salt() map[string]string {
 	return map[string]string{"toolchain": s.o.Toolchain}
 }
 

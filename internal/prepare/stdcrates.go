@@ -40,7 +40,7 @@ func (s *Sources) StdCrates() (*graph.Node, error) {
 		n.Light = true
 		n.Plan = func(context.Context, graph.Outputs) (*action.Action, error) {
 			a := action.Builtin("std-crates", stdCratesVersion, digests...)
-			a.Platform = s.platform()
+			a.Salt = s.salt()
 			return a, nil
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {

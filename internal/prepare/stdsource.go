@@ -35,7 +35,7 @@ func (s *Sources) StdSource() (*graph.Node, error) {
 		n.Deps = []*graph.Node{crates}
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			a := action.Builtin("std-source", stdSourceVersion)
-			a.Inputs, a.Platform = in[crates], s.platform()
+			a.Inputs, a.Salt = in[crates], s.salt()
 			return a, nil
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {

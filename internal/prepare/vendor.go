@@ -95,7 +95,7 @@ func (v *vendoring) action(manifests cas.Digest) (*action.Action, error) {
 		return nil, err
 	}
 	a := action.Builtin("vendor", vendorVersion, slices.Concat([]string{"dir=" + v.r.Cargo.Dir}, v.packages)...)
-	a.Platform = v.s.platform()
+	a.Salt = v.s.salt()
 	a.Inputs, err = store.Compose(map[string]cas.Digest{"manifests": manifests, "spec": spec}, nil)
 	return a, err
 }

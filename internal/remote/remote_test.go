@@ -162,7 +162,7 @@ func TestTheEncodingIsTheLibrarys(t *testing.T) {
 	server := remotetest.Start(t, remotetest.Faults{})
 	m := newMachine(t, server)
 	a, files := sample()
-	a.Platform, a.Outputs = map[string]string{"b": "2", "a": ""}, []string{"out/b", "out/a"}
+	a.Salt, a.Outputs = map[string]string{"b": "2", "a": ""}, []string{"out/b", "out/a"}
 	tree, _, _, err := treeOf(m.store, m.put(files))
 	if err != nil {
 		t.Fatal(err)
