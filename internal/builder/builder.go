@@ -55,6 +55,8 @@ type Tools struct {
 	// CraneliftLacks is what the Cranelift backend cannot do of what a step may need, and the compiler's
 	// words. It is not part of any digest: it decides whether something is built, not how.
 	CraneliftLacks map[recipe.Need]string
+	// Install, when it is set, installs the toolchain, which is known and not there yet. It is called before the first tool runs.
+	Install func(context.Context) error
 }
 
 // Placeholders are the values of the words of package toolenv for a toolchain and a home of cargo.

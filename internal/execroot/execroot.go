@@ -52,6 +52,8 @@ type Runner struct {
 	ExtraEnv []string
 	// Sandbox is what every process of an action begins in; nil is none.
 	Sandbox *sandbox.Sandbox
+	// Install, when it is set, makes the tools be there. It is called before each command.
+	Install func(context.Context) error
 	// Notice receives lines about waiting.
 	Notice func(string)
 
@@ -369,6 +371,9 @@ func (r *Runner) Plain(ctx context.Context, dir string, args []string, out, warn
 	if err != nil {
 		return err
 	}
+	if err := r.NeedTools(ctx); err != nil {
+		return err
+	}
 	p := process.Process{Args: args, Env: append([]string{"LC_ALL=C"}, r.ExtraEnv...), Dir: dir, User: r.User, Output: out, Errors: warnings}
 	return r.begin(ctx, p, sandbox.Access{ReadWrite: []string{dir}})
 }
@@ -383,6 +388,14 @@ func (r *Runner) begin(ctx context.Context, p process.Process, a sandbox.Access)
 	return r.Sandbox.Run(ctx, p, a, temp)
 }
 
+// NeedTools makes sure that the tools are there, for what runs or reads them itself.
+func (r *Runner) NeedTools(ctx context.Context) error {
+	if r.Install == nil {
+		return nil
+	}
+	return r.Install(ctx)
+}
+
 // waiting does what may last because of others.
 func (s *Spec) waiting(what string, f func() error) error {
 	if s.Waits != nil {
@@ -394,6 +407,9 @@ func (s *Spec) waiting(what string, f func() error) error {
 // command runs one command. It holds one token of the jobserver meanwhile: the job that every client
 // of a jobserver owns from the start.
 func (r *Runner) command(ctx context.Context, s Spec, root folder, todo Command) error {
+	if err := r.NeedTools(ctx); err != nil {
+		return err
+	}
 	c := r.expandCommand(s, root, todo)
 	script, err := r.writeScript(ctx, c, s.LogPath)
 	if err != nil {

@@ -39,6 +39,9 @@ func (s *Sources) StdSource() (*graph.Node, error) {
 			return a, nil
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
+			if err := s.o.Roots.NeedTools(ctx); err != nil {
+				return cas.Digest{}, err
+			}
 			tree, err := s.o.Store.Capture(ctx, filepath.Join(s.o.RustSrc, "library"), cas.CaptureOptions{Store: true, Volatile: true})
 			if err != nil {
 				return cas.Digest{}, err

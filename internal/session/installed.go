@@ -38,11 +38,10 @@ func (s *Session) lookInto(ctx context.Context, i *toolchain.Installed) error {
 	if i.Identity, err = i.Toolchain.Identify(ctx, cache); err != nil {
 		return err
 	}
-	spec, err := targetspec.Load(os.DirFS(s.Config.Targets()), s.Config.Target)
-	if err != nil {
+	if i.Spec, err = targetspec.Load(os.DirFS(s.Config.Targets()), s.Config.Target); err != nil {
 		return err
 	}
-	i.Caps, err = i.Toolchain.Probe(ctx, run, i.Identity, spec, cache)
+	i.Caps, err = i.Toolchain.Probe(ctx, run, i.Identity, i.Spec, cache)
 	return err
 }
 

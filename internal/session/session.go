@@ -163,7 +163,7 @@ func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o
 	return prepare.Options{
 		Recipes: d.recipes, Profile: s.Config.Profile, Store: s.Store,
 		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
-			User: o.Around.User, ExtraEnv: o.Around.Env, Sandbox: confined, Jobs: jobs, Notice: notice},
+			Install: tools.Install, User: o.Around.User, ExtraEnv: o.Around.Env, Sandbox: confined, Jobs: jobs, Notice: notice},
 		Patches: os.DirFS(s.Config.Patches()), Fetcher: s.Fetcher(tools, cargoHome), Overrides: d.overrides,
 		Stats: s.Stats, CargoHome: cargoHome, Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, Transports: s.Config.Transports, Notice: notice,
 	}, nil
@@ -176,7 +176,7 @@ func (s *Session) Fetcher(tools builder.Tools, cargoHome string) *source.Fetcher
 	env := append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home, "RUSTC=" + tools.Rustc}, s.Config.NetworkEnv...)
 	return &source.Fetcher{
 		Store: s.Config.Sources(), Offline: s.Config.Offline, Git: git.Git{Env: s.Config.GitEnv()},
-		Cargo: tools.Cargo, CargoHome: cargoHome, Env: env,
+		Cargo: tools.Cargo, CargoHome: cargoHome, Install: tools.Install, Env: env,
 		Notice: func(line string) { s.Say("%s", line) },
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 
 	"github.com/google/renameio/v2"
 
@@ -33,11 +34,13 @@ type Toolchain struct {
 	*toolchain.Toolchain
 	Identity *toolchain.Identity
 	Caps     *toolchain.Capabilities
+	// Absent says that it is known from the lock alone: it has to be installed before one of its tools runs.
+	Absent bool
 }
 
-// Tools is the toolchain in the form the build wants.
+// Tools is the toolchain in the form the build wants. The pinned one need not be installed: what runs a tool first installs it.
 func (s *Session) Tools(ctx context.Context) (builder.Tools, error) {
-	t, err := s.Toolchain(ctx)
+	t, err := s.toolchainOrItsLock(ctx)
 	if err != nil {
 		return builder.Tools{}, err
 	}
@@ -48,14 +51,70 @@ func (s *Session) Tools(ctx context.Context) (builder.Tools, error) {
 		}
 	}
 	problem := t.craneliftProblem()
-	return builder.Tools{
+	tools := builder.Tools{
 		Name: t.Name(), Identity: t.Caps.Digest(), BinDir: filepath.Dir(t.Rustc), RustSrc: filepath.Dir(t.Library),
 		Rustc: t.Rustc, Cargo: t.Cargo, LLD: t.Lld(), NM: t.Tools["llvm-nm"], Objcopy: t.Tools["llvm-objcopy"],
 		Strip: t.Tools["llvm-strip"], Archive: t.Tools["llvm-ar"], Compiler: t.Caps.Compiler(),
 		RustcUnstable: t.Caps.RustcUnstableForJSON, CargoJSON: t.Caps.CargoJSONTargetSpec,
 		Cranelift: problem == "", CraneliftProblem: problem,
 		CraneliftLacks: t.craneliftLacks(), Clang: s.clang(ctx),
-	}, nil
+	}
+	if t.Absent {
+		var once sync.Once
+		var failed error
+		tools.Install = func(ctx context.Context) error {
+			once.Do(func() { failed = s.installLocked(ctx, tools.Identity) })
+			return failed
+		}
+	}
+	return tools, nil
+}
+
+// toolchainOrItsLock is the toolchain, or what the lock says of the pinned one where that is not installed.
+func (s *Session) toolchainOrItsLock(ctx context.Context) (*Toolchain, error) {
+	pin, from, err := s.pinAndSources()
+	if err != nil {
+		return nil, err
+	}
+	run := toolchain.Exec(s.ToolEnv())
+	_, err = toolchain.Find(ctx, from, pin, run)
+	if !errors.Is(err, toolchain.ErrNotInstalled) && !errors.As(err, new(*toolchain.NoRustup)) {
+		return s.Toolchain(ctx)
+	}
+	lock, err := toolchain.LoadLock(s.Config.PinLock())
+	if err != nil {
+		return nil, err
+	}
+	spec, err := targetspec.Load(os.DirFS(s.Config.Targets()), s.Config.Target)
+	if err != nil {
+		return nil, err
+	}
+	locked, caps := lock.Pinned(ctx, from, pin, spec, run)
+	if locked == nil {
+		return s.Toolchain(ctx)
+	}
+	return &Toolchain{Pin: pin, Toolchain: locked, Caps: caps, Absent: true}, nil
+}
+
+// installLocked installs the pinned toolchain, which has to be the one that the lock promised: identity is that of Tools.
+func (s *Session) installLocked(ctx context.Context, identity string) error {
+	t, err := s.Toolchain(ctx)
+	if err != nil {
+		return err
+	}
+	if t.Caps.Digest() != identity {
+		return fmt.Errorf("the toolchain in %s can do other things than %s says; `mage toolchain:lock` writes down what it is", t.Dir, s.Relative(s.Config.PinLock()))
+	}
+	return nil
+}
+
+func (s *Session) pinAndSources() (*toolchain.Pin, toolchain.Sources, error) {
+	pin, err := toolchain.LoadPin(s.Config.Pin())
+	if err != nil {
+		return nil, toolchain.Sources{}, err
+	}
+	from, err := s.ToolchainSources()
+	return pin, from, err
 }
 
 // craneliftLacks is what only some components need and this Cranelift cannot do.
@@ -86,11 +145,7 @@ func (t *Toolchain) Name() string { return t.Caps.Version.Name() }
 // Toolchain finds the toolchain, installs the pinned one by rustup when it is missing, and makes
 // sure that it is what the pin and its lock say.
 func (s *Session) Toolchain(ctx context.Context) (*Toolchain, error) {
-	pin, err := toolchain.LoadPin(s.Config.Pin())
-	if err != nil {
-		return nil, err
-	}
-	from, err := s.ToolchainSources()
+	pin, from, err := s.pinAndSources()
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +191,7 @@ func (s *Session) measure(ctx context.Context, pin *toolchain.Pin, found *toolch
 	if err := pin.Verify(found, caps.Version); err != nil {
 		return nil, err
 	}
-	return &Toolchain{pin, found, identity, caps}, nil
+	return &Toolchain{Pin: pin, Toolchain: found, Identity: identity, Caps: caps}, nil
 }
 
 // install has rustup install the pin, which takes a while and uses the network.

@@ -66,6 +66,11 @@ func (f *Fetcher) askCargo(ctx context.Context, what, name, requirement, verb st
 	if f.Cargo == "" {
 		return &NoCargoError{Crate: what}
 	}
+	if f.Install != nil {
+		if err := f.Install(ctx); err != nil {
+			return err
+		}
+	}
 	dir, err := os.MkdirTemp(f.Store, "crate-")
 	if err != nil {
 		return err

@@ -39,6 +39,8 @@ type Fetcher struct {
 	// replacements, proxies and credentials.
 	Cargo     string // cargo program
 	CargoHome string // the CARGO_HOME that has the user's configuration
+	// Install, when it is set, makes that program be there.
+	Install func(context.Context) error
 }
 
 // Fetch brings the source and its submodules into the store. What is already

@@ -89,9 +89,21 @@ func (c *Capabilities) CargoTargetFlags() []string {
 	return nil
 }
 
-// Digest is the SHA-256 of the capabilities, in hexadecimal.
+// Digest is the SHA-256 of the capabilities, in hexadecimal. The compiler's own words are no part of it: they may name a folder of this
+// machine, and would split a cache that machines share.
 func (c *Capabilities) Digest() string {
-	data, err := json.Marshal(c)
+	silent := *c
+	silent.Backends = map[Backend]map[Feature]Result{}
+	for backend, features := range c.Backends {
+		silent.Backends[backend] = map[Feature]Result{}
+		for feature, result := range features {
+			silent.Backends[backend][feature] = Result{OK: result.OK}
+		}
+	}
+	if silent.SoftFloatABI == nil {
+		silent.SoftFloatABI = map[string]string{} // a lock file does not tell them apart
+	}
+	data, err := json.Marshal(silent)
 	if err != nil {
 		// Strings, bools and maps of them always have a JSON form.
 		return ""

@@ -70,6 +70,15 @@ func TestDigestCoversEveryMeasurement(t *testing.T) {
 	}
 }
 
+// What a compiler says of its failure may name a folder of the machine.
+func TestTheCompilersWordsAreNotInTheDigest(t *testing.T) {
+	one, other := &Capabilities{Backends: map[Backend]map[Feature]Result{LLVM: {Asm: {Detail: "no file /home/me/x"}}}},
+		&Capabilities{Backends: map[Backend]map[Feature]Result{LLVM: {Asm: {Detail: "no file /home/you/x"}}}}
+	if one.Digest() != other.Digest() {
+		t.Error("two machines have two digests")
+	}
+}
+
 func TestFirstError(t *testing.T) {
 	tests := []struct{ output, want string }{
 		{"warning: x\nerror[E0635]: unknown feature\n", "unknown feature"},

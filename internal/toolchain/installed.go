@@ -15,6 +15,7 @@ type Installed struct {
 	Toolchain *Toolchain
 	Version   *Version
 	Identity  *Identity
+	Spec      *targetspec.Spec // what Caps were measured for
 	Caps      *Capabilities
 	Problem   error
 }

@@ -74,6 +74,9 @@ type Verified struct {
 	Cargo string `toml:"cargo"`
 	// Files has the SHA-256 of what takes part in a build, by slash path; of a folder over the files in it.
 	Files map[string]string `toml:"files"`
+	// Probed has what it was found to be able to do, by target. A machine that has all results in a cache needs no more than this of
+	// the toolchain, and does not install it.
+	Probed map[string]Probed `toml:"probed,omitempty"`
 }
 
 // LockDrift is one difference between the lock and an installed toolchain.
@@ -140,6 +143,9 @@ func (i *Installed) LockInstalled(ctx context.Context, lockPath, pinPath string)
 		return nil, err
 	}
 	lock.Record(i.Pin.Toolchain.Channel, *i.Version, identity)
+	if err := lock.recordProbed(identity, i.Spec, i.Caps); err != nil {
+		return nil, err
+	}
 	if err := lock.Write(lockPath); err != nil {
 		return nil, err
 	}

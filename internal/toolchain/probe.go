@@ -35,10 +35,11 @@ const probeVersion = "2"
 // does not run, a specification that rustc refuses, or a cache that cannot be
 // written. run must not let RUSTFLAGS or a wrapper through.
 func (t *Toolchain) Probe(ctx context.Context, run Runner, identity *Identity, spec *targetspec.Spec, cacheDir string) (*Capabilities, error) {
-	path, err := t.probePath(identity, spec, cacheDir)
+	key, err := probeKey(identity.Digest, spec)
 	if err != nil {
 		return nil, err
 	}
+	path := filepath.Join(cacheDir, "probe-"+key+".json")
 	if known := readProbe(path, identity); known != nil {
 		return known, nil
 	}
@@ -55,14 +56,14 @@ func (t *Toolchain) Probe(ctx context.Context, run Runner, identity *Identity, s
 	return measured, nil
 }
 
-// probePath names the cache file by everything a measurement depends on.
-func (t *Toolchain) probePath(identity *Identity, spec *targetspec.Spec, cacheDir string) (string, error) {
+// probeKey is a digest over everything that a measurement depends on. identity is that of the toolchain.
+func probeKey(identity string, spec *targetspec.Spec) (string, error) {
 	key := sha256.New()
 	text, err := spec.JSON(targetspec.Compiler{})
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintf(key, "%s\n%s\n%s\n%s\n", probeVersion, identity.Digest, spec.Triple, text)
+	fmt.Fprintf(key, "%s\n%s\n%s\n%s\n", probeVersion, identity, spec.Triple, text)
 	entries, err := probes.ReadDir("probes")
 	if err != nil {
 		return "", err
@@ -74,7 +75,7 @@ func (t *Toolchain) probePath(identity *Identity, spec *targetspec.Spec, cacheDi
 		}
 		fmt.Fprintf(key, "%s %d\n%s", entry.Name(), len(source), source)
 	}
-	return filepath.Join(cacheDir, "probe-"+hex.EncodeToString(key.Sum(nil)[:16])+".json"), nil
+	return hex.EncodeToString(key.Sum(nil)[:16]), nil
 }
 
 func readProbe(path string, identity *Identity) *Capabilities {
