@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/renameio/v2"
 	"github.com/ulikunitz/xz"
+
+	"github.com/pannous/redox-clif/internal/xzreader"
 )
 
 // A packed toolchain is a tar file, compressed by xz. All its entries are regular files below one folder, sorted by
@@ -141,7 +143,7 @@ func (u *Unpacker) Unpack(ctx context.Context, file, sha256 string) (string, *Ma
 		return "", nil, err
 	}
 	defer in.Close()
-	plain, err := xz.NewReader(bufio.NewReaderSize(in, 1<<20))
+	plain, err := xzreader.New(bufio.NewReaderSize(in, 1<<20))
 	if err != nil {
 		return "", nil, fmt.Errorf("%s is no packed toolchain: %w", file, err)
 	}

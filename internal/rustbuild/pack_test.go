@@ -122,7 +122,7 @@ func TestUnpackRefuses(t *testing.T) {
 		"no manifest":   {change(func(es []entry) []entry { return es[1:] }), "", "begins with its"},
 		"other inputs":  {change(func(es []entry) []entry { es[0].text = strings.Replace(es[0].text, "22.1.8", "22.1.9", 1); return es }), "", "identity is not that"},
 		"other host":    {change(func(es []entry) []entry { es[0].text = "name = 'fake'\n"; return es }), "", "names no toolchain"},
-		"cut":           {cut, "", "unexpected EOF"},
+		"cut":           {cut, "", "truncated"},
 		"flipped":       {flipped, "", ""},
 		"wrong digest":  {file, strings.Repeat("0", 64), "wrong digest"},
 		"no xz at all":  {plain, "", "no packed toolchain"},

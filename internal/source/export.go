@@ -87,15 +87,19 @@ type writer struct {
 	links map[string]string      // targets
 	wants func(name string) bool // of a tar file's entries; nil: all
 	found *Findings
-	in    bufio.Reader // of the file that is written
+	in    *bufio.Reader // of the file that is written
+	made  string        // the folder that was there last; "" before the first
 }
+
+// fileBuffer is how many bytes of a file are read and written at a time.
+const fileBuffer = 64 << 10
 
 func newWriter(dest string, found *Findings) (*writer, error) {
 	root, err := os.OpenRoot(dest)
 	if err != nil {
 		return nil, err
 	}
-	return &writer{root: root, links: map[string]string{}, found: found}, nil
+	return &writer{root: root, links: map[string]string{}, found: found, in: bufio.NewReaderSize(nil, fileBuffer)}, nil
 }
 
 // Nameable tells whether a name can be in a tree: one that is not UTF-8 cannot, neither in the messages of the Remote
@@ -115,7 +119,15 @@ func (w *writer) parent(name string) error {
 	if err := checkPath(name); err != nil {
 		return &EscapeError{Entry: name, Why: err.Error()}
 	}
-	return w.root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755)
+	dir := path.Dir(name)
+	if dir == w.made { // archives have the files of a folder one after the other
+		return nil
+	}
+	if err := w.root.MkdirAll(filepath.FromSlash(dir), 0o755); err != nil {
+		return err
+	}
+	w.made = dir
+	return nil
 }
 
 func (w *writer) dir(name string) error {
@@ -148,7 +160,8 @@ func (w *writer) file(name string, executable bool, body io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, &w.in)
+	// Without the methods of a file: they would allocate a buffer for each, which is gigabytes for a large source.
+	_, err = w.in.WriteTo(struct{ io.Writer }{out})
 	return errors.Join(err, out.Chmod(perm), out.Close()) // the umask may have taken bits
 }
 

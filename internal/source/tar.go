@@ -14,9 +14,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 
-	"github.com/ulikunitz/xz"
+	"github.com/pannous/redox-clif/internal/xzreader"
 )
 
 // exportTar extracts a stored tar file, dropping strip leading components and the entries that wants, when
@@ -58,18 +59,25 @@ func decompress(r io.Reader) (io.Reader, error) {
 	case bytes.HasPrefix(magic, []byte("BZh")):
 		return bzip2.NewReader(in), nil
 	case bytes.HasPrefix(magic, []byte("\xfd7zXZ\x00")):
-		return xz.NewReader(in)
+		return xzreader.New(in)
 	case bytes.HasPrefix(magic, []byte("\x28\xb5\x2f\xfd")):
 		return nil, errors.New("zstd archives are not supported")
 	}
 	return in, nil
 }
 
+// collectEvery is after how many entries the collector is called. Beside the dictionary of a decompressor it would let as many bytes of
+// garbage pile up as that has, 128 MiB with rustc's sources; an entry leaves about a kilobyte.
+const collectEvery = 20_000
+
 func (w *writer) tar(ctx context.Context, in *tar.Reader, strip int) error {
 	kept := 0
-	for {
+	for n := 1; ; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if n%collectEvery == 0 {
+			runtime.GC()
 		}
 		h, err := in.Next()
 		if err == io.EOF && kept == 0 {
