@@ -2,7 +2,10 @@ module github.com/pannous/redox-clif
 
 go 1.26.8
 
-tool github.com/pannous/redox-clif/internal/tool/mage
+tool (
+	github.com/pannous/redox-clif/internal/tool/mage
+	github.com/pannous/redox-clif/internal/tool/targets
+)
 
 require (
 	github.com/BurntSushi/toml v1.6.0

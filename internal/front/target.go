@@ -15,7 +15,7 @@ import (
 // Front is the targets of a checkout.
 type Front struct {
 	// About is one sentence about the project, the package comment of the magefiles.
-	About   string    `json:"-"`
+	About   string    `json:"about"`
 	Targets []*Target `json:"targets"` // by name, without those that are generated from recipes
 
 	checkout checkout
@@ -26,8 +26,8 @@ type Front struct {
 type Target struct {
 	Name    string   `json:"name"`
 	Aliases []string `json:"aliases,omitempty"`
-	Summary string   `json:"-"` // one sentence that follows the name, without its full stop
-	Comment string   `json:"-"` // all of what the magefile says, with the summary
+	Summary string   `json:"summary"` // one sentence that follows the name, without its full stop
+	Comment string   `json:"comment"` // all of what the magefile says, with the summary
 	Words   []Input  `json:"words,omitempty"`
 	Flags   []Input  `json:"flags,omitempty"`
 }
@@ -127,7 +127,7 @@ func (f *Front) open(root string) {
 	}
 }
 
-// Save keeps of what Read found what Check needs, for Load: Go's syntax costs several times as much to read.
+// Save keeps what Read found, for Load: Go's syntax costs several times as much to read.
 func (f *Front) Save(file string) error {
 	text, err := json.Marshal(f)
 	if err != nil {
@@ -136,7 +136,7 @@ func (f *Front) Save(file string) error {
 	return os.WriteFile(file, text, 0o644)
 }
 
-// Load reads a file that Save wrote; there are no texts in it. Whether the magefiles are still the same is for the caller to know.
+// Load reads a file that Save wrote. Whether the magefiles are still the same is for the caller to know.
 func Load(file, root string) (*Front, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

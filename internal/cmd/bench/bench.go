@@ -290,7 +290,7 @@ func (b *bench) saveNote(n note, text string) error {
 
 // benchExplained is what a reader of the table has to know.
 const benchExplained = `
-Mage itself runs the go command before every target; ` + "`go tool mage`" + ` here is internal/tool/mage, which compiles only when
+Mage itself runs the go command before every target; ` + "`go tool mage`" + ` here is internal/tool/targets, which compiles only when
 the stat of a source has changed. "Beyond mage's start-up" is what is left of a build when the time of ` + "`mage cache:dir`" + `
 is taken away. Cargo alone is the command of the step base/programs, by the script beside its log, in the same folder after the
 same change, and links nothing: the program's link is on mage's side alone; "nothing to do" is the same once more. The two sides of a ratio take turns, the medians count.

@@ -24,7 +24,7 @@ func Compile(t testing.TB) string {
 	t.Helper()
 	bin := t.TempDir()
 	mage := filepath.Join(bin, "mage")
-	for _, args := range [][]string{{"tool", "mage", "-compile", mage}, {"build", "-o", filepath.Join(bin, "front"), "./internal/tool/mage"}} {
+	for _, args := range [][]string{{"tool", "mage", "-compile", mage}, {"build", "-o", filepath.Join(bin, "front"), "./internal/tool/targets"}} {
 		cmd := exec.Command("go", args...)
 		cmd.Dir = root
 		if out, err := cmd.CombinedOutput(); err != nil {

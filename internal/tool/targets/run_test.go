@@ -17,6 +17,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/front"
 	"github.com/pannous/redox-clif/internal/lockfile"
+	"github.com/pannous/redox-clif/internal/tool/madeof"
 )
 
 // When this variable is set the test program is the tool.
@@ -45,7 +46,7 @@ func checkout(t *testing.T) string {
 	if err := os.CopyFS(filepath.Join(dir, front.Folder), os.DirFS(filepath.Join("../../..", front.Folder))); err != nil {
 		t.Fatal(err)
 	}
-	made, err := fingerprint(dir)
+	made, err := madeof.Fingerprint(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,5 +226,58 @@ func wantEnded(t *testing.T, file string) {
 		if time.Now().After(end) {
 			t.Fatal("what the compiler started still runs")
 		}
+	}
+}
+
+// What is kept for the next call is this program, and only when nothing changed since before it was compiled.
+func TestTheToolIsKeptForTheNextCall(t *testing.T) {
+	dir := checkout(t)
+	made, err := madeof.Fingerprint(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		made string
+		kept bool
+	}{{"of something else", false}, {made, true}} {
+		if out, err := call(dir, madeof.Word, test.made, "-l").CombinedOutput(); err != nil || !strings.Contains(string(out), "\n  demo  ") {
+			t.Fatalf("%v:\n%s", err, out)
+		}
+		mark, _ := os.ReadFile(madeof.Mark(dir))
+		_, err := os.Stat(madeof.Kept(dir))
+		if (string(mark) == made) != test.kept || (err == nil) != test.kept {
+			t.Errorf("made of %q: kept %v, mark %q", test.made, err, mark)
+		}
+	}
+}
+
+// The list and help come from the kept targets as they would from the magefiles.
+func TestKeptTargetsTellTheSame(t *testing.T) {
+	dir := checkout(t)
+	made, err := madeof.Fingerprint(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell := func() string {
+		var all []string
+		for _, line := range []string{"-l -all", "help initfs", "help", "__complete recipe:"} {
+			out, err := call(dir, append([]string{madeof.Word, made}, strings.Fields(line)...)...).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%s: %v:\n%s", line, err, out)
+			}
+			all = append(all, string(out))
+		}
+		return strings.Join(all, "\n")
+	}
+	read := tell()
+	f, err := front.Read(dir)
+	if err == nil {
+		err = f.Save((&tool{bin: filepath.Join(dir, "out/mage/mage")}).kept())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := tell(); kept != read {
+		t.Errorf("kept:\n%s\nread:\n%s", kept, read)
 	}
 }
