@@ -26,7 +26,9 @@ func talkTo(t *testing.T, address, says string) string {
 		t.Fatal(err)
 	}
 	if !strings.HasSuffix(says, "\n") {
-		c.(*net.TCPConn).CloseWrite()
+		if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	answer, err := io.ReadAll(c)
 	if err != nil {

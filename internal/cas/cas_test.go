@@ -226,10 +226,13 @@ func TestMaterialiseTouchesOnlyWhatDiffers(t *testing.T) {
 	write(t, dst, "target/state", "kept")
 	write(t, dst, "stray/c", "removed")
 	write(t, src, "changed", "new")
-	os.RemoveAll(filepath.Join(src, "gone"))
-	os.Remove(filepath.Join(src, "kind"))
+	if err := errors.Join(os.RemoveAll(filepath.Join(src, "gone")), os.Remove(filepath.Join(src, "kind"))); err != nil {
+		t.Fatal(err)
+	}
 	write(t, src, "kind/now-a-folder", "x")
-	os.Mkdir(filepath.Join(src, "empty"), 0o755)
+	if err := os.Mkdir(filepath.Join(src, "empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	sync()
 	if info, _ := os.Stat(filepath.Join(dst, "same/a")); !info.ModTime().Equal(old) {
 		t.Error("an unchanged file was written again")
@@ -245,7 +248,9 @@ func TestStatCache(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "f", "one")
 	past := time.Now().Add(-time.Hour)
-	os.Chtimes(filepath.Join(dir, "f"), past, past)
+	if err := os.Chtimes(filepath.Join(dir, "f"), past, past); err != nil {
+		t.Fatal(err)
+	}
 	time.Sleep(2 * racyWindow) // lets the change time, which cannot be set, leave the racy window
 	file := filepath.Join(t.TempDir(), "stats")
 	c := OpenStatCache(file)
@@ -261,7 +266,9 @@ func TestStatCache(t *testing.T) {
 	}
 	// Same size, same modification time: only the change time tells.
 	write(t, dir, "f", "two")
-	os.Chtimes(filepath.Join(dir, "f"), past, past)
+	if err := os.Chtimes(filepath.Join(dir, "f"), past, past); err != nil {
+		t.Fatal(err)
+	}
 	tree, err := s.Capture(ctx, dir, CaptureOptions{Stats: c})
 	if err != nil {
 		t.Fatal(err)

@@ -52,7 +52,9 @@ func TestStatCacheForgetsFilesThatAreGone(t *testing.T) {
 	if err := c.Save(); err != nil {
 		t.Fatal(err)
 	}
-	os.Remove(filepath.Join(dir, "goes"))
+	if err := os.Remove(filepath.Join(dir, "goes")); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"a", "b", "c"} { // more than twice as many: now gone files are looked for
 		write(t, dir, name, name)
 	}

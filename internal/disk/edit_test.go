@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand"
 	"os"
 	"os/exec"
@@ -69,7 +70,7 @@ func TestEditRefuses(t *testing.T) {
 		{"through a link", nil, put("/bin/sh", host), "symbolic link"},
 		{"253 bytes", nil, put("/"+strings.Repeat("n", 253), host), "252"},
 		{"no such file", nil, put("/x", host+"x"), "no such file"},
-		{"truncated", func(t *testing.T, path string) { os.Truncate(path, 8<<20) }, put("/x", host), "truncated"},
+		{"truncated", func(t *testing.T, path string) { truncate(t, path, 8<<20) }, put("/x", host), "truncated"},
 		{"version", func(t *testing.T, path string) { patchFile(t, path, root+8, 9) }, put("/x", host), "version 9"},
 		{"header", func(t *testing.T, path string) { patchFile(t, path, root+100, 9, 9, 9) }, put("/x", host), "damaged"},
 		{"encrypted", func(t *testing.T, path string) { patchFile(t, path, root+4096-24, 9, 9) }, put("/x", host), "encrypted"},
@@ -77,7 +78,7 @@ func TestEditRefuses(t *testing.T) {
 			b, _ := os.ReadFile(path)
 			patchFile(t, path, int64(bytes.Index(b, []byte("echo hello"))), 'E')
 		}, put("/x", host), "INCORRECT HASH"},
-		{"no image", func(t *testing.T, path string) { os.WriteFile(path, make([]byte, 1<<20), 0o644) }, put("/x", host), "neither"},
+		{"no image", func(t *testing.T, path string) { truncate(t, path, 0); truncate(t, path, 1<<20) }, put("/x", host), "neither"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -225,8 +226,10 @@ func TestBusy(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	f.Close()
-	defer func() { child.Process.Kill(); child.Wait() }()
+	defer func() { _, _ = child.Process.Kill(), child.Wait() }()
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := Open(t.Context(), tool, path); !errors.As(err, &busy) || !strings.Contains(err.Error(), "sleep (process") {
 		t.Errorf("opened while a process has it: %v", err)
 	}
@@ -255,7 +258,7 @@ func editForEver() {
 		}
 		e.Close()
 		if err != nil {
-			os.Stderr.WriteString(err.Error() + "\n")
+			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	}
@@ -294,8 +297,10 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Duration(30+random.Intn(250)) * time.Millisecond)
-		child.Process.Kill()
-		child.Wait()
+		if err := child.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = child.Wait() // it was killed
 		if stderr.Len() > 0 {
 			t.Fatalf("the child failed: %s", stderr.String())
 		}

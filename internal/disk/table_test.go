@@ -48,7 +48,9 @@ func foreign(t *testing.T, sector int64, names ...string) (tool, path string, at
 			if _, err := io.Copy(io.NewOffsetWriter(f, at), io.NewSectionReader(from, root.Offset, root.Length)); err != nil {
 				t.Fatal(err)
 			}
-			from.Close()
+			if err := from.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}
 		end := start + length/sector - 1
 		table.Partitions = append(table.Partitions, &gpt.Partition{Index: i + 1, Start: uint64(start), End: uint64(end), Name: name, Type: gpt.LinuxFilesystem})
@@ -58,6 +60,13 @@ func foreign(t *testing.T, sector int64, names ...string) (tool, path string, at
 		t.Fatal(err)
 	}
 	return tool, path, at
+}
+
+func truncate(t *testing.T, path string, size int64) {
+	t.Helper()
+	if err := os.Truncate(path, size); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func zero(t *testing.T, path string, at, n int64) {
@@ -82,7 +91,7 @@ func TestForeignTables(t *testing.T) {
 		{"second copy gone", 512, []string{"EFI", "+REDOX"}, func(t *testing.T, path string) { zero(t, path, size-33*512, 33*512) }},
 		{"another name", 512, []string{"EFI", "+root"}, nil},
 		{"the name twice", 512, []string{"REDOX", "+REDOX"}, nil},
-		{"longer than its table", 512, []string{"EFI", "+REDOX"}, func(t *testing.T, path string) { os.Truncate(path, size+5*mib) }},
+		{"longer than its table", 512, []string{"EFI", "+REDOX"}, func(t *testing.T, path string) { truncate(t, path, size+5*mib) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

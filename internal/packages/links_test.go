@@ -34,7 +34,9 @@ func TestLinksOfASystemBeginAtItsRoot(t *testing.T) {
 		if there := staying(r, map[string]bool{"usr/lib/libc.so": true}); there["libc.so"] {
 			t.Errorf("lib -> %s: the library stays without its package", target)
 		}
-		r.Close()
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -34,7 +34,9 @@ func TestRepoConfig(t *testing.T) {
 	}
 	for name, tt := range tests {
 		file := filepath.Join(root, RepositoriesFile)
-		os.Remove(file)
+		if err := os.RemoveAll(file); err != nil {
+			t.Fatal(err)
+		}
 		if tt.file != "" {
 			sessiontest.WriteFile(t, file, tt.file, 0o644)
 		}

@@ -90,8 +90,7 @@ func TestGuardedLeavesNothingOpen(t *testing.T) {
 		}
 		err = Exec(t.Context(), p)
 		done()
-		locked.Close()
-		if err != nil {
+		if err := errors.Join(err, locked.Close()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -81,7 +81,9 @@ func TestPortOfTheHost(t *testing.T) {
 	if err := m.AddNetworkWithPort(port, 22); err == nil || len(m.Extra) > 0 {
 		t.Errorf("a port that is taken leads to the guest: %v", m.Extra)
 	}
-	l.Close()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := m.AddNetworkWithPort(port, 22); err != nil || !strings.Contains(strings.Join(m.Extra, " "), "-:22 -device virtio-net-pci") {
 		t.Errorf("%v: %v", err, m.Extra)
 	}

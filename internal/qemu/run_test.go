@@ -90,7 +90,9 @@ func fake(mode string) int {
 	case "login":
 		fmt.Print("redox login: ")
 		var name string
-		fmt.Scanln(&name)
+		if _, err := fmt.Scanln(&name); err != nil {
+			return 1
+		}
 		fmt.Printf("%s\r\nwelcome %s\r\n", name, name)
 	case "family":
 		child := exec.Command(os.Args[0])

@@ -462,7 +462,9 @@ func TestSecretsWantTLS(t *testing.T) {
 			t.Errorf("the secret is in %v", err)
 		}
 		if c != nil {
-			c.connection.Close()
+			if err := c.connection.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

@@ -254,7 +254,9 @@ func TestCollect(t *testing.T) {
 			t.Errorf("%s in use: removed %v, %v", it.Path, removed, err)
 		}
 	}
-	used.Close()
+	if err := used.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for _, it := range items {
 		if !it.work {
 			if removed, err := k.build.Store.Remove(it); err != nil || !removed {

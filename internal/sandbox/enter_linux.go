@@ -179,7 +179,7 @@ func loopback() error {
 	if err != nil {
 		return nil // a system without
 	}
-	defer unix.Close(s)
+	defer func() { _ = unix.Close(s) }()
 	lo, err := unix.NewIfreq("lo")
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 			fmt.Println("no:", err)
 			os.Exit(1)
 		}
-		c.Close()
+		_ = c.Close()
 		os.Exit(0)
 	}
 	if len(os.Args) > 4 && os.Args[1] == builder {
@@ -177,7 +177,7 @@ func TestStatusSignalAndDescriptorsAreTheProgramsOwn(t *testing.T) {
 		defer in.Close()
 		p.Files = []*os.File{in, w}
 		got, err := run(t, sandboxOf(way), p, a)
-		w.Close()
+		check(t, w.Close())
 		said := make([]byte, 6)
 		if _, readErr := r.Read(said); err != nil || readErr != nil || got != "text\n" || string(said) != "given\n" {
 			t.Errorf("%q %q %v %v", got, said, err, readErr)

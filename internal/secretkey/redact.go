@@ -22,6 +22,7 @@ type Redactor struct {
 	lock sync.Mutex
 	to   io.WriteCloser
 	held []byte
+	err  error // the first of to
 }
 
 // Redact puts a Redactor before a log. Close closes the log as well.
@@ -32,7 +33,7 @@ func (r *Redactor) Write(p []byte) (int, error) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	if len(r.held) == 0 && !bytes.ContainsAny(p, "sS") { // most of a log's digits and dots
-		return r.to.Write(p)
+		return len(p), r.pass(p)
 	}
 	text := append(r.held, p...)
 	keep := len(text)
@@ -40,8 +41,15 @@ func (r *Redactor) Write(p []byte) (int, error) {
 		keep = max(0, len(text)-tail) + at[0]
 	}
 	r.held = append([]byte(nil), text[keep:]...)
-	_, err := r.to.Write(redacted(text[:keep]))
-	return len(p), err
+	return len(p), r.pass(redacted(text[:keep]))
+}
+
+// pass writes to the log until that fails once.
+func (r *Redactor) pass(text []byte) error {
+	if r.err == nil {
+		_, r.err = r.to.Write(text)
+	}
+	return r.err
 }
 
 func redacted(text []byte) []byte {
@@ -51,11 +59,11 @@ func redacted(text []byte) []byte {
 	return shown.ReplaceAll(text, []byte("${1}(a secret key)"))
 }
 
-// Close passes on what is left and closes the log.
+// Close passes on what is left and closes the log. Its error is the first of all that was written: who logs does not ask after each line.
 func (r *Redactor) Close() error {
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	_, err := r.to.Write(redacted(r.held))
+	err := r.pass(redacted(r.held))
 	r.held = nil
 	if closeErr := r.to.Close(); err == nil {
 		err = closeErr

@@ -2,7 +2,9 @@ package secretkey
 
 import (
 	"bytes"
+	"errors"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -37,6 +39,27 @@ func TestRedact(t *testing.T) {
 			if out.String() != want {
 				t.Fatalf("in pieces of %d: %q, want %q", size+1, out.String(), want)
 			}
+		}
+	}
+}
+
+// full is a log on a disk that has room again when the log is closed.
+type full struct{ closed bool }
+
+func (f *full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func (f *full) Close() error {
+	f.closed = true
+	return nil
+}
+
+func TestALogThatCouldNotBeWrittenSaysSoWhenItIsClosed(t *testing.T) {
+	for _, line := range []string{"1 2 3\n", "it says\n", "ends in skey = \""} {
+		log := &full{}
+		r := Redact(log)
+		_, _ = r.Write([]byte(line))
+		if err := r.Close(); !errors.Is(err, syscall.ENOSPC) || !log.closed {
+			t.Errorf("%q: the end says %v, closed %t", line, err, log.closed)
 		}
 	}
 }

@@ -75,12 +75,12 @@ func server(t *testing.T, data []byte) (*httptest.Server, *atomic.Int64) {
 		case "/good":
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
 		case "/norange":
-			w.Write(data)
+			_, _ = w.Write(data)
 		case "/short": // complete for HTTP, but not the file
-			w.Write(data[:len(data)/2])
+			_, _ = w.Write(data[:len(data)/2])
 		case "/stalls":
 			w.Header().Set("Content-Length", strconv.Itoa(len(data)))
-			w.Write(data[:10])
+			_, _ = w.Write(data[:10])
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		default:

@@ -164,8 +164,8 @@ func TestAReplacedObjectIsFound(t *testing.T) {
 			id := run(t, upstream, "git", "rev-parse", what)
 			var text bytes.Buffer
 			z := zlib.NewWriter(&text)
-			fmt.Fprintf(z, "%s %d\x00%s", object[0], len(object[1]), object[1])
-			place(t, "", z.Close())
+			_, err := fmt.Fprintf(z, "%s %d\x00%s", object[0], len(object[1]), object[1])
+			place(t, "", errors.Join(err, z.Close()))
 			file := filepath.Join(f.repository(upstream), "objects", id[:2], id[2:])
 			overwrite(t, file, text.Bytes())
 			var said []string

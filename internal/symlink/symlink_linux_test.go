@@ -47,8 +47,9 @@ func TestTheKernelAgrees(t *testing.T) {
 				t.Errorf("seed %d: %s ends at %q (%v), for the kernel elsewhere in %v", seed, p, got, err, tree)
 			}
 		}
-		root.Close()
-		unix.Close(top)
+		if err := errors.Join(root.Close(), unix.Close(top)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if same < 1000 {
 		t.Errorf("%d ends were compared: the generator gives too few", same)

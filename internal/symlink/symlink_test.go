@@ -72,7 +72,9 @@ func TestOSAgrees(t *testing.T) {
 				}
 			}
 		}
-		root.Close()
+		if err := root.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if same < 1000 || out < 1000 {
 		t.Errorf("%d ends and %d ways out were compared: the generator gives too few", same, out)

@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,7 +66,7 @@ func TestWhatCouldNotBeWrittenIsSaidAtTheEnd(t *testing.T) {
 		to := &full{room: room}
 		w := NewWriter(to)
 		for _, line := range []string{"one\n", "two \a\n", "three \x1b"} {
-			fmt.Fprint(w, line)
+			_, _ = w.Write([]byte(line))
 		}
 		if err := w.Flush(); !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("room for %d: the end says %v", room, err)

@@ -38,7 +38,7 @@ func startCASD(t *testing.T, dir string) *casd {
 	defer cancel()
 	for {
 		if line, err := net.Dial("unix", socket); err == nil {
-			line.Close()
+			check(t, line.Close())
 			return c
 		}
 		select {
