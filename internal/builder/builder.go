@@ -83,6 +83,8 @@ type Options struct {
 	Std StdMode
 	// MayFallBack lets steps go on with LLVM where Cranelift is missing. It is announced by Sources.Notice.
 	MayFallBack bool
+	// DebugInfo has programs and kernels compiled with debug information, for those who look at them with their symbols.
+	DebugInfo bool
 }
 
 // Builder makes nodes; asked twice for one it gives the same node.

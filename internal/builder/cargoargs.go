@@ -63,6 +63,9 @@ func (c *cargoRun) env() map[string]string {
 			env[name] = strings.ReplaceAll(value, commitWord, c.commit)
 		}
 	}
+	if c.t.b.o.DebugInfo && c.mayHaveDebugInfo() {
+		env["CARGO_PROFILE_RELEASE_DEBUG"] = "true"
+	}
 	if c.host() {
 		env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(slices.Concat(remaps(), crateRemaps(), c.t.s.RustFlags))
 		return env
@@ -89,6 +92,12 @@ func (c *cargoRun) env() map[string]string {
 	}
 	env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(flags)
 	return env
+}
+
+// mayHaveDebugInfo tells whether it is taken out of what the step makes before that gets into an image, or is not loaded. The bootstrap
+// is packed as it is.
+func (c *cargoRun) mayHaveDebugInfo() bool {
+	return c.recordsLinks() || c.t.s.Target == recipe.TargetKernel
 }
 
 // codegenFlags choose how the step's code is made.

@@ -76,6 +76,8 @@ type Config struct {
 	GitHub bool
 	// DumbTerminal says that the terminal cannot move its cursor.
 	DumbTerminal bool
+	// DebugInfo has programs and kernels compiled with debug information, which is not in what is made of them.
+	DebugInfo bool
 	// NoColour asks for text without colours.
 	NoColour bool
 	// Home is the user's home folder, CargoHome and RustupHome the user's own folders of
@@ -233,6 +235,8 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.Overrides = orJoin(env["REDOX_OVERRIDES"], c.Root, "overrides.toml")
 	var err error
 	c.Offline, err = boolean(env, "REDOX_OFFLINE")
+	fail(err)
+	c.DebugInfo, err = boolean(env, "REDOX_DEBUG_INFO")
 	fail(err)
 	c.KeepGoing, err = boolean(env, "REDOX_KEEP_GOING")
 	fail(err)

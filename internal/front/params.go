@@ -93,6 +93,8 @@ var params = map[string]param{
 	"image:snapshots keep":   {value: "N", text: "remove all but the newest N"},
 	"image:ls r":             {text: "with everything below"},
 
+	"symbolise log": {value: "LOG", text: "what a serial line printed (the newest log of a guest here)", names: aPath, bare: true},
+
 	"run dryrun":  {text: "print QEMU's command"},
 	"run gui":     {text: "open a window"},
 	"run machine": {value: "NAME", text: "the kind of machine", oneOf: []string{"default", "gdb", "nvme", "small", "smp"}},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pannous/redox-clif/internal/crash"
 	"github.com/pannous/redox-clif/internal/diskbuild"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/session"
@@ -37,5 +38,28 @@ func Run(ctx context.Context, s *session.Session, name string, m *qemu.Machine, 
 	if s.Config.Verbose {
 		o.Stream = terminal.NewWriter(s.Streams.Err)
 	}
-	return qemu.Run(ctx, *m, script, o)
+	result, err := qemu.Run(ctx, *m, script, o)
+	if result != nil && result.Outcome != qemu.Passed {
+		result.Traces = traces(s, o.Log)
+	}
+	return result, err
+}
+
+// traces is what the log of a guest that did not do as it should has of crashes. That they cannot be told is no reason to hide the failure.
+func traces(s *session.Session, log string) string {
+	f, err := os.Open(log)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	stacks, err := Programs(s).Stacks(f, s.SourceFile)
+	if err != nil {
+		return ""
+	}
+	return crash.Text(stacks, s.Relative(log))
+}
+
+// Programs are those that the session's guests run.
+func Programs(s *session.Session) *crash.Programs {
+	return crash.Find(s.Store, s.History, s.Config.Out())
 }

@@ -68,6 +68,7 @@ type Result struct {
 	Stderr  string       // what QEMU itself said, at most 64 KiB
 	Elapsed time.Duration
 	Argv    []string // the command, to repeat it by hand
+	Traces  string   // what the log has of stacks, in functions and lines; lines for people, filled in by who knows the programs
 	Log     string
 }
 
@@ -128,6 +129,9 @@ func (e *GuestError) Error() string {
 			which = "the lines around it"
 		}
 		fmt.Fprintf(&b, "\n%s:\n  %s", which, strings.Join(r.Last, "\n  "))
+	}
+	if r.Traces != "" {
+		fmt.Fprintf(&b, "\nwhere it was:\n  %s", strings.ReplaceAll(strings.TrimSpace(r.Traces), "\n", "\n  "))
 	}
 	if r.Log != "" {
 		fmt.Fprintf(&b, "\nlog: %s", r.Log)

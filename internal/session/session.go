@@ -141,7 +141,7 @@ func (s *Session) Builder(tools builder.Tools, jobs *process.Jobserver, o BuildO
 	}
 	return builder.New(builder.Options{
 		Sources: sources, Target: s.Config.Target, Tools: tools, Specs: os.DirFS(s.Config.Targets()),
-		Backends: backends, Std: builder.StdMode(s.Config.Std), MayFallBack: o.FallBack,
+		Backends: backends, Std: builder.StdMode(s.Config.Std), MayFallBack: o.FallBack, DebugInfo: s.Config.DebugInfo,
 	}), nil
 }
 

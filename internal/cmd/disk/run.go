@@ -3,10 +3,12 @@ package disk
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
 
+	"github.com/pannous/redox-clif/internal/crash"
 	"github.com/pannous/redox-clif/internal/disk"
 	"github.com/pannous/redox-clif/internal/guest"
 	"github.com/pannous/redox-clif/internal/process"
@@ -106,8 +108,19 @@ func interactive(ctx context.Context, s *session.Session, m *qemu.Machine) error
 		s.Say("%s", strings.ReplaceAll(command, " -", " \\\n  -"))
 	}
 	s.Say("Ctrl-C ends the guest; accelerator %s, %d MiB; %s", m.Accel, m.Memory, fateOfWrites(m.Drives[0].Writable))
-	console := qemu.Console{In: os.Stdin, Out: s.Streams.Binary(), Err: s.Streams.Err}
-	return qemu.Attach(ctx, *m, console, append(s.ToolEnv(), s.Config.DisplayEnv...))
+	said := &process.Excerpt{}
+	console := qemu.Console{In: os.Stdin, Out: io.MultiWriter(s.Streams.Binary(), said), Err: s.Streams.Err}
+	err = qemu.Attach(ctx, *m, console, append(s.ToolEnv(), s.Config.DisplayEnv...))
+	sayCrashes(s, said.String())
+	return err
+}
+
+// sayCrashes tells of the crashes in what a guest has said, in functions and lines.
+func sayCrashes(s *session.Session, said string) {
+	stacks, err := guest.Programs(s).Stacks(strings.NewReader(said), s.SourceFile)
+	if err == nil && len(stacks) > 0 {
+		s.Say("%s", crash.Text(stacks, "serial line"))
+	}
 }
 
 func fateOfWrites(kept bool) string {

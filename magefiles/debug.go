@@ -1,0 +1,18 @@
+//go:build mage
+
+package main
+
+import (
+	"context"
+
+	cmddebug "github.com/pannous/redox-clif/internal/cmd/debug"
+	"github.com/pannous/redox-clif/internal/config"
+	"github.com/pannous/redox-clif/internal/session"
+)
+
+// Symbolise says where in the code a guest crashed.
+func Symbolise(ctx context.Context, log *string, json *bool) error {
+	return run(config.Flags{}, func(s *session.Session) error {
+		return cmddebug.Symbolise(ctx, s, text(log), isSet(json))
+	})
+}
