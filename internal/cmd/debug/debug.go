@@ -62,7 +62,7 @@ func newestLog(s *session.Session) (string, error) {
 		}
 	}
 	if newest == "" {
-		return "", fmt.Errorf("no guest has left a log in %s: `mage test:boot NAME` does, and `mage symbolise FILE` reads a log from elsewhere", s.Relative(s.Config.Logs()))
+		return "", fmt.Errorf("no guest has left a log in %s: `mage test:boot NAME` does, and `mage symbolise -log=FILE` reads a log from elsewhere", s.Relative(s.Config.Logs()))
 	}
 	return newest, nil
 }

@@ -53,7 +53,7 @@ func Variables() []Variable {
 		{"REDOX_OFFLINE", "1", "-offline", "1 forbids the network", ""},
 		{"REDOX_JOBS", "N", "-j", "processes at once, over all steps", "the number of processors"},
 		{"REDOX_MEMORY", "MIB", "-memory", "memory for steps that run at once, in MiB", "three quarters of the machine's"},
-		{"REDOX_DEBUG_INFO", "1", "", "1 compiles programs and kernels with debug information, for `mage symbolise` and `mage gdb`; it is not in images", "0"},
+		{"REDOX_DEBUG_INFO", "1", "", "1 compiles programs and kernels with debug information, for `mage symbolise`; it is not in images", "0"},
 		{"REDOX_KEEP_GOING", "1", "-k", "1 builds on after a failure and lists all of them", ""},
 		{"REDOX_BACKEND", "LIST", "-backend", "backends over the recipes' own, like llvm:init,cranelift:*", ""},
 		{"REDOX_STD", "MODE", "-std", "standard library over the recipes' own: shared (prepared once) or build-std (by every cargo)", ""},
