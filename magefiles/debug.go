@@ -16,3 +16,10 @@ func Symbolise(ctx context.Context, log *string, json *bool) error {
 		return cmddebug.Symbolise(ctx, s, text(log), isSet(json))
 	})
 }
+
+// Gdb starts a halted guest with a debugger on it.
+func Gdb(ctx context.Context, program, img, commands *string, dryRun *bool) error {
+	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error {
+		return cmddebug.GDB(ctx, s, cmddebug.GDBFlags{Program: text(program), Image: text(img), Commands: text(commands)})
+	})
+}

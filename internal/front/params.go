@@ -93,6 +93,10 @@ var params = map[string]param{
 	"image:snapshots keep":   {value: "N", text: "remove all but the newest N"},
 	"image:ls r":             {text: "with everything below"},
 
+	"gdb program":   {value: "PROGRAM", text: "a program whose symbols are loaded beside the kernel's", bare: true},
+	"gdb img":       {value: "IMG", text: "a disk image to boot in place of the demo", names: aPath},
+	"gdb commands":  {value: "FILE", text: "commands that the debugger runs, to end then", names: aPath},
+	"gdb dryrun":    {text: "print the debugger's command"},
 	"symbolise log": {value: "LOG", text: "what a serial line printed (the newest log of a guest here)", names: aPath, bare: true},
 
 	"run dryrun":  {text: "print QEMU's command"},

@@ -10,3 +10,6 @@ func ownGroup() *syscall.SysProcAttr {
 
 // killGroup kills a process group; one that is gone is fine.
 func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
+
+// apart puts the child in its own process group.
+func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -176,6 +176,7 @@ func (m *Machine) AddShare(dir string) error {
 type Console struct {
 	In       io.Reader
 	Out, Err io.Writer
+	Apart    bool // signals of the terminal, such as Ctrl-C, do not reach QEMU
 }
 
 // Attach runs the machine with its serial line on a console until it ends by itself or ctx ends it, which is no error: it is how
@@ -189,6 +190,9 @@ func Attach(ctx context.Context, m Machine, c Console, env []string) error {
 	cmd := exec.CommandContext(ctx, m.Binary, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.In, c.Out, c.Err
 	cmd.Env = append([]string{}, env...) // not nil, which would mean ours
+	if c.Apart {
+		cmd.SysProcAttr = apart()
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	err = cmd.Run()

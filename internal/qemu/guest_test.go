@@ -91,7 +91,7 @@ func TestPortOfTheHost(t *testing.T) {
 
 func TestAttach(t *testing.T) {
 	var out, errs strings.Builder
-	console := Console{strings.NewReader("me\n"), &out, &errs}
+	console := Console{In: strings.NewReader("me\n"), Out: &out, Err: &errs}
 	if err := Attach(t.Context(), fakeMachine(), console, []string{"FAKE_QEMU=login"}); err != nil || !strings.Contains(out.String(), "welcome me") {
 		t.Errorf("%v, %q", err, out.String())
 	}
