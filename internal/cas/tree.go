@@ -3,6 +3,7 @@ package cas
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pannous/redox-clif/internal/cachefile"
+	"github.com/pannous/redox-clif/internal/reflink"
 	"github.com/pannous/redox-clif/internal/reserve"
 )
 
@@ -487,27 +489,69 @@ const PlacingPrefix = ".placing-"
 
 // PlaceFile writes a blob to a path: beside first, verified, then renamed. It does not wait for the disk: who
 // finds the file damaged after a power failure can place it again.
-func (s *Store) PlaceFile(ctx context.Context, d Digest, dst string, mode fs.FileMode) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(dst), PlacingPrefix+"*")
+func (s *Store) PlaceFile(ctx context.Context, d Digest, dst string, mode fs.FileMode) error {
+	tmp := filepath.Join(filepath.Dir(dst), PlacingPrefix+rand.Text())
+	if shared := s.share(ctx, d, tmp, mode); shared {
+		return renamed(tmp, dst)
+	}
+	if err := s.copyFile(ctx, d, tmp, mode); err != nil {
+		return err
+	}
+	return renamed(tmp, dst)
+}
+
+// renamed leaves nothing beside the place when there is no getting there.
+func renamed(tmp, dst string) error {
+	err := os.Rename(tmp, dst)
+	if err != nil {
+		_ = os.Remove(tmp)
+	}
+	return err
+}
+
+// worthSharing is the size, in bytes, from which on a file's blocks are shared: below that a copy takes no longer.
+const worthSharing = 64 << 10
+
+// share makes a file that shares a blob's blocks, where the file system of the store can, and the blob is as it was stored. What is
+// read of it is read once, for its digest. Without that nothing is there, and a copy says what is wrong.
+func (s *Store) share(ctx context.Context, d Digest, to string, mode fs.FileMode) bool {
+	if d.Size < worthSharing || !validHash(d.Hash) {
+		return false
+	}
+	f, err := cachefile.Open(s.path(d.Hash))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if reflink.File(f, to, mode) != nil {
+		return false
+	}
+	if err := s.CopyTo(ctx, d, io.Discard); err != nil {
+		_ = os.Remove(to)
+		return false
+	}
+	return true
+}
+
+// copyFile writes a blob into a new file.
+func (s *Store) copyFile(ctx context.Context, d Digest, to string, mode fs.FileMode) (err error) {
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_, _ = tmp.Close(), os.Remove(tmp.Name()) // err says what was first
+			_, _ = out.Close(), os.Remove(to) // err says what was first
 		}
 	}()
-	reserve.File(tmp, d.Size)
-	if err := s.CopyTo(ctx, d, tmp); err != nil {
+	reserve.File(out, d.Size)
+	if err := s.CopyTo(ctx, d, out); err != nil {
 		return err
 	}
-	if err := tmp.Chmod(mode); err != nil {
+	if err := out.Chmod(mode); err != nil {
 		return err
 	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), dst)
+	return out.Close()
 }
 
 // Change is one difference between two trees.

@@ -36,7 +36,7 @@ var ErrUnchanged = errors.New("the image is unchanged")
 // that is there stays until then; it must not be in use (see BusyError).
 func (b *Build) Make(ctx context.Context, path string) (redoxfs.Report, error) {
 	var report redoxfs.Report
-	e, err := open(b.Tool, path)
+	e, err := open(ctx, b.Tool, path)
 	if err != nil {
 		return report, err
 	}

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 //
 // QEMU locks bytes 100 to 300 of its images by open-file-description locks (its file-posix driver), which shows
 // also what belongs to other people; /proc shows all of our own processes, and a loop device names its file.
-func users(path string) ([]string, error) {
+func users(_ context.Context, path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err

@@ -5,17 +5,28 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+
+	"github.com/pannous/redox-clif/internal/reflink"
 )
 
 // clone copies a file so that the copy shares its blocks, where the file system can do that, and else
 // so that holes stay holes. dst must not be there. The copy is on stable storage only after a flush.
-func clone(ctx context.Context, src, dst string, perm os.FileMode) (err error) {
+func clone(ctx context.Context, src, dst string, perm os.FileMode) error {
 	in, err := os.Open(src)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	if err := reflink.File(in, dst, perm); err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return copyHoles(ctx, in, dst, perm)
+}
+
+// copyHoles makes a copy of its own.
+func copyHoles(ctx context.Context, in *os.File, dst string, perm os.FileMode) (err error) {
 	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -26,10 +37,8 @@ func clone(ctx context.Context, src, dst string, perm os.FileMode) (err error) {
 			err = errors.Join(err, os.Remove(dst))
 		}
 	}()
-	if err := reflink(out, in); err != nil {
-		if err := sparseCopy(ctx, out, in); err != nil {
-			return err
-		}
+	if err := sparseCopy(ctx, out, in); err != nil {
+		return err
 	}
 	return out.Chmod(perm)
 }

@@ -36,15 +36,15 @@ type Editor struct {
 
 // Open locks an image that is there and removes what killed runs have left beside it. A *BusyError says that another run, a QEMU or
 // a mount has it.
-func Open(_ context.Context, tool, path string) (*Editor, error) {
+func Open(ctx context.Context, tool, path string) (*Editor, error) {
 	if err := regular(path); err != nil {
 		return nil, err
 	}
-	return open(tool, path)
+	return open(ctx, tool, path)
 }
 
 // open is Open for an image that need not be there; its folder is made.
-func open(tool, path string) (*Editor, error) {
+func open(ctx context.Context, tool, path string) (*Editor, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		real, err = path, os.MkdirAll(filepath.Dir(path), 0o755)
@@ -62,7 +62,7 @@ func open(tool, path string) (*Editor, error) {
 	if e.lock == nil {
 		return nil, &BusyError{path, []string{"another run of mage"}}
 	}
-	if err := e.ready(); err != nil {
+	if err := e.ready(ctx); err != nil {
 		e.Close()
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func open(tool, path string) (*Editor, error) {
 // Close gives the image up.
 func (e *Editor) Close() { e.lock.Release() }
 
-func (e *Editor) ready() error {
+func (e *Editor) ready(ctx context.Context) error {
 	if err := e.clear(); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (e *Editor) ready() error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is no regular file", e.Path)
 	}
-	found, err := users(e.Path)
+	found, err := users(ctx, e.Path)
 	if err == nil && len(found) > 0 {
 		err = &BusyError{e.Path, found}
 	}

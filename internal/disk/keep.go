@@ -50,7 +50,7 @@ func (e *Editor) Bless(ctx context.Context) (redoxfs.Report, error) {
 	}
 	blessed := Blessed(e.Path)
 	other := &Editor{Tool: e.Tool, Path: blessed}
-	if err := other.ready(); err != nil {
+	if err := other.ready(ctx); err != nil {
 		return report, err
 	}
 	err = other.replace(ctx, func(tmp string) error { return clone(ctx, e.Path, tmp, 0o444) })

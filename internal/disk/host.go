@@ -7,10 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reflink makes dst share the blocks of src; Btrfs, XFS and bcachefs can.
-func reflink(dst, src *os.File) error { return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) }
-
-// nextData is where the next bytes that are no hole begin, at or after at.
+// nextData is where the next bytes that are no hole begin, at or after at; where the file system knows no holes, that is at.
 func nextData(f *os.File, at, size int64) int64 {
 	next, err := unix.Seek(int(f.Fd()), at, unix.SEEK_DATA)
 	switch {
