@@ -10,3 +10,6 @@ func groupAttr() *syscall.SysProcAttr {
 	attr.Setpgid = true
 	return attr
 }
+
+// ownGroup puts a program into a group of its own and nothing else.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

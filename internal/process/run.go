@@ -84,7 +84,13 @@ func Exec(ctx context.Context, p Process) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", p.Args[0], err)
 	}
-	err := cmd.Wait()
+	over, err := Watch(-cmd.Process.Pid)
+	if err != nil {
+		_ = signalGroup(cmd.Process.Pid, syscall.SIGKILL)
+		return errors.Join(err, cmd.Wait())
+	}
+	err = cmd.Wait()
+	over()
 	// Whatever the program left behind in its group would go on writing into the build.
 	_ = signalGroup(cmd.Process.Pid, syscall.SIGKILL)
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) && cmd.ProcessState.Success() {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	ours "github.com/pannous/redox-clif/internal/process"
 )
 
 // Outcome is how a run ended.
@@ -319,11 +321,19 @@ func (p *process) supervise(w *os.File, started chan<- error) {
 	defer runtime.UnlockOSThread()
 	err := p.cmd.Start()
 	_ = w.Close() // QEMU has its own
+	if err != nil {
+		started <- err
+		return
+	}
+	over, err := ours.Watch(-p.cmd.Process.Pid)
 	started <- err
 	if err != nil {
+		killGroup(p.cmd.Process.Pid)
+		_ = p.cmd.Wait()
 		return
 	}
 	_ = p.cmd.Wait() // the status is in ProcessState
+	over()
 	// The leader is gone, its children may not be; they would also hold the
 	// serial line open.
 	killGroup(p.cmd.Process.Pid)

@@ -212,7 +212,6 @@ func (v Volume) run(ctx context.Context, stdin io.Reader, into any, progress fun
 	args = append(append(args, "--", v.Image), words...)
 	cmd := exec.CommandContext(ctx, v.Tool, args...)
 	cmd.Env = []string{}
-	cmd.SysProcAttr = process.EndsWithUs() // nothing would take what it goes on writing
 	cmd.Stdin = stdin
 	var out bytes.Buffer
 	cmd.Stdout = &out
@@ -221,7 +220,7 @@ func (v Volume) run(ctx context.Context, stdin io.Reader, into any, progress fun
 	}
 	messages := &messages{progress: progress}
 	cmd.Stderr = messages
-	err := cmd.Run()
+	err := process.RunWithUs(cmd) // nothing would take what it goes on writing
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -86,6 +86,10 @@ func runChild(argv []string) int {
 	if err != nil {
 		return fail(err)
 	}
+	over, err := process.Watch(child.Pid)
+	if err != nil {
+		return fail(errors.Join(err, child.Kill()))
+	}
 	window := pairWindow
 	if inForeground() {
 		window = foregroundWindow
@@ -93,6 +97,7 @@ func runChild(argv []string) int {
 	ended, ending := make(chan struct{}), make(chan os.Signal, 1)
 	go func() { ending <- forward(signals, ended, window, func(s os.Signal) { _ = child.Signal(s) }) }()
 	state, err := child.Wait()
+	over()
 	close(ended)
 	s := <-ending
 	status, ok := syscall.WaitStatus(0), false
