@@ -11,6 +11,6 @@ import (
 )
 
 // Diff compares programs by LLVM and by Cranelift. It compiles several hundred cases by both and boots them.
-func (Test) Diff(ctx context.Context) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdcompare.Diff(ctx, s) })
+func (Test) Diff(ctx context.Context, accel *string) error {
+	return run(config.Flags{}, func(s *session.Session) error { return cmdcompare.Diff(ctx, s, text(accel)) })
 }

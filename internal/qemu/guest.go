@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,18 +81,22 @@ func NewGuest(o GuestOptions, look func(string) (string, error)) (*Machine, erro
 	if o.Arch == "x86_64" {
 		m.Type, m.CPU, m.ACPI = "q35", "qemu64", true
 	}
-	if m.Accel = o.Accel; m.Accel == "" {
-		m.Accel = accelerator(runtime.GOOS, runtime.GOARCH, o.Arch, writable("/dev/kvm"))
-	}
-	if m.Accel != "tcg" {
-		m.CPU = "host"
-	}
+	m.Accelerate(cmp.Or(o.Accel, accelerator(runtime.GOOS, runtime.GOARCH, o.Arch, writable("/dev/kvm"))))
 	m.Memory, m.CPUs, m.Firmware, m.Extra = p.Memory, p.CPUs, &firmware, p.Extra
 	if o.Memory != 0 {
 		m.Memory = o.Memory
 	}
 	m.Drives = []Drive{{File: o.Image, Device: p.Device, Writable: o.Writable}}
 	return &m, nil
+}
+
+// Accelerate has the guest run by an accelerator: "tcg", which emulates any processor, or one that has this machine's run the guest
+// (kvm, hvf), which then has the processor that the machine has. What QEMU's virt needs beside that for HVF, no ACPI, is the default here.
+func (m *Machine) Accelerate(name string) {
+	m.Accel = name
+	if name != "tcg" {
+		m.CPU = "host"
+	}
 }
 
 // accelerator picks the fastest way to run a guest: the processor itself when it is of the guest's kind.

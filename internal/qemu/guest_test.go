@@ -28,6 +28,21 @@ func TestAccelerator(t *testing.T) {
 	}
 }
 
+// TestAccelerate: what QEMU runs on an Apple processor is the processor itself, on a machine without ACPI; an emulated one stays as it
+// was.
+func TestAccelerate(t *testing.T) {
+	for accel, want := range map[string]string{
+		"hvf": "-M virt,acpi=off -cpu host -accel hvf", "kvm": "-M virt,acpi=off -cpu host -accel kvm", "tcg": "-M virt,acpi=off -cpu cortex-a72 -accel tcg",
+	} {
+		m := VirtAArch64("qemu")
+		m.Accelerate(accel)
+		args, err := m.Args()
+		if got := strings.Join(args, " "); err != nil || !strings.HasPrefix(got, want+" ") {
+			t.Errorf("%s: %s, %v", accel, got, err)
+		}
+	}
+}
+
 func TestFindProfile(t *testing.T) {
 	for name, want := range map[string]string{"": "default", "default": "default", "nvme": "nvme"} {
 		if p, err := findProfile(name); p.Name != want || err != nil {

@@ -36,14 +36,18 @@ func NewNonce() (string, error) {
 }
 
 // Machine is the one that the smoke kernel is made for, with an image where it looks for it. arguments are those of Arguments. look
-// finds programs, as exec.LookPath does; the error may be a *qemu.NotInstalledError.
-func Machine(look func(string) (string, error), kernel, image, arguments string) (*qemu.Machine, error) {
+// finds programs, as exec.LookPath does; the error may be a *qemu.NotInstalledError. accel is QEMU's accelerator; "" is the one that runs
+// the same guest everywhere.
+func Machine(look func(string) (string, error), accel, kernel, image, arguments string) (*qemu.Machine, error) {
 	program, err := qemu.Find("aarch64", look)
 	if err != nil {
 		return nil, err
 	}
 	m := qemu.VirtAArch64(program)
 	m.Memory = 256
+	if accel != "" {
+		m.Accelerate(accel)
+	}
 	m.Kernel, m.Append = kernel, arguments
 	m.Loaders = []qemu.Loader{{File: image, Addr: loadAddress, Raw: true}}
 	return &m, nil

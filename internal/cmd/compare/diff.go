@@ -39,6 +39,7 @@ const maxTraced = 8
 type diffTests struct {
 	recipes  recipe.Set
 	s        *session.Session
+	accel    string // of QEMU, see [smoke.Machine]
 	expected *difftest.Expected
 	tool     *session.Toolchain
 	found    difftest.Findings
@@ -49,12 +50,12 @@ type diffTests struct {
 }
 
 // Diff compiles the differential tests by both backends, boots them, and compares what they print.
-func Diff(ctx context.Context, s *session.Session) error {
+func Diff(ctx context.Context, s *session.Session, accel string) error {
 	report, err := junit.Begin(filepath.Join(s.Config.Out(), "test", "diff.xml"))
 	if err != nil {
 		return err
 	}
-	t := &diffTests{s: s, found: difftest.Findings{Refused: map[string]string{}}}
+	t := &diffTests{s: s, accel: accel, found: difftest.Findings{Refused: map[string]string{}}}
 	if t.expected, err = expectedDifferences(s); err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (t *diffTests) boot(ctx context.Context, name, trace string) (*difftest.Run
 		return nil, err
 	}
 	arguments := smoke.Arguments(&manifest.Manifest{Image: &t.image}, difftest.Settings(nonce, t.programs, trace))
-	machine, err := smoke.Machine(t.s.Look, filepath.Join(t.dir, smoke.KernelName), filepath.Join(t.dir, builder.ImageName),
+	machine, err := smoke.Machine(t.s.Look, t.accel, filepath.Join(t.dir, smoke.KernelName), filepath.Join(t.dir, builder.ImageName),
 		fmt.Sprintf("%s watchdog=%d", arguments, diffWatchdog))
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ import (
 )
 
 // Demo builds the embedded demo and boots it in QEMU.
-func Demo(ctx context.Context, s *session.Session) error {
+func Demo(ctx context.Context, s *session.Session, accel string) error {
 	kernelPath := ""
 	built, err := s.Build(ctx, session.BuildOptions{FallBack: true}, func(b *builder.Builder) ([]*graph.Node, error) {
 		img, err := b.Initfs("demo")
@@ -46,11 +46,11 @@ func Demo(ctx context.Context, s *session.Session) error {
 	if err := s.Store.PlaceFile(ctx, e.Digest, kernel, 0o755); err != nil {
 		return err
 	}
-	return bootCopy(ctx, s, kernel)
+	return bootCopy(ctx, s, kernel, accel)
 }
 
 // bootCopy boots a private copy of what lies in out/: another run may put another image there meanwhile.
-func bootCopy(ctx context.Context, s *session.Session, kernel string) error {
+func bootCopy(ctx context.Context, s *session.Session, kernel, accel string) error {
 	dir, err := os.MkdirTemp(s.Config.Out(), ".boot-*")
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func bootCopy(ctx context.Context, s *session.Session, kernel string) error {
 	if err := copyForBoot(ctx, s, kernel, dir); err != nil {
 		return err
 	}
-	return bootDemo(ctx, s, filepath.Join(dir, builder.ImageName), filepath.Join(dir, smoke.KernelName))
+	return bootDemo(ctx, s, filepath.Join(dir, builder.ImageName), filepath.Join(dir, smoke.KernelName), accel)
 }
 
 func copyForBoot(ctx context.Context, s *session.Session, kernel, dir string) error {
@@ -85,13 +85,13 @@ func copyForBoot(ctx context.Context, s *session.Session, kernel, dir string) er
 }
 
 // Boot boots the demo image in out/ again, as it lies there, against its manifest.
-func Boot(ctx context.Context, s *session.Session) error {
-	return bootCopy(ctx, s, filepath.Join(s.Config.Out(), smoke.KernelName))
+func Boot(ctx context.Context, s *session.Session, accel string) error {
+	return bootCopy(ctx, s, filepath.Join(s.Config.Out(), smoke.KernelName), accel)
 }
 
 // bootDemo boots an image under the smoke kernel and holds what it prints to the manifest beside the image. Without QEMU it only
 // says so: the demo is built all the same.
-func bootDemo(ctx context.Context, s *session.Session, image, kernel string) error {
+func bootDemo(ctx context.Context, s *session.Session, image, kernel, accel string) error {
 	m, err := checkedManifest(s, image)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func bootDemo(ctx context.Context, s *session.Session, image, kernel string) err
 	if err != nil {
 		return err
 	}
-	machine, err := smoke.Machine(s.Look, kernel, image, smoke.Arguments(m, nonce))
+	machine, err := smoke.Machine(s.Look, accel, kernel, image, smoke.Arguments(m, nonce))
 	var missing *qemu.NotInstalledError
 	if errors.As(err, &missing) {
 		s.Say("not booted: %v", missing)
