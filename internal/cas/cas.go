@@ -42,6 +42,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pannous/redox-clif/internal/cachefile"
+	"github.com/pannous/redox-clif/internal/foldcase"
 )
 
 // Digest names a blob: the lower-case hex SHA-256 of its bytes and their count.
@@ -121,6 +122,9 @@ type Store struct {
 	written sync.Map
 	// upstream, when it is set, has blobs that are not here.
 	upstream upstreamInUse
+	// folds tells whether the file system takes names that differ by case for one. What is laid out lies beside the store. Where a
+	// store may only be read it is not asked.
+	folds func() bool
 }
 
 // Open returns the store in dir and makes its folders when they are missing. A
@@ -128,6 +132,10 @@ type Store struct {
 // operating system's error.
 func Open(dir string) (*Store, error) {
 	s := &Store{dir: dir}
+	s.folds = sync.OnceValue(func() bool {
+		folds, err := foldcase.In(s.tmpDir())
+		return err == nil && folds
+	})
 	if err := cachefile.MakeFolder(dir, tmpName); err != nil {
 		if _, statErr := os.Stat(dir); statErr == nil && (errors.Is(err, fs.ErrPermission) || isReadOnly(err)) {
 			return s, nil

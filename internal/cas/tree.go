@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pannous/redox-clif/internal/cachefile"
+	"github.com/pannous/redox-clif/internal/foldcase"
 	"github.com/pannous/redox-clif/internal/reflink"
 	"github.com/pannous/redox-clif/internal/reserve"
 )
@@ -370,10 +372,31 @@ func (s *Store) Materialise(ctx context.Context, d Digest, dir string, stats *St
 	if err != nil {
 		return fmt.Errorf("reading the tree %s: %w", dir, err)
 	}
+	if err := s.checkNames(dir, have.tree, want); err != nil {
+		return err
+	}
 	if err := removeExtra(dir, have, want); err != nil {
 		return err
 	}
 	return s.placeAll(ctx, dir, have.tree, want)
+}
+
+// checkNames refuses a tree of which two files would be one: the second would silently be the first. A tree that is there already has
+// shown that it can be.
+func (s *Store) checkNames(dir string, have, want *Tree) error {
+	if maps.Equal(have.Entries, want.Entries) {
+		return nil
+	}
+	if !s.folds() {
+		return nil
+	}
+	var names foldcase.Names
+	for _, p := range want.Paths() {
+		if other := names.Add(p); other != "" {
+			return &foldcase.SameFileError{Dir: dir, One: other, Other: p}
+		}
+	}
+	return nil
 }
 
 // removeExtra takes away what is not in the wanted tree, and every entry that changes its kind.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/foldcase"
 	"github.com/pannous/redox-clif/internal/hostpackage"
 	"github.com/pannous/redox-clif/internal/qemu"
 )
@@ -94,6 +95,7 @@ func Examine(ctx context.Context, m Machine, s Settings) *Report {
 			c.lacks(p.What, forToolchain, p.Detail, p.Fix)
 		}
 	}
+	c.names(s.Cache)
 	c.space("space for the cache", s.Cache, cacheSpace)
 	c.space("space for out/", s.Out, outSpace)
 	c.network(s.Hosts)
@@ -232,6 +234,20 @@ func (c *checker) sandbox(s Settings) {
 		c.lacks(what, forSandbox, errs.FirstLine(s.Sandbox.Problem), fmt.Sprintf("sudo sysctl -w %s=%s; docs/sandbox.md has a way for bubblewrap alone", s.Sandbox.Setting, s.Sandbox.Wanted))
 	default:
 		c.lacks(what, forSandbox, errs.FirstLine(s.Sandbox.Problem), hostpackage.Bubblewrap.Install(c.family))
+	}
+}
+
+// names checks that the cache can hold every tree. Most have no two names that differ by case alone.
+func (c *checker) names(dir string) {
+	const what, purpose = "names in the cache", "sources with names that differ by case"
+	folds, err := c.m.FoldsCase(dir)
+	switch {
+	case err != nil:
+		c.lacks(what, purpose, errs.FirstLine(err.Error()), "REDOX_CACHE=DIR moves the cache to another disk")
+	case folds:
+		c.lacks(what, purpose, "A and a are one file in "+dir, foldcase.Remedy)
+	default:
+		c.ok(what, purpose, "A and a are two files in "+dir)
 	}
 }
 

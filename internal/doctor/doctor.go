@@ -21,6 +21,8 @@ type Machine interface {
 	Run(ctx context.Context, argv ...string) (string, error)
 	// Root is the file system from "/".
 	Root() fs.FS
+	// FoldsCase tells whether the file system of a folder, which need not exist yet, takes names that differ by case for one.
+	FoldsCase(dir string) (bool, error)
 	// Free is the free space of the file system of a folder, which need not exist yet, in bytes.
 	Free(dir string) (int64, error)
 }

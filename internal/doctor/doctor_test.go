@@ -10,12 +10,15 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/foldcase"
 )
 
 // fake is a machine of the test's making.
 type fake struct {
 	programs map[string]string
 	root     fstest.MapFS
+	folds    bool
 	free     int64
 	goes     string
 }
@@ -29,6 +32,8 @@ func (f fake) Run(_ context.Context, argv ...string) (string, error) {
 	return "go" + f.goes + "\n", nil
 }
 func (f fake) Free(string) (int64, error) { return f.free, nil }
+
+func (f fake) FoldsCase(string) (bool, error) { return f.folds, nil }
 
 func osRelease(text string) fstest.MapFS {
 	return fstest.MapFS{"etc/os-release": &fstest.MapFile{Data: []byte(text)}}
@@ -92,6 +97,8 @@ func TestWhatIsMissing(t *testing.T) {
 		},
 			"absent remote cache: REDOX_REMOTE_* or [remote] in overrides.toml (docs/remote-cache.md); builds go on without it", false},
 		{"a remote cache", func(_ *fake, s *Settings) { s.Remote = &Remote{Address: "grpc://a:1", Detail: "API 2.3"} }, "", false},
+		{"a file system as macOS makes it", func(f *fake, _ *Settings) { f.folds = true },
+			"absent names in the cache: " + foldcase.Remedy, false},
 		{"old go", func(f *fake, _ *Settings) { f.goes = "1.19.2" }, "missing go: get 1.26 or newer from https://go.dev/dl/", true},
 		{"go that fetches its successor", func(f *fake, _ *Settings) { f.goes = "1.22.1" }, "", false},
 		{"broken go", func(f *fake, _ *Settings) { f.goes = "" }, "missing go: sudo apt install golang-go", true},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/elfcheck"
 	"github.com/pannous/redox-clif/internal/errs"
+	"github.com/pannous/redox-clif/internal/foldcase"
 	"github.com/pannous/redox-clif/internal/hostpackage"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/toolchain"
@@ -34,6 +35,18 @@ func (m hostMachine) Run(ctx context.Context, argv ...string) (string, error) {
 		err = errors.New(errs.FirstLine(string(stderr)))
 	}
 	return string(stdout), err
+}
+
+// FoldsCase asks the nearest folder above dir that is there and may be written.
+func (m hostMachine) FoldsCase(dir string) (bool, error) {
+	for {
+		folds, err := foldcase.In(dir)
+		parent := filepath.Dir(dir)
+		if err == nil || parent == dir || !errors.Is(err, fs.ErrNotExist) {
+			return folds, err
+		}
+		dir = parent
+	}
 }
 
 // Free asks the nearest folder above dir that is there.

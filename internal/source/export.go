@@ -16,6 +16,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/pannous/redox-clif/internal/foldcase"
 	"github.com/pannous/redox-clif/internal/symlink"
 )
 
@@ -89,6 +90,9 @@ type writer struct {
 	found *Findings
 	in    *bufio.Reader // of the file that is written
 	made  string        // the folder that was there last; "" before the first
+	// folds says that the file system takes names that differ by case for one; names are those so far.
+	folds bool
+	names foldcase.Names
 }
 
 // fileBuffer is how many bytes of a file are read and written at a time.
@@ -99,7 +103,11 @@ func newWriter(dest string, found *Findings) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &writer{root: root, links: map[string]string{}, found: found, in: bufio.NewReaderSize(nil, fileBuffer)}, nil
+	folds, err := foldcase.In(dest)
+	if err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return &writer{root: root, links: map[string]string{}, found: found, folds: folds, in: bufio.NewReaderSize(nil, fileBuffer)}, nil
 }
 
 // Nameable tells whether a name can be in a tree: one that is not UTF-8 cannot, neither in the messages of the Remote
@@ -118,6 +126,11 @@ func (w *writer) leaveOut(name, target string) bool {
 func (w *writer) parent(name string) error {
 	if err := checkPath(name); err != nil {
 		return &EscapeError{Entry: name, Why: err.Error()}
+	}
+	if w.folds {
+		if other := w.names.Add(path.Clean(name)); other != "" {
+			return &foldcase.SameFileError{Dir: w.root.Name(), One: other, Other: name}
+		}
 	}
 	dir := path.Dir(name)
 	if dir == w.made { // archives have the files of a folder one after the other
