@@ -237,7 +237,7 @@ func (i *importer) archive() {
 	if fullBlake3.MatchString(s.Blake3) {
 		i.draft.Source.Blake3 = s.Blake3
 	} else {
-		i.lose(NoDigest, "blake3 = %q; `%s | sha256sum` gives one for sha256", s.Blake3, process.Quote([]string{"curl", "-L", s.Tar}))
+		i.lose(NoDigest, "blake3 = %q; `%s | shasum -a 256` gives one for sha256", s.Blake3, process.Quote([]string{"curl", "-L", s.Tar}))
 	}
 	if otherPacking.MatchString(s.Tar) {
 		i.lose(Packing, "%s", path.Base(s.Tar))

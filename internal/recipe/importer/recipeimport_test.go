@@ -109,7 +109,7 @@ func TestALackNamesTheCommandThatHelps(t *testing.T) {
 		"git = \"https://x/y\"\nbranch = \"a b\"\n":  "`git ls-remote https://x/y 'refs/heads/a b'` gives one",
 		"git = \"x; rm\"\nrev = \"v1\"\n":            "`git ls-remote 'x; rm' v1` gives one",
 		"git = \"https://x/y\"\nrev = \"300fa97\"\n": "`git clone --bare --filter=tree:0 https://x/y x.git && git -C x.git rev-parse 300fa97` gives all of it",
-		"tar = \"https://x/y.tar?a&b\"\n":            "`curl -L 'https://x/y.tar?a&b' | sha256sum` gives one",
+		"tar = \"https://x/y.tar?a&b\"\n":            "`curl -L 'https://x/y.tar?a&b' | shasum -a 256` gives one",
 	} {
 		r, err := Import(t.Context(), "tool", []byte("[source]\n"+text), unreachable)
 		if err != nil || len(r.Losses) != 1 || !strings.Contains(r.Losses[0].String(), want) {
