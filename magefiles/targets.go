@@ -18,6 +18,6 @@ func Demo(ctx context.Context, dryRun, k, offline *bool, j, memory *int, backend
 }
 
 // Boot boots the demo's image again, as it lies in out/.
-func Boot(ctx context.Context, accel *string) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdinitfs.Boot(ctx, s, text(accel)) })
+func Boot(ctx context.Context) error {
+	return run(config.Flags{}, func(s *session.Session) error { return cmdinitfs.Boot(ctx, s) })
 }

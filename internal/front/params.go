@@ -151,7 +151,11 @@ var params = map[string]param{
 	"sdk core":    {text: "of Rust's library only core and alloc, for no_std"},
 	"sdk o":       {value: "FILE", text: "pack it as well, into a .tar, .tar.gz or .tar.xz", names: aPath},
 
+	"demo accel":      {value: "NAME", text: "QEMU's accelerator (tcg)", oneOf: []string{"tcg", "kvm", "hvf"}},
+	"test:diff accel": {value: "NAME", text: "QEMU's accelerator (tcg)", oneOf: []string{"tcg", "kvm", "hvf"}},
+
 	"toolchain:show probe":        {text: "measure anew what it can do"},
+	"toolchain:lock hosts":        {text: "the other hosts as well, from rustup's archives (1 GB)"},
 	"toolchain:install cranelift": {text: "the Cranelift backend as well"},
 	"toolchain:pin channel":       {value: "CHANNEL", text: "like nightly-2026-01-14"},
 	"toolchain:pin symlink":       {text: "make the files that name a toolchain links to the pin"},

@@ -85,8 +85,8 @@ func copyForBoot(ctx context.Context, s *session.Session, kernel, dir string) er
 }
 
 // Boot boots the demo image in out/ again, as it lies there, against its manifest.
-func Boot(ctx context.Context, s *session.Session, accel string) error {
-	return bootCopy(ctx, s, filepath.Join(s.Config.Out(), smoke.KernelName), accel)
+func Boot(ctx context.Context, s *session.Session) error {
+	return bootCopy(ctx, s, filepath.Join(s.Config.Out(), smoke.KernelName), "")
 }
 
 // bootDemo boots an image under the smoke kernel and holds what it prints to the manifest beside the image. Without QEMU it only
