@@ -32,8 +32,8 @@ func (Toolchain) Install(ctx context.Context, cranelift *bool) error {
 }
 
 // Lock writes what is installed to toolchain.lock.toml.
-func (Toolchain) Lock(ctx context.Context, json *bool) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Lock(ctx, s, isSet(json)) })
+func (Toolchain) Lock(ctx context.Context, hosts, json *bool) error {
+	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Lock(ctx, s, isSet(hosts), isSet(json)) })
 }
 
 // Build builds rustc with a patched Cranelift. What was stopped goes on where it was.

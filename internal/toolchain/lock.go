@@ -117,6 +117,8 @@ type Locked struct {
 	Identity string `json:"identity,omitempty"`
 	// Expects are the facts that the pin did not state and states now.
 	Expects []Expectation `json:"expects,omitempty"`
+	// Hosts are the others, if they were asked for.
+	Hosts []HostLocked `json:"hosts,omitempty"`
 }
 
 // Expectation is a key of the pin's [expected].

@@ -1,6 +1,7 @@
 package toolchain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,27 +61,32 @@ var minimal = []string{"rustc", "cargo", "rust-std"}
 // Ask asks for the components of a pin in another channel than the pin's. What the pin has as optional may be missing in the Offer. The
 // error is a *NotOffered when rustup could not install the rest, a *NoAnswer, the context's, or says that there can be no such channel.
 func (d Dist) Ask(ctx context.Context, channel string, pin *Pin) (*Offer, error) {
-	if err := checkChannel(channel); err != nil {
-		return nil, err
-	}
-	server := strings.TrimSuffix(d.Server, "/")
-	if server == "" {
-		server = distServer
-	}
-	m, err := readManifest(ctx, server+"/dist/"+manifestPath(channel))
-	if errors.Is(err, download.ErrNotFound) {
-		return nil, &NotOffered{Channel: channel, Server: server}
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
+	m, server, err := d.manifest(ctx, channel)
 	if err != nil {
-		return nil, &NoAnswer{err}
+		return nil, err
 	}
 	if missing := m.missing(d.Host, slices.Concat(minimal, pin.Toolchain.Components)); len(missing) > 0 {
 		return nil, &NotOffered{channel, server, d.Host, missing}
 	}
 	return &Offer{Server: server, Host: d.Host, Missing: m.missing(d.Host, pin.Optional.Components)}, nil
+}
+
+// manifest reads what the server says of a channel. The errors are those of Ask.
+func (d Dist) manifest(ctx context.Context, channel string) (m *channelManifest, server string, err error) {
+	if err := checkChannel(channel); err != nil {
+		return nil, "", err
+	}
+	server = cmp.Or(strings.TrimSuffix(d.Server, "/"), distServer)
+	m, err = readManifest(ctx, server+"/dist/"+manifestPath(channel))
+	switch {
+	case errors.Is(err, download.ErrNotFound):
+		return nil, "", &NotOffered{Channel: channel, Server: server}
+	case ctx.Err() != nil:
+		return nil, "", ctx.Err()
+	case err != nil:
+		return nil, "", &NoAnswer{err}
+	}
+	return m, server, nil
 }
 
 // manifestPath is where the manifest of a channel lies below dist/: that of a day in a folder of its own.
@@ -95,14 +101,20 @@ func manifestPath(channel string) string {
 type channelManifest struct {
 	Version string `toml:"manifest-version"`
 	Pkg     map[string]struct {
-		Target map[string]struct { // a triple, or "*" for all
-			Available bool `toml:"available"`
-		} `toml:"target"`
+		Commit string                      `toml:"git_commit_hash"` // 40 hexadecimal digits
+		Target map[string]componentArchive `toml:"target"`          // by triple, or "*" for all
 	} `toml:"pkg"`
 	// Renames are the names that people use for packages.
 	Renames map[string]struct {
 		To string `toml:"to"`
 	} `toml:"renames"`
+}
+
+// componentArchive is a .tar.xz, as rustup takes them, that rust-installer made.
+type componentArchive struct {
+	Available bool   `toml:"available"`
+	URL       string `toml:"xz_url"`
+	Hash      string `toml:"xz_hash"` // SHA-256 in hexadecimal
 }
 
 const (
@@ -130,16 +142,23 @@ func readManifest(ctx context.Context, location string) (*channelManifest, error
 func (m *channelManifest) missing(host string, components []string) []string {
 	missing := []string{}
 	for _, name := range components {
-		real := name
-		if r, ok := m.Renames[name]; ok {
-			real = r.To
-		}
-		targets := m.Pkg[real].Target
-		if !targets[host].Available && !targets["*"].Available {
+		if !m.archive(name, host).Available {
 			missing = append(missing, name)
 		}
 	}
 	return missing
+}
+
+// archive is that of a component for a host.
+func (m *channelManifest) archive(component, host string) componentArchive {
+	if r, ok := m.Renames[component]; ok {
+		component = r.To
+	}
+	targets := m.Pkg[component].Target
+	if a := targets[host]; a.Available {
+		return a
+	}
+	return targets["*"]
 }
 
 // HostTriple is the triple of a machine, by Go's names of its system and processor; of two C libraries gnu is taken.

@@ -69,8 +69,8 @@ func Install(ctx context.Context, s *session.Session, cranelift bool) error {
 }
 
 // Lock writes down what the installed toolchain is, and what the pin expects where it does not say; with
-// REDOX_TOOLCHAIN, what a toolchain that was built from sources was made of.
-func Lock(ctx context.Context, s *session.Session, asJSON bool) error {
+// REDOX_TOOLCHAIN, what a toolchain that was built from sources was made of. hosts asks for the other hosts too.
+func Lock(ctx context.Context, s *session.Session, hosts, asJSON bool) error {
 	in, err := s.LookAtToolchain(ctx)
 	if err != nil {
 		return err
@@ -78,6 +78,9 @@ func Lock(ctx context.Context, s *session.Session, asJSON bool) error {
 	locked, err := lock(ctx, s, in)
 	if locked == nil {
 		return err
+	}
+	if hosts && err == nil {
+		locked.Hosts, err = lockHosts(ctx, s, in)
 	}
 	if asJSON {
 		return errors.Join(err, ui.WriteJSON(s.Streams.Out, "toolchain:lock", locked))
@@ -87,6 +90,13 @@ func Lock(ctx context.Context, s *session.Session, asJSON bool) error {
 		what = "identity " + locked.Identity[:16]
 	}
 	s.Say("%s: %s on %s, %s", s.Relative(s.Config.PinLock()), locked.Name, locked.Host, what)
+	for _, h := range locked.Hosts {
+		if len(h.Missing) > 0 {
+			s.Say("  %s: not locked, rustup's server does not offer %s", h.Host, strings.Join(h.Missing, ", "))
+			continue
+		}
+		s.Say("  %s: locked, from rustup's archives", h.Host)
+	}
 	for _, e := range locked.Expects {
 		s.Say("%s: expects %s %s from now on", s.Relative(s.Config.Pin()), e.Key, e.Value)
 	}
@@ -105,6 +115,29 @@ func lock(ctx context.Context, s *session.Session, in *toolchain.Installed) (*to
 		Identity: m.Identity, Release: m.Release, Archive: m.Archive, Source: m.Source, Stage0: m.Stage0, LLVM: m.LLVM,
 		Flags: m.Bootstrap, Patches: m.Patches, Applied: m.Applied,
 	})
+}
+
+// lockHosts locks the pin for the other hosts.
+func lockHosts(ctx context.Context, s *session.Session, in *toolchain.Installed) ([]toolchain.HostLocked, error) {
+	if s.Config.Toolchain != "" {
+		return nil, fmt.Errorf("other hosts have the pinned toolchain: unset REDOX_TOOLCHAIN (%s)", s.Config.Toolchain)
+	}
+	scratch := s.Config.Toolchains()
+	if err := os.MkdirAll(scratch, 0o755); err != nil {
+		return nil, err
+	}
+	return dist(s, in.Version.Host).LockHosts(ctx, in.Pin, s.Config.PinLock(), scratch)
+}
+
+// dist is the server that rustup installs from.
+func dist(s *session.Session, host string) toolchain.Dist {
+	from := toolchain.Dist{Host: host}
+	for _, v := range s.Config.NetworkEnv {
+		if server, ok := strings.CutPrefix(v, "RUSTUP_DIST_SERVER="); ok {
+			from.Server = server
+		}
+	}
+	return from
 }
 
 // repinned is what `mage toolchain:pin` did.
@@ -152,13 +185,7 @@ func (r *repinned) ask(ctx context.Context, s *session.Session, channel string) 
 		r.Unasked = "this run is offline"
 		return nil
 	}
-	from := toolchain.Dist{Host: toolchain.HostTriple(runtime.GOOS, runtime.GOARCH)}
-	for _, v := range s.Config.NetworkEnv {
-		if server, ok := strings.CutPrefix(v, "RUSTUP_DIST_SERVER="); ok {
-			from.Server = server
-		}
-	}
-	r.Offer, err = from.Ask(ctx, channel, pin)
+	r.Offer, err = dist(s, toolchain.HostTriple(runtime.GOOS, runtime.GOARCH)).Ask(ctx, channel, pin)
 	if failed := (*toolchain.NoAnswer)(nil); errors.As(err, &failed) {
 		r.Unasked, err = failed.Error(), nil
 	}
