@@ -16,9 +16,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ulikunitz/xz"
-
 	"github.com/pannous/redox-clif/internal/download"
+	"github.com/pannous/redox-clif/internal/xzreader"
 )
 
 // Hosts are the hosts of which the lock is to say what the pinned channel is.
@@ -132,7 +131,7 @@ func unpackComponent(ctx context.Context, archive, dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
-	plain, err := xz.NewReader(bufio.NewReader(in))
+	plain, err := xzreader.New(bufio.NewReader(in))
 	if err != nil {
 		return err
 	}
