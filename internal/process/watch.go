@@ -24,12 +24,12 @@ func watch(pid int) (func(), error) {
 	cmd.Env, cmd.Stdin = []string{}, r
 	cmd.SysProcAttr = ownGroup() // what ends ours does not end it
 	if err := cmd.Start(); err != nil {
-		w.Close()
+		_ = w.Close()
 		return nil, err
 	}
 	return func() {
 		_, _ = w.WriteString("done\n") // it fails when the watch was killed, which is its end too
-		w.Close()
+		_ = w.Close()
 		_ = cmd.Wait()
 	}, nil
 }
