@@ -233,7 +233,7 @@ func (c *checkout) mend() {
 	steps := []func() error{
 		func() error { return DriftLock(c.t.Context(), s, false) }, // gets the sources too
 		func() error { return Pin(c.t.Context(), s, testPin, false, false) },
-		func() error { s, _ = c.open(config.Flags{}); return Lock(c.t.Context(), s, false) },
+		func() error { s, _ = c.open(config.Flags{}); return Lock(c.t.Context(), s, false, false) },
 		func() error { return TargetSpec(c.t.Context(), s, SpecOptions{Write: true}) },
 		func() error { _, err := gen.Write(c.root); return err },
 	}
