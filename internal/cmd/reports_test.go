@@ -19,7 +19,7 @@ func TestNoEarlierReportIsLeft(t *testing.T) {
 	for report, run := range map[string]func() error{
 		"boot-login.xml": func() error { return boottest.Run(ctx, s, "login", boottest.Flags{}) },
 		"boot-bad.xml":   func() error { return boottest.Run(ctx, s, "bad", boottest.Flags{}) },
-		"diff.xml":       func() error { return compare.Diff(ctx, s) },
+		"diff.xml":       func() error { return compare.Diff(ctx, s, "") },
 		"relibc.xml":     func() error { return compare.Relibc(ctx, s, "", "") },
 	} {
 		file := filepath.Join(s.Config.Out(), "test", report)

@@ -342,7 +342,7 @@ func TestToolchainLockOfBuilt(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.s.Config.ToolchainName, k.s.Config.Toolchain = "fake", filepath.Join(k.s.Config.BuiltToolchains(), "fake")
-	if err := pin.Lock(t.Context(), k.s, false); err != nil {
+	if err := pin.Lock(t.Context(), k.s, false, false); err != nil {
 		t.Fatal(err)
 	}
 	lock, err := os.ReadFile(k.s.Config.PinLock())
