@@ -129,7 +129,7 @@ func demo(s *session.Session) (*qemu.Machine, error) {
 	}
 	// Who debugs takes longer than the watchdog of a test would allow.
 	arguments := strings.Replace(smoke.Arguments(m, hex.EncodeToString(nonce[:])), "watchdog=30", "watchdog=86400", 1)
-	return smoke.Machine(s.Look, filepath.Join(s.Config.Out(), smoke.KernelName), filepath.Join(s.Config.Out(), builder.ImageName), arguments)
+	return smoke.Machine(s.Look, "", filepath.Join(s.Config.Out(), smoke.KernelName), filepath.Join(s.Config.Out(), builder.ImageName), arguments)
 }
 
 // freePort is one of this host that nobody listened on just now.
