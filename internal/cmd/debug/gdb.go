@@ -143,7 +143,7 @@ func freePort() (int, error) {
 }
 
 // debug runs the guest beside the debugger.
-func debug(ctx context.Context, s *session.Session, m *qemu.Machine, argv []string) error {
+func debug(ctx context.Context, s *session.Session, m *qemu.Machine, argv []string) (err error) {
 	log := filepath.Join(s.Config.Logs(), "gdb.serial.log")
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		return err
@@ -152,7 +152,7 @@ func debug(ctx context.Context, s *session.Session, m *qemu.Machine, argv []stri
 	if err != nil {
 		return err
 	}
-	defer serial.Close()
+	defer func() { err = errors.Join(err, serial.Close()) }()
 	s.Say("the guest is halted; its serial line goes to %s, and it ends with the debugger", s.Relative(log))
 	inner, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
