@@ -70,6 +70,9 @@ func (s *Sources) vendorStd(ctx context.Context, job *graph.Job, all []*patch.Se
 
 // unpackStd lays out all crates that the library's lock names, side by side. dir is where cargo is started.
 func (s *Sources) unpackStd(ctx context.Context, job *graph.Job, dir, vendor string) error {
+	if err := s.o.Roots.NeedTools(ctx); err != nil {
+		return err
+	}
 	text, err := os.ReadFile(filepath.Join(s.o.RustSrc, "library/Cargo.lock"))
 	if err != nil {
 		return err

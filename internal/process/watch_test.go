@@ -11,7 +11,7 @@ import (
 )
 
 // When this variable is set the test program is a run that watches a program of its own and waits to be killed.
-const watchedFolder = "REDOX_TEST_WATCHED"
+const watchedFolder = "WATCHED_FOLDER"
 
 func TestWatchHelper(t *testing.T) {
 	dir := os.Getenv(watchedFolder)

@@ -5,16 +5,17 @@ import (
 	"strings"
 )
 
-// ways are those to be tried here. What is not there at all is noted.
+// ways are those to be tried here. What is not there at all is noted. Namespaces of our own come first: bubblewrap's first process inside
+// waits for the one outside before it asks to die with it, and stays for ever when that one is killed in between.
 func (b *Sandbox) ways(problem *NoSandboxError) []way {
 	var all []way
+	if b.s.Reenter {
+		all = append(all, namespaces{})
+	}
 	if program := b.s.Look("bwrap"); program != "" {
 		all = append(all, bubblewrap{program})
 	} else {
 		problem.Tried = append(problem.Tried, "bubblewrap: not installed")
-	}
-	if b.s.Reenter {
-		all = append(all, namespaces{})
 	}
 	return all
 }
