@@ -176,7 +176,7 @@ func (s *Session) Fetcher(tools builder.Tools, cargoHome string) *source.Fetcher
 	env := append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home, "RUSTC=" + tools.Rustc}, s.Config.NetworkEnv...)
 	return &source.Fetcher{
 		Store: s.Config.Sources(), Offline: s.Config.Offline, Git: git.Git{Env: s.Config.GitEnv()},
-		Cargo: tools.Cargo, CargoHome: cargoHome, Install: tools.Install, Env: env,
+		Cargo: tools.Cargo, CargoHome: cargoHome, Install: tools.Install, Replaced: &source.Replaced{}, Env: env,
 		Notice: func(line string) { s.Say("%s", line) },
 	}
 }

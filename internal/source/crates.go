@@ -24,6 +24,9 @@ func (f *Fetcher) Crates(ctx context.Context, all []Crate, download func() error
 		} else if adopted {
 			continue
 		}
+		if f.replaced(c) != "" {
+			continue
+		}
 		if f.Offline {
 			return offline(c.String(), err)
 		}
@@ -107,6 +110,11 @@ func (f *Fetcher) cached(c Crate) []string {
 	found, err := globdir.In(filepath.Join(f.CargoHome, "registry/cache"), "*/"+name)
 	if err != nil {
 		return nil
+	}
+	if _, local := f.registryFolders(); local != "" {
+		if at := filepath.Join(local, name); missing(at, c.String(), c.digests()) == nil {
+			found = append(found, at)
+		}
 	}
 	return found
 }

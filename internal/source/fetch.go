@@ -41,6 +41,9 @@ type Fetcher struct {
 	CargoHome string // the CARGO_HOME that has the user's configuration
 	// Install, when it is set, makes that program be there.
 	Install func(context.Context) error
+
+	// Replaced keeps which folders stand in the registry's place; without it they are listed for each crate.
+	Replaced *Replaced
 }
 
 // Fetch brings the source and its submodules into the store. What is already

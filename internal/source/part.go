@@ -16,6 +16,11 @@ func (f *Fetcher) ExportPart(ctx context.Context, a Archive, wants func(name str
 
 // ExportCrate writes a crate that is in the store out: of its files those that wants accepts, all when it is nil.
 func (f *Fetcher) ExportCrate(ctx context.Context, c Crate, wants func(name string) bool, dest string) error {
+	if _, err := os.Lstat(f.crateFile(c.SHA256)); err != nil {
+		if from := f.replaced(c); from != "" {
+			return diskFull(dest, exportReplaced(ctx, c, from, wants, dest))
+		}
+	}
 	return diskFull(dest, f.exportTar(ctx, f.crateFile(c.SHA256), 1, c.String(), dest, wants, &Findings{}))
 }
 
