@@ -107,21 +107,7 @@ func TestProbeIsData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compiler := func(_ context.Context, argv ...string) ([]byte, []byte, error) {
-		all := strings.Join(argv, " ")
-		switch {
-		case strings.HasSuffix(all, "rustc -vV"):
-			return []byte("release: 1.80.0-nightly\nhost: " + host + "\ncommit-hash: 1\n"), nil, nil
-		case strings.HasSuffix(all, "cargo -V"):
-			return []byte("cargo 1.80.0\n"), nil, nil
-		case strings.Contains(all, "target-spec-json"):
-			return []byte(`{"target-pointer-width": "64"}`), nil, nil
-		case strings.Contains(all, "--print=cfg"), strings.HasSuffix(all, "-Zhelp"):
-			return nil, nil, nil
-		}
-		return nil, []byte("error: no"), errors.New("exit status 1")
-	}
-	got, err := found.Probe(t.Context(), compiler, &Identity{Digest: "d"}, spec, t.TempDir())
+	got, err := found.Probe(t.Context(), refusing, &Identity{Digest: "d"}, spec, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
