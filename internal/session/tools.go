@@ -77,9 +77,12 @@ func (s *Session) toolchainOrItsLock(ctx context.Context) (*Toolchain, error) {
 		return nil, err
 	}
 	run := toolchain.Exec(s.ToolEnv())
-	_, err = toolchain.Find(ctx, from, pin, run)
+	found, err := toolchain.Find(ctx, from, pin, run)
+	if err == nil {
+		return s.measure(ctx, pin, found, run)
+	}
 	if !errors.Is(err, toolchain.ErrNotInstalled) && !errors.As(err, new(*toolchain.NoRustup)) {
-		return s.Toolchain(ctx)
+		return nil, err
 	}
 	lock, err := toolchain.LoadLock(s.Config.PinLock())
 	if err != nil {

@@ -86,7 +86,7 @@ func (f *Fetcher) adopt(ctx context.Context, c Crate) (adopted bool, err error) 
 func (f *Fetcher) adoptNew(ctx context.Context, c Crate) error {
 	found := f.cached(c)
 	if len(found) == 0 {
-		return fmt.Errorf("cargo fetched %s but its cache in %s has no such file (is the registry replaced by a folder?): name a [source] for it in overrides.toml", c, f.CargoHome)
+		return fmt.Errorf("cargo fetched %s but its cache in %s has no such file (what replaces the registry lacks it): name a [source] for it in overrides.toml", c, f.CargoHome)
 	}
 	for _, name := range found {
 		if missing(name, c.String(), c.digests()) == nil {
@@ -111,7 +111,7 @@ func (f *Fetcher) cached(c Crate) []string {
 	if err != nil {
 		return nil
 	}
-	if _, local := f.registryFolders(); local != "" {
+	if local := f.inPlace().local; local != "" {
 		if at := filepath.Join(local, name); missing(at, c.String(), c.digests()) == nil {
 			found = append(found, at)
 		}

@@ -39,24 +39,32 @@ func (f *Fetcher) registryFolders() (directory, local string) {
 	return all.Source[name].Directory, all.Source[name].LocalRegistry
 }
 
-// Replaced are the folders that have crates in the registry's place, by the checksums of the crates. They are read once.
+// Replaced is what stands in the registry's place. It is read once.
 type Replaced struct {
 	once   sync.Once
-	folder map[string]string
+	folder map[string]string // of a crate, by the checksum of the crate
+	local  string            // the folder of a local registry
+}
+
+// inPlace is what stands in the registry's place.
+func (f *Fetcher) inPlace() *Replaced {
+	r := f.Replaced
+	if r == nil {
+		r = &Replaced{}
+	}
+	r.once.Do(func() {
+		var directory string
+		directory, r.local = f.registryFolders()
+		r.folder = listReplaced(directory)
+	})
+	return r
 }
 
 // replaced is the folder that has a crate in the registry's place; "" when there is none. As for cargo, the name of the folder says
 // nothing: the checksum of the whole crate in it does.
-func (f *Fetcher) replaced(c Crate) string {
-	if f.Replaced == nil {
-		return f.listReplaced()[c.SHA256]
-	}
-	f.Replaced.once.Do(func() { f.Replaced.folder = f.listReplaced() })
-	return f.Replaced.folder[c.SHA256]
-}
+func (f *Fetcher) replaced(c Crate) string { return f.inPlace().folder[c.SHA256] }
 
-func (f *Fetcher) listReplaced() map[string]string {
-	directory, _ := f.registryFolders()
+func listReplaced(directory string) map[string]string {
 	if directory == "" {
 		return nil
 	}
