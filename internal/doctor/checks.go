@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,8 +35,10 @@ type Settings struct {
 	Arch      string // of the target: "aarch64"
 	Cache     string // where builds keep their results
 	Out       string
-	Toolchain Toolchain
-	Sandbox   Sandbox
+	// ToolFolders is where the steps of a build look for programs of the system.
+	ToolFolders []string
+	Toolchain   Toolchain
+	Sandbox     Sandbox
 	// Hosts are what fetching needs; none are asked without the user's word.
 	Hosts []Host
 	// Remote is the remote cache that is set; nil without one.
@@ -84,7 +87,7 @@ func Examine(ctx context.Context, m Machine, s Settings) *Report {
 	c.golang(s)
 	c.program("git", forInitfs, hostpackage.Git, "git")
 	c.toolchain(s.Toolchain)
-	c.program("C compiler of the host", forDemo+", "+forInitfs+" (build scripts)", hostpackage.CC, "cc", "gcc", "clang")
+	c.hostCC(s.ToolFolders)
 	c.qemu(s)
 	c.sandbox(s)
 	c.program("clang", forC, hostpackage.Clang, "clang")
@@ -101,6 +104,25 @@ func Examine(ctx context.Context, m Machine, s Settings) *Report {
 	c.network(s.Hosts)
 	c.remote(s.Remote)
 	return &c.report
+}
+
+// hostCC looks for the linker of build scripts and procedural macros where a step looks. rustc starts "cc" and no other name.
+func (c *checker) hostCC(folders []string) {
+	const what, purpose = "C compiler of the host", forDemo + ", " + forInitfs + " (build scripts)"
+	for _, dir := range folders {
+		if path := c.m.Look(filepath.Join(dir, "cc")); path != "" {
+			c.ok(what, purpose, path)
+			return
+		}
+	}
+	detail := "no cc in " + strings.Join(folders, ", ")
+	for _, name := range []string{"cc", "gcc", "clang"} {
+		if path := c.m.Look(name); path != "" {
+			detail += "; steps do not see " + path
+			break
+		}
+	}
+	c.lacks(what, purpose, detail, hostpackage.CC.Install(c.family))
 }
 
 // WantedGo is the version that the text of a go.mod names; when it names none, any will do.

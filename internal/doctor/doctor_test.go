@@ -40,7 +40,7 @@ func osRelease(text string) fstest.MapFS {
 }
 
 var settings = Settings{
-	GoVersion: "1.26", GOOS: "linux", Arch: "aarch64", Cache: "/cache", Out: "/out",
+	GoVersion: "1.26", GOOS: "linux", Arch: "aarch64", Cache: "/cache", Out: "/out", ToolFolders: []string{"/usr/bin", "/bin"},
 	Toolchain: Toolchain{Channel: "nightly-2026-01-02", Name: "rustc 1.94.0-nightly", Cranelift: true},
 	Sandbox:   Sandbox{Way: "bubblewrap"},
 }
@@ -53,6 +53,7 @@ func complete() fake {
 	programs := map[string]string{}
 	for _, name := range []string{"go", "git", "rustup", "cc", "clang", "qemu-system-aarch64"} {
 		programs[name] = "/bin/" + name
+		programs["/bin/"+name] = "/bin/" + name
 	}
 	return fake{programs: programs, root: root, free: 100 << 30, goes: "1.26.8"}
 }
@@ -82,9 +83,18 @@ func TestWhatIsMissing(t *testing.T) {
 			f.root["etc/os-release"] = &fstest.MapFile{Data: []byte("ID=fedora")}
 		}, "missing git: sudo dnf install git", true},
 		{"git on macOS", func(f *fake, s *Settings) { delete(f.programs, "git"); s.GOOS = "darwin" }, "missing git: xcode-select --install", true},
-		{"C compiler", func(f *fake, _ *Settings) { delete(f.programs, "cc"); delete(f.programs, "clang") },
+		{"C compiler", func(f *fake, _ *Settings) {
+			for _, name := range []string{"cc", "/bin/cc", "clang", "/bin/clang"} {
+				delete(f.programs, name)
+			}
+		},
 			"missing C compiler of the host: sudo apt install gcc libc6-dev\nabsent clang: sudo apt install clang lld", true},
-		{"cc by another name", func(f *fake, _ *Settings) { delete(f.programs, "cc") }, "", false},
+		{"a C compiler that is not called cc, as rustc calls its linker", func(f *fake, _ *Settings) { delete(f.programs, "cc"); delete(f.programs, "/bin/cc") },
+			"missing C compiler of the host: sudo apt install gcc libc6-dev", true},
+		{"a cc where only the user looks", func(f *fake, _ *Settings) {
+			delete(f.programs, "/bin/cc")
+			f.programs["cc"] = "/home/u/.nix-profile/bin/cc"
+		}, "missing C compiler of the host: sudo apt install gcc libc6-dev", true},
 		{"clang", func(f *fake, _ *Settings) { delete(f.programs, "clang") }, "absent clang: sudo apt install clang lld", false},
 		{"QEMU", func(f *fake, _ *Settings) { delete(f.programs, "qemu-system-aarch64") }, "missing qemu-system-aarch64: sudo apt install qemu-system-arm", true},
 		{"firmware", func(f *fake, _ *Settings) { delete(f.root, "usr/share/AAVMF/AAVMF_VARS.fd") }, "absent UEFI firmware: sudo apt install qemu-efi-aarch64", false},

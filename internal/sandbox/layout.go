@@ -29,10 +29,11 @@ type place struct {
 }
 
 // systemFolders hold the programs and libraries of the system. What is not there is left out. Of /etc it is what the loader and
-// names like /usr/bin/cc lead through: the rest tells of this machine and its users.
+// names like /usr/bin/cc lead through: the rest tells of this machine and its users. Nix's profiles are links into its store.
 var systemFolders = []string{
 	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
-	"/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/nix/store",
+	"/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
+	"/nix/store", "/run/current-system", "/nix/var/nix/profiles/default",
 }
 
 const tmp = "/tmp"

@@ -81,6 +81,18 @@ func TestWhatIsHiddenInAFolderOfTheSystemIsShownOnlyByName(t *testing.T) {
 	}
 }
 
+// On NixOS every program is a link from a profile into the store, and the profile is one itself.
+func TestProfilesAreSeenBesideTheStoreTheyLeadInto(t *testing.T) {
+	root := tree(t, "store/gcc/bin/cc", "x", "store/system/sw/bin/cc", "->../../../gcc/bin/cc", "run/current-system", "->../store/system",
+		"profiles/default", "->default-2-link", "profiles/default-2-link", "->../store/gcc", "profiles/default-1-link", "->../store/old")
+	l, err := newLayout([]string{filepath.Join(root, "store"), filepath.Join(root, "run/current-system"), filepath.Join(root, "profiles/default")}, nil)
+	check(t, err)
+	want := map[string]string{"store": "ro", "run/current-system": "link", "profiles/default": "link", "profiles/default-2-link": "link"}
+	if got := below(root, l.places()); !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 func TestPathsThatLeadNowhereAreErrors(t *testing.T) {
 	root := tree(t, "loop", "->loop", "x", "x")
 	for _, c := range []struct {

@@ -14,9 +14,11 @@ type seatbelt struct{ program string }
 
 func (s seatbelt) name() string { return "sandbox-exec" }
 
-// macFolders are what programs of macOS read: the system, the developer tools of Xcode or of the command line, Nix.
+// macFolders are what programs of macOS read: the system, the developer tools of Xcode or of the command line, and what
+// package managers bring: Homebrew (on Intel in /usr/local), MacPorts, Nix with the links of its profiles.
 var macFolders = []string{
-	"/System", "/Library/Developer", "/Library/Apple", "/Applications/Xcode.app", "/usr", "/bin", "/sbin", "/nix/store", "/opt/homebrew",
+	"/System", "/Library/Developer", "/Library/Apple", "/Applications/Xcode.app", "/usr", "/bin", "/sbin", "/opt/homebrew", "/opt/local",
+	"/nix/store", "/nix/var/nix/profiles", "/run/current-system",
 	"/private/etc/ssl", "/private/var/db/dyld", "/private/var/db/timezone", "/private/var/select", "/private/var/db/xcode_select_link",
 	"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/fd", "/dev/dtracehelper", "/dev/tty",
 }

@@ -5,7 +5,10 @@
 // on this machine.
 package toolenv
 
-import "runtime"
+import (
+	"path/filepath"
+	"runtime"
+)
 
 // Words for what is not below an exec root. The toolchain's identity is in every digest that uses one of
 // them, so their values need not be.
@@ -39,13 +42,19 @@ func ForTools() map[string]string {
 	}
 }
 
+// SystemFolders is where tools look for programs of this system, in order. Whatever a user's PATH has besides, they do not see.
+func SystemFolders() []string { return filepath.SplitList(systemPath(runtime.GOOS)) }
+
+// nixPath is where Nix has the programs of a system, and of whoever uses it on another: NixOS has next to nothing in /usr/bin.
+const nixPath = "/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin"
+
 // systemPath is where a system has programs. On macOS Apple's own come first (cc, which finds the SDK), and what Apple does not bring
 // is where package managers put it: Homebrew (on Arm, then on Intel), MacPorts, Nix.
 func systemPath(goos string) string {
 	if goos == "darwin" {
-		return "/usr/bin:/bin:/opt/homebrew/bin:/usr/local/bin:/opt/local/bin:/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin"
+		return "/usr/bin:/bin:/opt/homebrew/bin:/usr/local/bin:/opt/local/bin:" + nixPath
 	}
-	return "/usr/local/bin:/usr/bin:/bin"
+	return "/usr/local/bin:/usr/bin:/bin:" + nixPath
 }
 
 // CargoRoot is the variable that ends cargo's search upwards at a folder, which must be written without links on the way.

@@ -20,6 +20,7 @@ import (
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/toolchain"
+	"github.com/pannous/redox-clif/internal/toolenv"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -69,7 +70,8 @@ func doctorSettings(ctx context.Context, s *session.Session, network bool) (doct
 	arch, _, _ := strings.Cut(s.Config.Target, "-")
 	gomod, _ := os.ReadFile(filepath.Join(s.Config.Root, "go.mod"))
 	settings := doctor.Settings{
-		GoVersion: doctor.WantedGo(gomod), GOOS: runtime.GOOS, Arch: arch, Cache: s.Config.Cache, Out: s.Config.Out(), Toolchain: doctorToolchain(s, in),
+		GoVersion: doctor.WantedGo(gomod), GOOS: runtime.GOOS, Arch: arch, Cache: s.Config.Cache, Out: s.Config.Out(),
+		ToolFolders: toolenv.SystemFolders(), Toolchain: doctorToolchain(s, in),
 		Build: buildParts(ctx, s),
 	}
 	if settings.Sandbox, err = doctorSandbox(ctx, s); err != nil {
