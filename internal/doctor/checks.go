@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,11 +108,9 @@ func Examine(ctx context.Context, m Machine, s Settings) *Report {
 // hostCC looks for the linker of build scripts and procedural macros where a step looks. rustc starts "cc" and no other name.
 func (c *checker) hostCC(folders []string) {
 	const what, purpose = "C compiler of the host", forDemo + ", " + forInitfs + " (build scripts)"
-	for _, dir := range folders {
-		if path := c.m.Look(filepath.Join(dir, "cc")); path != "" {
-			c.ok(what, purpose, path)
-			return
-		}
+	if path := c.m.LookIn(folders, "cc"); path != "" {
+		c.ok(what, purpose, path)
+		return
 	}
 	detail := "no cc in " + strings.Join(folders, ", ")
 	for _, name := range []string{"cc", "gcc", "clang"} {

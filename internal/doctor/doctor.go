@@ -15,8 +15,10 @@ import (
 
 // Machine is what the checks may ask.
 type Machine interface {
-	// Look finds a program in the user's PATH, or at a path; "" when it is not there.
+	// Look finds a program in the user's PATH, "" when it is not there.
 	Look(program string) string
+	// LookIn finds a program in the first of the folders that has it, "" when none has.
+	LookIn(folders []string, program string) string
 	// Run runs a program and returns its standard output.
 	Run(ctx context.Context, argv ...string) (string, error)
 	// Root is the file system from "/".

@@ -24,7 +24,15 @@ type fake struct {
 }
 
 func (f fake) Look(program string) string { return f.programs[program] }
-func (f fake) Root() fs.FS                { return f.root }
+func (f fake) LookIn(folders []string, program string) string {
+	for _, dir := range folders {
+		if path := f.programs[dir+"/"+program]; path != "" {
+			return path
+		}
+	}
+	return ""
+}
+func (f fake) Root() fs.FS { return f.root }
 func (f fake) Run(_ context.Context, argv ...string) (string, error) {
 	if f.goes == "" {
 		return "", errors.New("exec format error\nand more")

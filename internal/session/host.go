@@ -27,6 +27,10 @@ func (s *Session) Host() hostMachine { return hostMachine{s} }
 
 func (m hostMachine) Look(program string) string { return m.s.LookPath(program) }
 
+func (m hostMachine) LookIn(folders []string, program string) string {
+	return lookIn(folders, program)
+}
+
 func (m hostMachine) Root() fs.FS { return os.DirFS("/") }
 
 func (m hostMachine) Run(ctx context.Context, argv ...string) (string, error) {

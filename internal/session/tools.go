@@ -214,7 +214,12 @@ func (s *Session) ToolEnv() []string {
 
 // LookPath finds a program in the user's PATH, "" when it is not there.
 func (s *Session) LookPath(name string) string {
-	for _, dir := range filepath.SplitList(s.Config.Path) {
+	return lookIn(filepath.SplitList(s.Config.Path), name)
+}
+
+// lookIn finds a program in the first of the folders that has it, "" when none has.
+func lookIn(folders []string, name string) string {
+	for _, dir := range folders {
 		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
 			return path
 		}
