@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/pannous/redox-clif/internal/process"
 )
@@ -151,6 +152,9 @@ func (b *Sandbox) view(a Access, dir, temp string) (view, error) {
 	return v, nil
 }
 
+// longestTrial is for a program that does nothing, on a machine that is busy with other things.
+const longestTrial = 30 * time.Second
+
 // use finds the way on first use; nil is none. It says once that there is none.
 func (b *Sandbox) use(ctx context.Context) (way, error) {
 	if b == nil || b.s.Mode == Off {
@@ -160,7 +164,10 @@ func (b *Sandbox) use(ctx context.Context) (way, error) {
 		if b.base, b.err = newLayout(systemFolders, b.s.Hidden); b.err != nil {
 			return
 		}
-		found, problem := b.find(ctx)
+		// The answer is for every step of the build: that this one is cancelled says nothing of the host.
+		trial, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestTrial)
+		defer cancel()
+		found, problem := b.find(trial)
 		switch b.way = found; {
 		case found != nil:
 		case b.s.Mode == Require:

@@ -285,6 +285,20 @@ func TestCancelEndsTheSandbox(t *testing.T) {
 	})
 }
 
+// The first step of a build may be cancelled while the host is tried: those that follow are shut off all the same.
+func TestACancelledStepSaysNothingOfTheHost(t *testing.T) {
+	each(t, func(t *testing.T, way string) {
+		b := sandboxOf(way)
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		dir := t.TempDir()
+		if err := b.Run(cancelled, sh(dir, "exit 0"), Access{ReadWrite: []string{dir}}, t.TempDir()); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		check(t, b.Run(t.Context(), sh(dir, "exit 0"), Access{ReadWrite: []string{dir}}, t.TempDir()))
+	})
+}
+
 func TestMissingSandboxIsSaidOnceOrIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	nothing := func(string) string { return "" }

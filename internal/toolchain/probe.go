@@ -212,13 +212,14 @@ func (p *prober) backends(ctx context.Context, measured *Capabilities) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2)
 	for _, backend := range []Backend{LLVM, Cranelift} {
-		measured.Backends[backend] = map[Feature]Result{}
+		results := map[Feature]Result{} // of this backend; the map of backends grows while probes of the first one end
+		measured.Backends[backend] = results
 		for _, feature := range Features() {
 			group.Go(func() error {
 				result, err := p.feature(ctx, backend, feature)
 				lock.Lock()
 				defer lock.Unlock()
-				measured.Backends[backend][feature] = result
+				results[feature] = result
 				return err
 			})
 		}
