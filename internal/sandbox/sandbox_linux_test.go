@@ -182,10 +182,20 @@ func TestStatusSignalAndDescriptorsAreTheProgramsOwn(t *testing.T) {
 		if _, readErr := r.Read(said); err != nil || readErr != nil || got != "text\n" || string(said) != "given\n" {
 			t.Errorf("%q %q %v %v", got, said, err, readErr)
 		}
-		p = sh(dir, "id -u")
+	})
+}
+
+func TestAProgramOfASandboxBelievesToBeAnotherUser(t *testing.T) {
+	each(t, func(t *testing.T, way string) {
+		dir := t.TempDir()
+		p := sh(dir, "id -u")
 		p.User = &process.User{UID: 4711, GID: 4712}
-		if got, err := run(t, sandboxOf(way), p, a); err != nil || got != "4711\n" {
-			t.Errorf("as another user: %q %v", got, err)
+		got, err := run(t, sandboxOf(way), p, Access{ReadWrite: []string{dir}})
+		if errors.Is(err, syscall.EINVAL) {
+			t.Skip("the emulator that runs this test passes no namespaces on: ", err)
+		}
+		if err != nil || got != "4711\n" {
+			t.Errorf("%q %v", got, err)
 		}
 	})
 }
