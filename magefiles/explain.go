@@ -9,6 +9,7 @@ import (
 
 	cmdbench "github.com/pannous/redox-clif/internal/cmd/bench"
 	cmdrecipe "github.com/pannous/redox-clif/internal/cmd/recipe"
+	cmdreport "github.com/pannous/redox-clif/internal/cmd/report"
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/session"
 )
@@ -34,6 +35,13 @@ func Why(ctx context.Context, name string, profile, backend, std *string, json *
 func Graph(ctx context.Context, recipe, format, profile, backend, std *string) error {
 	return run(config.Flags{Profile: profile, Backend: backend, Std: std}, func(s *session.Session) error {
 		return cmdrecipe.Graph(ctx, s, orDefault(recipe, defaultRecipe), orDefault(format, "text"))
+	})
+}
+
+// Report makes a page of the last build: times, sizes, tests.
+func Report(ctx context.Context, text, markdown, json *bool, against *string) error {
+	return run(config.Flags{}, func(s *session.Session) error {
+		return cmdreport.Run(ctx, s, cmdreport.Flags{Text: isSet(text), Markdown: isSet(markdown), JSON: isSet(json), Against: orDefault(against, "")})
 	})
 }
 

@@ -115,6 +115,9 @@ func New(o Options) *Builder {
 // Sources makes the nodes of sources.
 func (b *Builder) Sources() *prepare.Sources { return b.sources }
 
+// Toolchain names the toolchain for people.
+func (b *Builder) Toolchain() string { return b.o.Tools.Name }
+
 // Close gives up the folders that running nodes has taken.
 func (b *Builder) Close() error { return b.roots.Close() }
 

@@ -74,6 +74,8 @@ type Config struct {
 	SourceDirs map[string]string
 	// GitHub asks for GitHub's workflow annotations.
 	GitHub bool
+	// Summary is a file that gets the short form of a report; "" for none.
+	Summary string
 	// DumbTerminal says that the terminal cannot move its cursor.
 	DumbTerminal bool
 	// DebugInfo has programs and kernels compiled with debug information, which is not in what is made of them.
@@ -247,7 +249,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	fail(err)
 	c.DumbTerminal = env["TERM"] == "dumb"
 	c.NoColour = env["NO_COLOR"] != "" || c.DumbTerminal
-	c.GitHub = env["GITHUB_ACTIONS"] == "true"
+	c.GitHub, c.Summary = env["GITHUB_ACTIONS"] == "true", env["GITHUB_STEP_SUMMARY"]
 	c.NetworkEnv = given(env, environ.Network())
 	c.Transports = given(env, environ.Transports())
 	c.DisplayEnv = given(env, environ.Display())

@@ -131,6 +131,16 @@ func (p *Programs) Named(name string) (*Program, bool) {
 	return nil, false
 }
 
+// WithDigest finds a program by the SHA-256 of its file as it is in its image or stage.
+func (p *Programs) WithDigest(sha256 string) (*Program, bool) {
+	for _, one := range p.all {
+		if one.digest.Hash == sha256 && sha256 != "" {
+			return one, true
+		}
+	}
+	return nil, false
+}
+
 // WithSymbols is the path of a program's file with its symbols. It is a file of the cache: nobody may write to it.
 func (p *Programs) WithSymbols(one *Program) (string, error) {
 	if one.file != "" {

@@ -24,7 +24,7 @@ var areas = []area{
 		[]string{"image:cat", "image:inject", "image:rm", "image:grow", "image:diff", "image:bless", "image:snapshots", "image:restore", "image:verify"}},
 	{"debug", "Debug", []string{"symbolise", "gdb"}, nil},
 	{"explain", "Explain",
-		[]string{"plan", "why", "graph", "purity"},
+		[]string{"report", "plan", "why", "graph", "purity"},
 		[]string{"repro", "bench", "test:diff", "test:relibc"}},
 	{"packages", "Packages",
 		[]string{"pkg:search", "pkg:install", "pkg:create"},

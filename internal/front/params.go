@@ -111,6 +111,10 @@ var params = map[string]param{
 	"test:boot img":    {value: "IMG", text: "the disk image (the test's)", names: aPath},
 	"test:relibc only": {value: "LIST", text: "some tests or folders of them: stdio/,math"},
 
+	"report text":     {text: "print it as text"},
+	"report markdown": {text: "print its short form, for the summary of a CI job"},
+	"report against":  {value: "FILE", text: "a manifest.json to compare with, or its folder (the image before)", names: aPath},
+
 	"why name":     {value: "NAME", text: "a step or a recipe", names: aStep},
 	"graph format": {value: "FORMAT", text: "a tree, for Graphviz, for programs, or the last build's timeline", oneOf: []string{"text", "dot", "json", "svg"}},
 	"purity of":    {value: "NAME", text: "an image file, or a recipe that makes one (initfs)", names: recipeOrPath, bare: true},

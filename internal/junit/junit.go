@@ -84,3 +84,16 @@ func (r *Report) Write(s *Suite) error {
 	}
 	return renameio.WriteFile(r.File, append([]byte(xml.Header), append(text, '\n')...), 0o644)
 }
+
+// Read reads a report that Write wrote.
+func Read(file string) (*Suite, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &Suite{}
+	if err := xml.Unmarshal(text, s); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return s, nil
+}

@@ -55,7 +55,11 @@ func (s *Session) ExportInitfs(ctx context.Context, image cas.Digest) (*manifest
 			return nil, lostMeanwhile(manifest.FileName, err)
 		}
 	}
-	return manifest.Read(text)
+	m, err := manifest.Read(text)
+	if err == nil {
+		s.keepManifest(m.Recipe, text)
+	}
+	return m, err
 }
 
 // madeWith is a file in the output of the step that packs an image.

@@ -50,6 +50,9 @@ type remoteUse struct {
 	notice atomic.Pointer[func(string)] // who is told what a user has to know: what shows the build, while there is one
 }
 
+// RemoteFound is the name by which the figures of the last run that asked a remote cache are kept, a [remote.Stats].
+const RemoteFound = "remote-cache"
+
 // useRemote has a build ask the remote cache, if there is one. The function that it returns ends the showing of notices by show.
 func (s *Session) useRemote(ctx context.Context, show func(string)) (end func(), err error) {
 	if s.remote == nil {
@@ -86,6 +89,7 @@ func (s *Session) closeRemote() {
 	left := s.remote.client.Close(ctx)
 	if text := remoteSummary(s.remote.client.Stats(), left); text != "" {
 		s.Say("%s", text)
+		s.Keep(RemoteFound, s.remote.client.Stats())
 	}
 	s.remote = nil
 }

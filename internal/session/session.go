@@ -30,6 +30,7 @@ import (
 	"github.com/pannous/redox-clif/internal/safepath"
 	"github.com/pannous/redox-clif/internal/source"
 	"github.com/pannous/redox-clif/internal/terminal"
+	"github.com/pannous/redox-clif/internal/trace"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -262,22 +263,22 @@ func (s *Session) Build(ctx context.Context, o BuildOptions, want Want) (*Built,
 }
 
 func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots []*graph.Node, o BuildOptions) (*Built, error) {
-	shown := ui.New(s.Streams.Err, s.Config.Verbose, s.Config.DumbTerminal, s.ShowsColours())
-	trace := ui.NewTrace(shown, time.Now)
+	shown := ui.New(s.Streams.Err, s.Config.Verbose, s.Config.DumbTerminal, s.ShowsColours(), s.Config.GitHub)
+	recorder := trace.New(shown, time.Now)
 	start := time.Now()
-	unshow, err := s.useRemote(ctx, trace.Notice)
+	unshow, err := s.useRemote(ctx, recorder.Notice)
 	if err != nil {
 		return nil, err
 	}
-	summary, err := s.engine(trace).Build(ctx, roots)
+	summary, err := s.engine(recorder).Build(ctx, roots)
 	unshow()
 	shown.Close()
 	if saveErr := s.Stats.Save(); saveErr != nil {
 		s.Say("could not keep the stat cache: %v", saveErr)
 	}
-	if trace.Spans() > 0 {
-		if traceErr := trace.WriteFile(filepath.Join(s.Config.Out(), "trace.json")); traceErr != nil {
-			s.Say("could not write the trace: %v", traceErr)
+	if !o.Quiet {
+		if saveErr := recorder.Save(s.TraceFile(), s.about(builder, roots), s.failure(err)); saveErr != nil {
+			s.Say("could not write the trace: %v", saveErr)
 		}
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/github"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/terminal"
 )
@@ -26,6 +27,7 @@ type Plain struct {
 	w       io.Writer
 	verbose bool
 	colours bool // of what the steps say
+	grouped bool // what the steps say is folded, as GitHub shows it, when they have ended
 	now     func() time.Time
 	stop    func() // ends the heartbeat; nil without one
 	total   int
@@ -38,7 +40,11 @@ type plainStep struct {
 	reason   string
 	start    time.Time
 	estimate time.Duration
+	said     []string // where it is to be grouped
 }
+
+// mostSaid bounds the lines of a step that are grouped; its log has all.
+const mostSaid = 2000
 
 var _ Observer = (*Plain)(nil)
 
@@ -84,7 +90,7 @@ func (p *Plain) Begin(nodes []*graph.Node) { p.total = len(nodes) }
 func (p *Plain) Started(n *graph.Node, reason string, estimate time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running = append(p.running, plainStep{n, reason, p.now(), estimate})
+	p.running = append(p.running, plainStep{node: n, reason: reason, start: p.now(), estimate: estimate})
 	if p.verbose {
 		p.line("%s %s: %s%s", p.count(), n.ID, reason, about(estimate))
 	}
@@ -94,11 +100,26 @@ func (p *Plain) Started(n *graph.Node, reason string, estimate time.Duration) {
 func (p *Plain) Status(n *graph.Node, line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.colours {
+		line = terminal.WithoutColours(line)
+	}
+	if p.grouped {
+		p.keep(n, terminal.Clean(line))
+		return
+	}
 	if p.verbose {
-		if !p.colours {
-			line = terminal.WithoutColours(line)
-		}
 		p.line("%s", strings.TrimRight(fmt.Sprintf("  %s| %s", n.ID, line), " "))
+	}
+}
+
+// keep notes what a step says, the last lines of it.
+func (p *Plain) keep(n *graph.Node, line string) {
+	for i := range p.running {
+		if s := &p.running[i]; s.node == n {
+			if s.said = append(s.said, line); len(s.said) > 2*mostSaid {
+				s.said = slices.Delete(s.said, 0, mostSaid)
+			}
+		}
 	}
 }
 
@@ -120,7 +141,12 @@ func (p *Plain) Finished(n *graph.Node, o graph.Outcome, d time.Duration, err er
 	if o != graph.Skipped {
 		p.done[n] = true // a step that was lost and made again counts once
 	}
-	reason := p.end(n)
+	was := p.end(n)
+	reason := was.reason
+	if p.grouped && o != graph.Failed && len(was.said) > 0 && (p.verbose || d >= moment) {
+		p.group(fmt.Sprintf("%s %s: %s in %s (%s)", p.count(), n.ID, doneOr(o), Seconds(d), reason), was.said)
+		return
+	}
 	switch {
 	case o == graph.Ran && p.verbose:
 		p.line("%s %s: done in %s", p.count(), n.ID, Seconds(d))
@@ -129,20 +155,36 @@ func (p *Plain) Finished(n *graph.Node, o graph.Outcome, d time.Duration, err er
 	case o == graph.Ran:
 	case o == graph.Failed:
 		p.line("%s %s: FAILED after %s", p.count(), n.ID, Seconds(d))
+		if len(was.said) > 0 {
+			p.group("what "+n.ID+" said", was.said)
+		}
 	case p.verbose, o == graph.Skipped && d > 0:
 		p.line("%s %s: %s", p.count(), n.ID, ended(o, d))
 	}
 }
 
-// end takes a step from those that run and returns why it ran.
-func (p *Plain) end(n *graph.Node) (reason string) {
+// end takes a step from those that run and returns what is known of it.
+func (p *Plain) end(n *graph.Node) (was plainStep) {
 	p.running = slices.DeleteFunc(p.running, func(s plainStep) bool {
 		if s.node == n {
-			reason = s.reason
+			was = s
 		}
 		return s.node == n
 	})
-	return reason
+	return was
+}
+
+// doneOr words the outcome of a step that has said something.
+func doneOr(o graph.Outcome) string {
+	if o == graph.Ran {
+		return "done"
+	}
+	return o.String()
+}
+
+// group folds what a step has said; mu is held.
+func (p *Plain) group(title string, said []string) {
+	_, _ = io.WriteString(p.w, github.Group(terminal.Clean(title), said[max(0, len(said)-mostSaid):])) // as line does
 }
 
 // Notice implements graph.Observer.

@@ -8,6 +8,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/pannous/redox-clif/internal/trace"
 )
 
 // Measures of the picture, in pixels.
@@ -24,16 +26,14 @@ const (
 // barColours by how a step ended.
 var barColours = map[string]string{"ran": "#6aa7d8", "failed": "#d9534f", "skipped": "#c8c8c8"}
 
-// WriteTimeline draws a trace, as [Trace.WriteFile] writes it, as an SVG picture: time to the right, a
+// WriteTimeline draws a trace, as package trace writes it, as an SVG picture: time to the right, a
 // lane for each step that ran beside others.
-func WriteTimeline(w io.Writer, trace []byte) error {
-	var file struct {
-		TraceEvents []span `json:"traceEvents"`
-	}
-	if err := json.Unmarshal(trace, &file); err != nil {
+func WriteTimeline(w io.Writer, text []byte) error {
+	var file trace.File
+	if err := json.Unmarshal(text, &file); err != nil {
 		return fmt.Errorf("the trace of the last build: %w", err)
 	}
-	spans := file.TraceEvents
+	spans := file.Events
 	sort.Slice(spans, func(i, j int) bool { return spans[i].Ts < spans[j].Ts })
 	end, lanes := int64(1), 0
 	for _, s := range spans {
@@ -77,7 +77,7 @@ func anchor(tick int) string {
 	return "middle"
 }
 
-func writeBar(b *strings.Builder, s span, scale float64) {
+func writeBar(b *strings.Builder, s trace.Event, scale float64) {
 	x, width := timelineEdge+float64(s.Ts)*scale, max(1.5, float64(s.Dur)*scale)
 	y := timelineTop + s.Tid*laneHeight
 	colour := barColours[s.Args["outcome"]]

@@ -24,13 +24,13 @@ type Observer interface {
 
 // New returns the observer that fits w: live on a terminal that can move its cursor (not dumb), else plain lines.
 //
-// colours says whether what the steps say keeps its colours.
-func New(w *os.File, verbose, dumb, colours bool) Observer {
-	if !verbose && !dumb && term.IsTerminal(int(w.Fd())) {
+// colours says whether what the steps say keeps its colours, grouped that it is folded as GitHub shows it.
+func New(w *os.File, verbose, dumb, colours, grouped bool) Observer {
+	if !verbose && !dumb && !grouped && term.IsTerminal(int(w.Fd())) {
 		return newLive(w)
 	}
 	p := NewPlain(w, verbose, time.Now)
-	p.colours = colours
+	p.colours, p.grouped = colours, grouped
 	ticker := time.NewTicker(heartbeat)
 	stop := p.beat(ticker.C)
 	p.stop = func() { ticker.Stop(); stop() }

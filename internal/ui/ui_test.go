@@ -2,12 +2,12 @@ package ui
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +55,20 @@ func TestPlainGolden(t *testing.T) {
 		p.Close()
 		golden(t, fmt.Sprintf("plain-%v.txt", verbose), out.Bytes())
 	}
+}
+
+// GitHub folds what steps say, and what failed is told before what it said.
+func TestStepsAreGrouped(t *testing.T) {
+	var out bytes.Buffer
+	p := NewPlain(&out, false, time.Now)
+	p.grouped = true
+	play(p)
+	n := &graph.Node{ID: "demo/kernel"}
+	p.Started(n, "not built before", 0)
+	p.Status(n, "error[E0308]: \x1b[31mmismatched\x1b[0m")
+	p.Finished(n, graph.Failed, 2*time.Second, errors.New("broken"))
+	got := regexp.MustCompile(`[A-Z0-9]{26}`).ReplaceAllString(out.String(), "TOKEN")
+	golden(t, "grouped.txt", []byte(got))
 }
 
 func golden(t *testing.T, name string, got []byte) {
@@ -185,37 +199,6 @@ func TestMarksOfAShortBuildDiffer(t *testing.T) {
 	}
 	if got := mark(1_000_000, 8_000_000); got != "1.0s" {
 		t.Error(got)
-	}
-}
-
-func TestTrace(t *testing.T) {
-	now := time.Unix(100, 0)
-	tr := NewTrace(NewPlain(&bytes.Buffer{}, false, time.Now), func() time.Time { now = now.Add(time.Second); return now })
-	play(tr)
-	path := filepath.Join(t.TempDir(), "trace.json")
-	if err := tr.WriteFile(path); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var back struct {
-		TraceEvents []map[string]any `json:"traceEvents"`
-	}
-	if err := json.Unmarshal(text, &back); err != nil {
-		t.Fatal(err)
-	}
-	if len(back.TraceEvents) != 5 || tr.Spans() != 5 {
-		t.Errorf("%d events", len(back.TraceEvents))
-	}
-	// Steps one after the other are drawn in one lane, beside each other in two.
-	var lanes []any
-	for _, e := range back.TraceEvents {
-		lanes = append(lanes, e["tid"])
-	}
-	if diff := cmp.Diff([]any{0.0, 0.0, 0.0, 0.0, 1.0}, lanes); diff != "" {
-		t.Error(diff)
 	}
 }
 

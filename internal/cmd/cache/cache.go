@@ -6,8 +6,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/pannous/redox-clif/internal/cacheparts"
 	"github.com/pannous/redox-clif/internal/gc"
-	"github.com/pannous/redox-clif/internal/packages"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -18,20 +18,12 @@ func Dir(s *session.Session) error {
 	return err
 }
 
-// partsOf are the parts of the session's cache.
-func partsOf(s *session.Session) *gc.Cache {
-	return &gc.Cache{
-		Dir: s.Config.Cache, Locks: s.Config.Locks(), Store: s.Store, Actions: s.Actions, Work: s.Roots(),
-		Archives: packages.Archives(s), Toolchains: s.BuiltToolchains(), Checkout: s.Config.Root,
-	}
-}
-
 // shownFolders is how many of the work folders cache:stats lists.
 const shownFolders = 20
 
 // Stats prints what is in the cache and how much of it.
 func Stats(ctx context.Context, s *session.Session, asJSON bool) error {
-	inv, err := partsOf(s).Inventory(ctx)
+	inv, err := cacheparts.Of(s).Inventory(ctx)
 	if err != nil {
 		return err
 	}
@@ -80,7 +72,7 @@ func workRows(folders []gc.WorkFolder) [][]string {
 // Verify hashes everything in the cache and drops what is damaged or incomplete; the next build
 // makes it again. It returns an error when there was something to drop.
 func Verify(ctx context.Context, s *session.Session) error {
-	v, err := partsOf(s).Verify(ctx)
+	v, err := cacheparts.Of(s).Verify(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,7 +101,7 @@ func GC(ctx context.Context, s *session.Session, bounds gc.Bounds) error {
 		return err
 	}
 	defer unlock()
-	done, err := partsOf(s).Collect(ctx, bounds, time.Now(), s.Config.DryRun)
+	done, err := cacheparts.Of(s).Collect(ctx, bounds, time.Now(), s.Config.DryRun)
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/pannous/redox-clif/internal/boottest"
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/guest"
+	"github.com/pannous/redox-clif/internal/junit"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/session"
@@ -92,6 +94,10 @@ func Boot(ctx context.Context, s *session.Session) error {
 // bootDemo boots an image under the smoke kernel and holds what it prints to the manifest beside the image. Without QEMU it only
 // says so: the demo is built all the same.
 func bootDemo(ctx context.Context, s *session.Session, image, kernel, accel string) error {
+	report, err := junit.Begin(filepath.Join(s.Config.Out(), "test", "demo.xml"))
+	if err != nil {
+		return err
+	}
 	m, err := checkedManifest(s, image)
 	if err != nil {
 		return err
@@ -121,11 +127,24 @@ func bootDemo(ctx context.Context, s *session.Session, image, kernel, accel stri
 	if err != nil {
 		return err
 	}
+	if err := report.Write(outcome(result).JUnit()); err != nil {
+		return err
+	}
 	if err := result.Err(); err != nil {
 		return fmt.Errorf("the demo did not boot as it should: %w", err)
 	}
 	s.Say("booted in QEMU in %s: %d checks passed (log: %s)", ui.Seconds(result.Elapsed), len(script.Steps), s.Relative(result.Log))
 	return nil
+}
+
+// outcome is the boot as a boot test's.
+func outcome(r *qemu.Result) *boottest.Outcome {
+	o := &boottest.Outcome{Name: "demo", Guest: r.Outcome, Steps: r.Steps, TookMillis: r.Elapsed.Milliseconds(), Log: r.Log}
+	if err := r.Err(); err != nil {
+		o.Problem = err.Error()
+	}
+	o.Passed = o.Problem == ""
+	return o
 }
 
 // checkedManifest reads the manifest beside an image and compares the size: bytes cut off the end of a

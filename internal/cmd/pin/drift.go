@@ -25,6 +25,7 @@ func Drift(ctx context.Context, s *session.Session, f DriftFlags) error {
 	if r == nil {
 		return failed
 	}
+	s.Keep("drift", r)
 	if f.JSON {
 		failed = errors.Join(failed, ui.WriteJSON(s.Streams.Out, "drift", r))
 	} else {

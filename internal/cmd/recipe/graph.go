@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/graph"
@@ -36,17 +35,15 @@ func Graph(ctx context.Context, s *session.Session, name, format string) error {
 }
 
 func timeline(s *session.Session) error {
-	text, err := os.ReadFile(tracePath(s))
+	text, err := os.ReadFile(s.TraceFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no %s: no step has run in this checkout yet", s.Relative(tracePath(s)))
+		return fmt.Errorf("there is no %s: no step has run in this checkout yet", s.Relative(s.TraceFile()))
 	}
 	if err != nil {
 		return err
 	}
 	return ui.WriteTimeline(s.Streams.Out, text)
 }
-
-func tracePath(s *session.Session) string { return filepath.Join(s.Config.Out(), "trace.json") }
 
 // writeTree writes each step with what it needs below it; a step seen before is named and not opened again.
 func writeTree(w io.Writer, verdicts []graph.Verdict) error {

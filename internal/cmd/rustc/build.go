@@ -251,7 +251,7 @@ func (b *build) perform(ctx context.Context, lock *os.File) error {
 		{"toolchain/rustc", b.reason(), b.estimate, func(ctx context.Context, status func(string)) error { return b.compile(ctx, status, lock) }},
 		{"toolchain/assemble", b.dir, nil, b.assemble},
 	}
-	b.shown = ui.New(b.s.Streams.Err, b.s.Config.Verbose, b.s.Config.DumbTerminal, b.s.ShowsColours())
+	b.shown = ui.New(b.s.Streams.Err, b.s.Config.Verbose, b.s.Config.DumbTerminal, b.s.ShowsColours(), b.s.Config.GitHub)
 	err := b.steps(ctx, steps)
 	b.shown.Close()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {

@@ -85,7 +85,8 @@ func Standard() []Variable {
 		{Name: "XDG_CONFIG_HOME", Meaning: "where git finds the user's settings, for what fetches", Default: "~/.config"},
 		{Name: "TERM", Meaning: "dumb is a terminal that cannot move its cursor: plain lines in place of a status that changes"},
 		{Name: "NO_COLOR", Meaning: "anything but nothing shows what tools say without colours"},
-		{Name: "GITHUB_ACTIONS", Meaning: "true adds annotations for a workflow to errors"},
+		{Name: "GITHUB_ACTIONS", Meaning: "true adds annotations for a workflow to errors, and groups the output of steps"},
+		{Name: "GITHUB_STEP_SUMMARY", Meaning: "a file that `mage report` adds its short form to"},
 	}
 	for _, name := range Network() {
 		all = append(all, Variable{Name: name, Meaning: "reaches what downloads, and nothing else"})

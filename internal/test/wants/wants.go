@@ -38,6 +38,8 @@ var (
 	RedoxfsHost    = Variable{"REDOX_TEST_REDOXFS_HOST", "DIR", "comparison with upstream's programs, when mage recipe:build redoxfs-host has left none in out/"}
 	LargeImage     = Variable{"REDOX_TEST_LARGE_IMAGE", "1", "a disk image of 3 GiB"}
 	Damage         = Variable{"REDOX_TEST_DAMAGE", "all", "every damage to every file of a small cache, in place of a sample"}
+	Browser        = Variable{"REDOX_TEST_BROWSER", "FILE", "the page of a report in a headless Chromium"}
+	Screenshots    = Variable{"REDOX_TEST_SCREENSHOTS", "DIR", "pictures of that page are left here"}
 	BuildBox       = Variable{"REDOX_TEST_BUILDBOX", "DIR", "a remote cache: the folder has buildbox-casd"}
 	Kills          = Variable{"REDOX_TEST_KILLS", "N", "how often the end-to-end tests kill a build (50)"}
 )
@@ -46,7 +48,7 @@ var (
 func All() []Variable {
 	return []Variable{
 		E2E, Cranelift, Guest, ToolchainBuild, Repro, Seed, Cache, CargoHome, Pin, Rustc194, Rustc196, Ion, IonSource, RedoxfsSource, RedoxfsTool, RedoxfsHost,
-		LargeImage, Damage, BuildBox, Kills,
+		LargeImage, Damage, Browser, Screenshots, BuildBox, Kills,
 	}
 }
 
