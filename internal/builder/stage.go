@@ -8,15 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/elfcheck"
-	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/manifest"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/secretkey"
-	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
 // Stage is the node of a recipe's staged tree. Its output has the tree in root/ and manifest.json.
@@ -107,56 +104,6 @@ func (s *staging) add(n *graph.Node, f recipe.File) error {
 	}
 	s.files = append(s.files, staged)
 	return nil
-}
-
-// stripNode takes symbols out of one file. It is an action of its own, so that one changed program
-// costs one strip.
-func (s *staging) stripNode(f recipe.File, places []resolved) (*graph.Node, error) {
-	return s.b.nodes.Once(s.r.Name+"/strip/"+f.To, func(n *graph.Node) error {
-		n.Deps = graph.Unique(nodesOf(places))
-		n.Memory = 128 << 20
-		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
-			e, from, err := s.b.find(in, places, f.From)
-			if err != nil {
-				return nil, err
-			}
-			if e.Dir || e.Link != "" {
-				return nil, fmt.Errorf("%q is no file to strip", f.From)
-			}
-			files := map[string]cas.Entry{"in": e}
-			// .comment stays: it names the compilers of everything that was linked in.
-			args := []string{toolenv.Objcopy, "--strip-" + string(f.Strip), "--keep-section=.comment"}
-			note, err := s.note(in, from, places[0].ref)
-			if err != nil {
-				return nil, err
-			}
-			if note != nil {
-				d, err := s.b.store.PutBytes(note)
-				if err != nil {
-					return nil, err
-				}
-				files["note"] = cas.Entry{Digest: d}
-				args = append(args, "--add-section="+elfcheck.NoteSection+"=%{root}/note")
-			}
-			inputs, err := s.b.store.Compose(nil, files)
-			if err != nil {
-				return nil, err
-			}
-			return &action.Action{
-				Args: append(args, "%{root}/in", "%{root}/out/stripped"),
-				Env:  toolenv.ForTools(), Outputs: []string{"out/stripped"}, Salt: s.b.salt(), Inputs: inputs,
-			}, nil
-		}
-		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
-			return s.b.run(ctx, job, execroot.Spec{Light: true}, func(ctx context.Context, root string) (*cas.Tree, error) {
-				d, err := s.b.store.PutFile(ctx, path.Join(root, "out/stripped"))
-				t := cas.NewTree()
-				t.Entries["stripped"] = cas.Entry{Digest: d, Executable: true}
-				return t, err
-			})
-		}
-		return nil
-	})
 }
 
 // note is what a program will say of its own making, nil for what no compiler of ours made. Nothing in it depends on the source's content, nor

@@ -1,0 +1,97 @@
+package elfedit
+
+import (
+	"debug/elf"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// What is taken out of a file.
+type What string
+
+const (
+	// All are the symbol table and every section that is not loaded.
+	All What = "all"
+	// Debug are the sections with debug information and the symbols that name source files. Other symbols stay.
+	Debug What = "debug"
+)
+
+// Section is one that is added. It is not loaded. A name that begins with ".note" makes it a note section.
+type Section struct {
+	Name string
+	Data []byte
+}
+
+// Options say what a file loses and gets.
+type Options struct {
+	What What
+	// Keep are names of sections that stay though they are not loaded.
+	Keep []string
+	Add  []Section
+}
+
+// Strip returns the file without what the options name. The input stays as it is.
+func Strip(file []byte, o Options) ([]byte, error) {
+	f, err := parse(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.remove(o); err != nil {
+		return nil, err
+	}
+	for _, s := range o.Add {
+		f.add(s)
+	}
+	if err := f.tables(); err != nil {
+		return nil, err
+	}
+	if err := f.layout(uint64(len(file))); err != nil {
+		return nil, err
+	}
+	return f.write(), nil
+}
+
+// remove drops sections and symbols.
+func (f *file) remove(o Options) error {
+	goes := func(s *section) bool {
+		switch {
+		case s == f.names || slices.Contains(o.Keep, s.name):
+			return false
+		case o.What == Debug:
+			return strings.HasPrefix(s.name, ".debug") || s.name == ".gdb_index"
+		}
+		return s.parent == nil && elf.SectionFlag(s.Flags)&elf.SHF_ALLOC == 0 && !strings.HasPrefix(s.name, ".gnu.warning")
+	}
+	f.sections = slices.DeleteFunc(f.sections, func(s *section) bool {
+		s.gone = goes(s)
+		return s.gone
+	})
+	for _, s := range f.sections {
+		if s.link != nil && s.link.gone {
+			return fmt.Errorf("section %s stays and needs section %s, which does not", s.name, s.link.name)
+		}
+		if s.info != nil && s.info.gone {
+			return fmt.Errorf("section %s stays and is about section %s, which does not", s.name, s.info.name)
+		}
+	}
+	for _, s := range f.sections {
+		if s.symbols != nil {
+			s.symbols = slices.DeleteFunc(s.symbols, func(y symbol) bool {
+				return y.in != nil && y.in.gone || o.What == Debug && elf.ST_TYPE(y.Info) == elf.STT_FILE
+			})
+		}
+	}
+	return nil
+}
+
+// add appends a section that is not loaded.
+func (f *file) add(added Section) {
+	s := &section{name: added.Name, data: added.Data}
+	s.Type, s.Addralign, s.Size = uint32(elf.SHT_PROGBITS), 1, uint64(len(added.Data))
+	if strings.HasPrefix(added.Name, ".note") && added.Name != ".note.GNU-stack" {
+		s.Type = uint32(elf.SHT_NOTE)
+	}
+	s.Off = lastOffset
+	f.sections = append(f.sections, s)
+}
