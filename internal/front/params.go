@@ -120,7 +120,7 @@ var params = map[string]param{
 	"purity of":    {value: "NAME", text: "an image file, or a recipe that makes one (initfs)", names: recipeOrPath, bare: true},
 	"repro recipe": {value: "NAME", text: "the recipe (demo)", names: aRecipe, bare: true},
 	"repro image":  {value: "NAME", text: "a disk image of images/ in place of a recipe", names: anImage},
-	"bench only":   {value: "LIST", text: "some parts; backends takes long and is never in all", oneOf: []string{"nochange", "oneline", "clean", "packages", "backends"}, list: true},
+	"bench only":   {value: "LIST", text: "some parts; initfs and backends take long and are never in all", oneOf: []string{"nochange", "oneline", "relibc", "clean", "packages", "initfs", "backends"}, list: true},
 
 	"pkg: downgrade":         {text: "go back to older packages, and take a repository that shows an older state"},
 	"pkg: file":              {value: "FILE", text: "the archive", names: aPath},

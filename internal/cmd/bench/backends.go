@@ -108,12 +108,8 @@ func (b *bench) sizesBy(ctx context.Context, backend string, f *backendFigures) 
 	if _, err := b.command(ctx, b.checkout(), settings, b.bin, "image"); err != nil {
 		return err
 	}
-	// Where the copy's session writes; this one's own configuration is of another folder.
-	out := filepath.Join(b.checkout(), "out", b.s.Config.Target)
+	out := b.out()
 	m, err := manifest.ReadIn(out)
-	if err != nil {
-		return err
-	}
 	if err != nil {
 		return err
 	}
@@ -137,7 +133,7 @@ func (b *bench) sizesBy(ctx context.Context, backend string, f *backendFigures) 
 
 // cleanBase compiles the base workspace where cargo has nothing from before, in a cache that has everything but its programs.
 func (b *bench) cleanBase(ctx context.Context, backend string) (wall, cpu time.Duration, err error) {
-	cache, err := b.cacheWithout(changedStep)
+	cache, err := b.cacheWithout(b.s.Config.Cache, func(step string) bool { return isStep(step, changedStep) })
 	if err != nil {
 		return 0, 0, err
 	}
@@ -159,25 +155,23 @@ func (b *bench) cleanBase(ctx context.Context, backend string) (wall, cpu time.D
 	return wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
 }
 
-// cacheWithout is a cache that shares all of this one's content and results but those of one step, and has no
+// isStep tells whether an ID is that of a step, in whichever way it is built.
+func isStep(id, step string) bool { return id == step || strings.HasPrefix(id, step+"+") }
+
+// cacheWithout is a new cache that shares all content and results of another but those of some steps, and has no
 // folders that cargo worked in.
-func (b *bench) cacheWithout(step string) (string, error) {
-	cache := filepath.Join(b.scratch, "cache-backends")
-	if err := os.MkdirAll(cache, 0o755); err != nil {
+func (b *bench) cacheWithout(of string, left func(step string) bool) (string, error) {
+	cache, err := b.cacheWith(of, "cas", "sources", "toolchains", "cargo-home")
+	if err != nil {
 		return "", err
 	}
-	for _, name := range []string{"cas", "sources", "toolchains", "cargo-home"} {
-		if err := os.Symlink(filepath.Join(b.s.Config.Cache, name), filepath.Join(cache, name)); err != nil {
-			return "", err
-		}
-	}
 	own := filepath.Join(cache, "actions")
-	if err := os.CopyFS(own, os.DirFS(b.s.Actions.Dir())); err != nil {
+	if err := os.CopyFS(own, os.DirFS(filepath.Join(of, "actions"))); err != nil {
 		return "", err
 	}
 	actions := action.OpenCache(own)
-	_, err := actions.Walk(func(d cas.Digest, r action.Result, _ fs.FileInfo) error {
-		if r.Node != step && !strings.HasPrefix(r.Node, step+"+") {
+	_, err = actions.Walk(func(d cas.Digest, r action.Result, _ fs.FileInfo) error {
+		if !left(r.Node) {
 			return nil
 		}
 		return actions.Forget(d)
@@ -185,9 +179,23 @@ func (b *bench) cacheWithout(step string) (string, error) {
 	return cache, err
 }
 
-var backendsNote = note{"-backends.md", "The base workspace by Cranelift and by LLVM"}
+// cacheWith is a new cache that has nothing but some folders of another.
+func (b *bench) cacheWith(of string, shared ...string) (string, error) {
+	cache, err := os.MkdirTemp(b.scratch, "cache-")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range shared {
+		if err := os.Symlink(filepath.Join(of, name), filepath.Join(cache, name)); err != nil {
+			return "", err
+		}
+	}
+	return cache, nil
+}
 
-// writeBackendsNote puts the figures in place of those that are in notes/.
+var backendsNote = note{"backends", "The base workspace by Cranelift and by LLVM"}
+
+// writeBackendsNote writes the figures down.
 func (b *bench) writeBackendsNote(ctx context.Context, load string, rows []benchRow) error {
 	t, err := b.s.Toolchain(ctx)
 	if err != nil {

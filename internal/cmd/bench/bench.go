@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +18,6 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/errs"
-	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/ui"
 )
@@ -26,8 +26,11 @@ import (
 // busy for both. The median counts.
 const rounds = 9
 
-// BenchParts are the parts of Bench by the words that choose them; "backends" is one more, which is never in all.
-var BenchParts = []string{"nochange", "oneline", "clean", "packages"}
+// BenchParts are the parts of Bench by the words that choose them.
+var BenchParts = []string{"nochange", "oneline", "relibc", "clean", "packages"}
+
+// LongParts are more of them, which take many minutes and are run when they are named.
+var LongParts = []string{"initfs", "backends"}
 
 // benchRow is one ratio.
 type benchRow struct {
@@ -55,9 +58,12 @@ func Run(ctx context.Context, s *session.Session, environ []string, only string)
 	defer b.close()
 	load := loadAverage()
 	for _, part := range parts {
-		run := map[string]func(context.Context) error{"nochange": b.noChange, "oneline": b.oneLine, "clean": b.clean, "packages": b.packages, "backends": b.backends}[part]
+		run := map[string]func(context.Context) error{
+			"nochange": b.noChange, "oneline": b.oneLine, "relibc": b.relibcLine, "clean": b.clean, "packages": b.packages,
+			"initfs": b.cleanInitfs, "backends": b.backends,
+		}[part]
 		if run == nil {
-			return fmt.Errorf("-only names %q; there are %s", part, strings.Join(append(slices.Clone(BenchParts), "backends"), ", "))
+			return fmt.Errorf("-only names %q; there are %s", part, strings.Join(slices.Concat(BenchParts, LongParts), ", "))
 		}
 		if err := run(ctx); err != nil {
 			return err
@@ -72,6 +78,9 @@ func Run(ctx context.Context, s *session.Session, environ []string, only string)
 	}
 	for _, line := range b.skipped {
 		fmt.Fprintln(s.Streams.Out, "left out:", line)
+	}
+	for _, line := range leftOut {
+		fmt.Fprintln(s.Streams.Out, line)
 	}
 	if only != "" {
 		return nil // part of the figures is no note
@@ -151,9 +160,22 @@ func (b *bench) noChange(ctx context.Context) error {
 			return err
 		}
 		what := fmt.Sprintf("no-change %s (%s steps) / ", recipe, steps)
-		b.add(what+"mage -l", medians[0], medians[1], "1.5")
+		b.add(what+"mage -l", medians[0], medians[1], "1.1")
 		b.add(what+"mage cache:dir, which does nothing", medians[0], medians[2], "")
 	}
+	return b.start(ctx)
+}
+
+// start times what most other figures leave out: how a target is started, by one that does nothing.
+func (b *bench) start(ctx context.Context) error {
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	medians, err := b.inTurn(ctx, rounds, b.mage("cache:dir"), b.timed(b.checkout(), b.settings(), b.bin, "cache:dir"))
+	if err != nil {
+		return err
+	}
+	b.add("go tool mage cache:dir / its binary alone", medians[0], medians[1], "")
 	return nil
 }
 
@@ -243,9 +265,9 @@ func (b *bench) packages(ctx context.Context) error {
 // note is what a bench's note is called: the end of its name, and its title in the index.
 type note struct{ suffix, title string }
 
-var benchNote = note{"-bench.md", "Ratios of one run"}
+var benchNote = note{"bench", "Ratios of one run"}
 
-// writeNote puts the ratios in place of those that are in notes/.
+// writeNote writes the ratios down.
 func (b *bench) writeNote(ctx context.Context, load string) error {
 	t, err := b.s.Toolchain(ctx)
 	if err != nil {
@@ -274,56 +296,61 @@ func table(figures string, rows []benchRow) string {
 	return text.String()
 }
 
-// saveNote writes a note of today in place of older ones of its kind.
+// saveNote writes a note of today beside all that are there, and a line for it into the index.
 func (b *bench) saveNote(n note, text string) error {
 	dir := filepath.Join(b.s.Config.Root, "notes")
-	name := time.Now().Format(time.DateOnly) + n.suffix
-	if err := n.replace(dir, name); err != nil {
+	name, err := n.free(dir, time.Now())
+	if err != nil {
 		return err
 	}
 	if err := renameio.WriteFile(filepath.Join(dir, name), []byte(text), 0o644, renameio.WithTempDir(dir)); err != nil {
 		return err
 	}
 	b.s.Say("written to notes/%s", name)
-	return nil
+	return n.index(dir, name)
+}
+
+// free is a name of the day that no note has: what was measured before stays as it is.
+func (n note) free(dir string, day time.Time) (string, error) {
+	name := day.Format(time.DateOnly) + "-" + n.suffix
+	for more := 1; ; more++ {
+		file := name + ".md"
+		if more > 1 {
+			file = fmt.Sprintf("%s-%d.md", name, more)
+		}
+		_, err := os.Lstat(filepath.Join(dir, file))
+		if errors.Is(err, fs.ErrNotExist) {
+			return file, nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// index adds a line for a note.
+func (n note) index(dir, name string) error {
+	path := filepath.Join(dir, "README.md")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	line := "- [" + n.title + ", " + name[:len(time.DateOnly)] + "](" + name + ")\n"
+	return renameio.WriteFile(path, append(text, line...), 0o644, renameio.WithTempDir(dir))
+}
+
+// leftOut is what no figure has in it, or not on both sides.
+var leftOut = []string{
+	"Not in the figures: Mage's start (`go tool mage`, see the row of cache:dir), but for builds with nothing to do, which have it on both sides.",
+	"Not in the figures of builds: fetching sources and crates, and what is known of the toolchain, which is there for both sides.",
 }
 
 // benchExplained is what a reader of the table has to know.
-const benchExplained = `
-Mage itself runs the go command before every target; ` + "`go tool mage`" + ` here is internal/tool/targets, which compiles only when
-the stat of a source has changed. "Beyond mage's start-up" is what is left of a build when the time of ` + "`mage cache:dir`" + `
-is taken away. Cargo alone is the command of the step base/programs, by the script beside its log, in the same folder after the
-same change, and links nothing: the program's link is on mage's side alone; "nothing to do" is the same once more. The two sides of a ratio take turns, the medians count.
+var benchExplained = "\n" + strings.Join(leftOut, "\n") + `
+Cargo alone is the command of the step base/programs, by the script beside its log, in the same folder after the
+same change, and links nothing: the program's link is on mage's side alone; "nothing to do" is the same once more. relibc's own compile is the time
+of the step relibc/relibc in the same build. The two sides of a ratio take turns, the medians count.
 `
-
-// replace removes older notes of the kind and points the index to the new one.
-func (n note) replace(dir, name string) error {
-	old, err := globdir.In(dir, "*"+n.suffix)
-	if err != nil {
-		return err
-	}
-	index := filepath.Join(dir, "README.md")
-	text, err := os.ReadFile(index)
-	if err != nil {
-		return err
-	}
-	updated := string(text)
-	for _, path := range old {
-		if base := filepath.Base(path); base != name {
-			updated = strings.ReplaceAll(updated, "("+base+")", "("+name+")")
-			if err := os.Remove(path); err != nil {
-				return err
-			}
-		}
-	}
-	if !strings.Contains(updated, "("+name+")") {
-		updated += "- [" + n.title + "](" + name + ")\n"
-	}
-	if updated == string(text) {
-		return nil
-	}
-	return renameio.WriteFile(index, []byte(updated), 0o644, renameio.WithTempDir(dir))
-}
 
 // loadAverage tells how busy the machine is, where it says so.
 func loadAverage() string {

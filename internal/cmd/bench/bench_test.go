@@ -3,38 +3,82 @@ package bench
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/session"
+	"github.com/pannous/redox-clif/internal/session/sessiontest"
+	"github.com/pannous/redox-clif/internal/ui"
 )
 
-func TestNewRatiosTakeThePlaceOfOld(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
+// What was measured on another day, or earlier on this one, stays as somebody may have written on it.
+func TestANoteIsWrittenBesideThoseThatAreThere(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "notes")
+	today := time.Now().Format(time.DateOnly)
+	before := map[string]string{
+		"README.md":           "# Notes\n\n- [Ratios](2026-01-01-bench.md)\n- [Other](2026-01-01-other.md)\n",
+		"2026-01-01-bench.md": "old",
+		"2026-01-01-other.md": "other",
+		today + "-bench.md":   "of this morning",
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range before {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write("README.md", "# Notes\n\n- [Ratios](2026-01-01-bench.md)\n- [Other](2026-01-01-other.md)\n")
-	write("2026-01-01-bench.md", "old")
-	write("2026-01-01-other.md", "other")
+	b := &bench{s: sessiontest.InCheckout(t, nil)}
+	b.s.Config.Root = root
 	for range 2 {
-		if err := benchNote.replace(dir, "2026-02-02-bench.md"); err != nil {
+		if err := b.saveNote(benchNote, "new"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	text, _ := os.ReadFile(filepath.Join(dir, "README.md"))
-	if want := "# Notes\n\n- [Ratios](2026-02-02-bench.md)\n- [Other](2026-01-01-other.md)\n"; string(text) != want {
-		t.Errorf("%s", text)
+	second, third := today+"-bench-2.md", today+"-bench-3.md"
+	want := maps.Clone(before)
+	want["README.md"] += "- [Ratios of one run, " + today + "](" + second + ")\n- [Ratios of one run, " + today + "](" + third + ")\n"
+	want[second], want[third] = "new", "new"
+	got := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "2026-01-01-bench.md")); err == nil {
-		t.Error("the old note is still there")
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[e.Name()] = string(text)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "2026-01-01-other.md")); err != nil {
-		t.Error("another note went")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTimesOfStepsAreThoseOfTheTrace(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "trace.json")
+	trace := ui.NewTrace(session.Quiet{}, time.Now)
+	n := &graph.Node{ID: "relibc/relibc"}
+	for range 2 { // lost, and made again
+		trace.Started(n, "", 0)
+		trace.Finished(n, graph.Ran, 3*time.Second, nil)
+	}
+	if err := trace.WriteFile(file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := stepTimes(file)
+	if err != nil || got["relibc/relibc"] != 6*time.Second || len(got) != 1 {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 
