@@ -24,7 +24,7 @@ func run(flags config.Flags, do func(*session.Session) error) error {
 	open := func() (*session.Session, error) {
 		s, err := session.Open(flags, os.Environ(), ".", mg.Verbose(), session.Streams{Out: out, Err: os.Stderr, Raw: os.Stdout})
 		if s != nil {
-			s.Reenter = true
+			s.Reenter, s.Words = true, os.Args[1:]
 		}
 		return s, err
 	}

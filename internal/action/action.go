@@ -161,11 +161,12 @@ type entry struct {
 	Sum    string          `json:"sum"`
 }
 
-func (c *Cache) path(d cas.Digest) string { return filepath.Join(c.dir, d.Hash[:2], d.Hash) }
+// Path is the file of an action's result, whether it is there or not.
+func (c *Cache) Path(d cas.Digest) string { return filepath.Join(c.dir, d.Hash[:2], d.Hash) }
 
 // Get returns the result kept for a digest. A damaged entry is removed and counts as absent.
 func (c *Cache) Get(d cas.Digest) (Result, bool, error) {
-	b, err := cachefile.Read(c.path(d))
+	b, err := cachefile.Read(c.Path(d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Result{}, false, nil
 	}
@@ -174,10 +175,10 @@ func (c *Cache) Get(d cas.Digest) (Result, bool, error) {
 	}
 	r, ok := decode(b)
 	if !ok {
-		_ = os.Remove(c.path(d))
+		_ = os.Remove(c.Path(d))
 		return r, false, nil
 	}
-	c.touch(c.path(d))
+	c.touch(c.Path(d))
 	return r, true, nil
 }
 
@@ -220,7 +221,7 @@ func (c *Cache) Put(d cas.Digest, r Result) error {
 	if err != nil {
 		return err
 	}
-	path := c.path(d)
+	path := c.Path(d)
 	if err := cachefile.MakeFolder(c.dir, d.Hash[:2]); err != nil {
 		return fmt.Errorf("writing the action cache: %w", err)
 	}
@@ -233,7 +234,7 @@ func (c *Cache) Put(d cas.Digest, r Result) error {
 
 // Forget removes an entry; one that is not there is no error.
 func (c *Cache) Forget(d cas.Digest) error {
-	err := os.Remove(c.path(d))
+	err := os.Remove(c.Path(d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -99,15 +99,15 @@ func TestCacheDropsDamagedEntries(t *testing.T) {
 	if got, ok, err := c.Get(d); err != nil || !ok || !reflect.DeepEqual(got, r) {
 		t.Fatalf("got %+v %v %v", got, ok, err)
 	}
-	b, _ := os.ReadFile(c.path(d))
+	b, _ := os.ReadFile(c.Path(d))
 	flipped := strings.Replace(string(b), `"node":"n"`, `"node":"m"`, 1)
-	if err := os.WriteFile(c.path(d), []byte(flipped), 0o644); err != nil {
+	if err := os.WriteFile(c.Path(d), []byte(flipped), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok, err := c.Get(d); ok || err != nil {
 		t.Errorf("a damaged entry was believed (err %v)", err)
 	}
-	if _, err := os.Stat(c.path(d)); err == nil {
+	if _, err := os.Stat(c.Path(d)); err == nil {
 		t.Error("a damaged entry was kept")
 	}
 }
@@ -204,7 +204,7 @@ func TestWalkKnowsHalfWrittenEntries(t *testing.T) {
 	if err := c.Put(d, Result{Output: cas.DigestBytes([]byte("o")), Node: "n"}); err != nil {
 		t.Fatal(err)
 	}
-	fresh, old := filepath.Join(filepath.Dir(c.path(d)), ".fresh123"), filepath.Join(filepath.Dir(c.path(d)), ".old123")
+	fresh, old := filepath.Join(filepath.Dir(c.Path(d)), ".fresh123"), filepath.Join(filepath.Dir(c.Path(d)), ".old123")
 	for _, path := range []string{fresh, old} {
 		if err := os.WriteFile(path, []byte(`{"resu`), 0o600); err != nil {
 			t.Fatal(err)
@@ -233,13 +233,13 @@ func TestAUsedEntryIsYoung(t *testing.T) {
 		t.Fatal(err)
 	}
 	past := time.Now().Add(-30 * 24 * time.Hour)
-	if err := os.Chtimes(c.path(d), past, past); err != nil {
+	if err := os.Chtimes(c.Path(d), past, past); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok, err := c.Get(d); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	if info, err := os.Stat(c.path(d)); err != nil || time.Since(info.ModTime()) > time.Minute {
+	if info, err := os.Stat(c.Path(d)); err != nil || time.Since(info.ModTime()) > time.Minute {
 		t.Errorf("last used %v, %v", info.ModTime(), err)
 	}
 }

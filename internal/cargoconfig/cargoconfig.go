@@ -26,14 +26,19 @@ type table = map[string]any
 var carried = []string{"source", "registries", "registry", "http", "net"}
 
 // Download is the carried tables of the configuration in a home of cargo's, as TOML whose paths are absolute; empty when
-// there is none.
-func Download(home string) (string, error) {
-	all, err := of(home)
+// there is none. files are those that were looked for.
+func Download(home string) (text string, files []string, err error) {
+	r := &reading{}
+	all, err := r.of(home)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return encode(all)
+	text, err = encode(all)
+	return text, r.files, err
 }
+
+// reading is one reading of a configuration.
+type reading struct{ files []string }
 
 func encode(all table) (string, error) {
 	if len(all) == 0 {
@@ -45,17 +50,18 @@ func encode(all table) (string, error) {
 }
 
 // of is the carried tables of the configuration in a home of cargo's.
-func of(home string) (table, error) {
+func (r *reading) of(home string) (table, error) {
 	home, err := filepath.Abs(home)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range []string{"config", "config.toml"} { // where both are there, cargo takes the first
 		file := filepath.Join(home, name)
+		r.files = append(r.files, file)
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		return read(file, nil)
+		return r.read(file, nil)
 	}
 	return nil, nil
 }
@@ -79,7 +85,7 @@ func Registries(home string) (map[string]string, error) {
 }
 
 // read gives the carried tables of a file and of those it includes. chain are the files that include it.
-func read(file string, chain []string) (table, error) {
+func (r *reading) read(file string, chain []string) (table, error) {
 	if slices.Contains(chain, file) {
 		return nil, fmt.Errorf("%s includes itself, by way of %s: take one of the include keys out", file, strings.Join(chain, ", "))
 	}
@@ -93,10 +99,11 @@ func read(file string, chain []string) (table, error) {
 		return nil, err
 	}
 	for _, i := range includes {
+		r.files = append(r.files, i.path)
 		if _, err := os.Stat(i.path); i.optional && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		below, err := read(i.path, append(chain, file))
+		below, err := r.read(i.path, append(chain, file))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s: include: %w", file, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,7 +68,7 @@ func TestDownload(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := home(t, test.files)
-			text, err := Download(filepath.Join(dir, ".cargo"))
+			text, _, err := Download(filepath.Join(dir, ".cargo"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,11 +99,29 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		"in a circle":     {map[string]string{".cargo/config.toml": "include = \"m.toml\"\n", ".cargo/m.toml": "include = \"config.toml\"\n"}, []string{"/.cargo/config.toml includes itself", "/.cargo/m.toml"}},
 		"of a wrong kind": {map[string]string{".cargo/config.toml": "include = [3]\n"}, []string{"/.cargo/config.toml: include = 3"}},
 	} {
-		_, err := Download(filepath.Join(home(t, test.files), ".cargo"))
+		_, _, err := Download(filepath.Join(home(t, test.files), ".cargo"))
 		for _, want := range test.want {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v", name, err)
 			}
+		}
+	}
+}
+
+// What a configuration is read from is known, also what is not there and would count.
+func TestFilesThatAreLookedForAreNamed(t *testing.T) {
+	dir := home(t, map[string]string{
+		".cargo/config.toml": "include = [\"a.toml\", { path = \"gone.toml\", optional = true }]\n",
+		".cargo/a.toml":      "include = \"b.toml\"\n",
+		".cargo/b.toml":      "",
+	})
+	_, files, err := Download(filepath.Join(dir, ".cargo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"config", "config.toml", "a.toml", "b.toml", "gone.toml"} {
+		if !slices.Contains(files, filepath.Join(dir, ".cargo", name)) {
+			t.Errorf("%s is not among %q", name, files)
 		}
 	}
 }
@@ -121,7 +140,7 @@ func TestCargoTakesTheSettingsInAnotherHome(t *testing.T) {
 		"p/Cargo.toml":                   "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\ntiny = \"1\"\n",
 		"p/src/lib.rs":                   "",
 	})
-	settings, err := Download(filepath.Join(dir, ".cargo"))
+	settings, _, err := Download(filepath.Join(dir, ".cargo"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,6 +103,7 @@ func (c *capture) folder(ctx context.Context, rel string) error {
 	}
 	var files []named
 	var dirs, skipped []string
+	looked := []string{f.Name()}
 	for _, e := range entries {
 		p := path.Join(rel, e.Name())
 		switch {
@@ -111,13 +112,16 @@ func (c *capture) folder(ctx context.Context, rel string) error {
 		case e.IsDir():
 			dirs = append(dirs, p)
 		default:
-			entry, err := c.file(ctx, f, e, filepath.Join(c.root, filepath.FromSlash(p)))
+			at := filepath.Join(c.root, filepath.FromSlash(p))
+			entry, err := c.file(ctx, f, e, at)
 			if err != nil {
 				return err
 			}
 			files = append(files, named{p, entry})
+			looked = append(looked, at)
 		}
 	}
+	c.opt.Stats.Note(looked...)
 	c.add(files, dirs, skipped)
 	for _, dir := range dirs {
 		if c.group.TryGo(func() error { return c.folder(ctx, dir) }) {

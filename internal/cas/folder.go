@@ -74,6 +74,7 @@ func (p *folderPut) read(ctx context.Context, rel string) (dir *Directory, subs 
 		return nil, nil, false, err
 	}
 	dir = &Directory{}
+	looked := []string{at}
 	for _, e := range entries {
 		switch {
 		case p.opt.Skip != nil && p.opt.Skip(path.Join(rel, e.Name()), e.IsDir()):
@@ -81,7 +82,9 @@ func (p *folderPut) read(ctx context.Context, rel string) (dir *Directory, subs 
 		case e.IsDir():
 			subs = append(subs, e.Name())
 		default:
-			entry, err := p.file(ctx, f, e, at+string(filepath.Separator)+e.Name())
+			path := at + string(filepath.Separator) + e.Name()
+			looked = append(looked, path)
+			entry, err := p.file(ctx, f, e, path)
 			if err != nil {
 				return nil, nil, false, err
 			}
@@ -92,6 +95,7 @@ func (p *folderPut) read(ctx context.Context, rel string) (dir *Directory, subs 
 			}
 		}
 	}
+	p.opt.Stats.Note(looked...)
 	return dir, subs, skipped, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,5 +122,46 @@ func TestPutFolderSeesEveryChange(t *testing.T) {
 	e, ok, err := s.Lookup(two, "a/b/f")
 	if err != nil || !ok || e.Digest != DigestBytes([]byte("two")) {
 		t.Errorf("%v %v %v", e, ok, err)
+	}
+}
+
+// Folders, links and files are named, those that are new and those that the cache knows; what is skipped is not.
+func TestWhatWasLookedAtIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "sub/b", "sub/deep/c", "left/out"} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(name), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Symlink("a", filepath.Join(dir, "link")), os.Mkdir(filepath.Join(dir, "empty"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{".", "a", "empty", "link", "sub", "sub/b", "sub/deep", "sub/deep/c"}
+	skip := func(p string, _ bool) bool { return p == "left" }
+	for name, read := range map[string]func(s *Store, o CaptureOptions) error{
+		"PutFolder": func(s *Store, o CaptureOptions) error { _, err := s.PutFolder(t.Context(), dir, o); return err },
+		"Capture":   func(s *Store, o CaptureOptions) error { _, err := s.Capture(t.Context(), dir, o); return err },
+	} {
+		s, err := Open(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "stats")
+		for range 2 {
+			stats := s.OpenStatCache(file)
+			if err := errors.Join(read(s, CaptureOptions{Stats: stats, Store: true, Skip: skip}), stats.Save()); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, path := range stats.Looked() {
+				rel, _ := filepath.Rel(dir, path)
+				got = append(got, rel)
+			}
+			slices.Sort(got)
+			if got = slices.Compact(got); !slices.Equal(got, want) {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
+		}
 	}
 }

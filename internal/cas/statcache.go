@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -38,8 +39,9 @@ type StatCache struct {
 	known  map[string]*statEntry
 	pruned int
 
-	mu    sync.Mutex
-	fresh map[string]*statEntry // recorded by this process, over known
+	mu     sync.Mutex
+	fresh  map[string]*statEntry // recorded by this process, over known
+	looked []string              // see Looked
 }
 
 type statEntry struct {
@@ -197,6 +199,24 @@ func (c *StatCache) marshal(all map[string]*statEntry) []byte {
 	return binary.LittleEndian.AppendUint32(b.Bytes(), crc32.ChecksumIEEE(b.Bytes()))
 }
 
+// Looked are the paths that this process has read folders from with the help of the cache, or asked the cache for: folders, and the files and links in them.
+// One may be there twice.
+func (c *StatCache) Looked() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.looked)
+}
+
+// Note adds to what [StatCache.Looked] tells.
+func (c *StatCache) Note(paths ...string) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looked = append(c.looked, paths...)
+}
+
 // Knows tells whether the cache has the digest of a file as it is now.
 func (c *StatCache) Knows(path string) bool {
 	var st unix.Stat_t
@@ -209,6 +229,7 @@ func (c *StatCache) Knows(path string) bool {
 
 // DigestFile is the digest of a file's content, without reading it when the cache knows it.
 func (c *StatCache) DigestFile(path string) (Digest, error) {
+	c.Note(path)
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
 		return Digest{}, &fs.PathError{Op: "stat", Path: path, Err: err}

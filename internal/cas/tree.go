@@ -303,6 +303,13 @@ func (s *Store) Complete(d Digest) error {
 	return nil
 }
 
+// Files are the paths of a tree's messages and files in the store, and of the file that names the store: what [Store.Complete] looks at.
+func (s *Store) Files(root Digest) ([]string, error) {
+	files := []string{s.generationPath()}
+	err := s.EachBlob(root, map[Digest]bool{}, func(d Digest, _ bool) { files = append(files, s.path(d.Hash)) })
+	return files, err
+}
+
 // Intact is Complete by every byte: what is damaged is dropped, all of it, and counts as missing.
 func (s *Store) Intact(ctx context.Context, d Digest) error {
 	var first error

@@ -44,6 +44,8 @@ func Wrong(format string, args ...any) *UsageError {
 type Line struct {
 	// Args are what Mage's binary takes: targets, each with its words and then its flags as -name=value.
 	Args []string
+	// Targets is how many targets that are.
+	Targets int
 	// Help is the target whose help was asked for in place of a run.
 	Help string
 }
@@ -61,7 +63,7 @@ func (f *Front) Check(words []string) (*Line, error) {
 		if c.help && line.Help == "" {
 			line.Help = c.typed
 		}
-		line.Args = append(line.Args, c.args()...)
+		line.Args, line.Targets = append(line.Args, c.args()...), line.Targets+1
 		r.last = c
 	}
 	if line.Help == "" && len(r.problems) > 0 {

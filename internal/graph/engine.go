@@ -63,6 +63,8 @@ type Summary struct {
 	Outcomes map[*Node]Outcome
 	// Took is how long the nodes ran that did.
 	Took map[*Node]time.Duration
+	// Keys are the digests of the actions whose results were found in the cache.
+	Keys map[*Node]cas.Digest
 }
 
 // Count is how many nodes ended in an outcome.
@@ -97,7 +99,7 @@ func (e *Engine) Build(ctx context.Context, roots []*Node) (*Summary, error) {
 	}
 	e.Observer.Begin(order)
 	b := &build{
-		Engine: e, ctx: ctx, sum: &Summary{Outputs{}, map[*Node]Outcome{}, map[*Node]time.Duration{}},
+		Engine: e, ctx: ctx, sum: &Summary{Outputs{}, map[*Node]Outcome{}, map[*Node]time.Duration{}, map[*Node]cas.Digest{}},
 		repair: map[*Node]*sync.Mutex{}, turns: map[*turn]bool{},
 	}
 	if e.Memory > 0 {
@@ -293,8 +295,12 @@ func (b *build) plan(t *turn, n *Node) (act *action.Action, err error) {
 
 // cached takes the result of an action from the cache.
 func (b *build) cached(n *Node, act *action.Action) (action.Result, bool, error) {
-	r, ok, err := b.Cache.Get(act.Digest())
+	key := act.Digest()
+	r, ok, err := b.Cache.Get(key)
 	if err == nil && ok {
+		b.mu.Lock()
+		b.sum.Keys[n] = key
+		b.mu.Unlock()
 		b.remember(n, act, r.Output, 0)
 		b.notify(r)
 	}

@@ -163,7 +163,7 @@ func (s *Sources) captureFolder(ctx context.Context, dir string) (cas.Digest, er
 			if base == ".git" || p == recipe.FileName {
 				return true
 			}
-			return isDir && base == "target" && isCargoTarget(filepath.Join(dir, filepath.FromSlash(p)))
+			return isDir && base == "target" && s.isCargoTarget(filepath.Join(dir, filepath.FromSlash(p)))
 		},
 	})
 	if err != nil {
@@ -180,8 +180,10 @@ func (s *Sources) firstCapture(dir string) bool {
 }
 
 // isCargoTarget knows cargo's output folder by the tag cargo puts there.
-func isCargoTarget(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, "CACHEDIR.TAG"))
+func (s *Sources) isCargoTarget(dir string) bool {
+	tag := filepath.Join(dir, "CACHEDIR.TAG")
+	s.o.Stats.Note(tag)
+	_, err := os.Stat(tag)
 	return err == nil
 }
 

@@ -34,21 +34,38 @@ func Check(path string) error {
 	if err != nil {
 		return err
 	}
-	at, err := existing(path)
+	folders, err := Folders(path)
 	if err != nil {
 		return err
 	}
+	for _, dir := range folders {
+		if err := check(path, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Folders are those that [Check] looks at, by absolute paths.
+func Folders(path string) ([]string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	at, err := existing(path)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
 	for _, from := range []string{path, at} { // as it is written, whose links may be others', and where it leads
 		for dir := from; ; dir = filepath.Dir(dir) {
-			if err := check(path, dir); err != nil {
-				return err
-			}
+			all = append(all, dir)
 			if dir == filepath.Dir(dir) {
 				break
 			}
 		}
 	}
-	return checkInside(path)
+	return append(all, inside(path)...), nil
 }
 
 // existing is where a path leads, or the nearest above it that is there.
@@ -65,19 +82,16 @@ func existing(path string) (string, error) {
 	}
 }
 
-func checkInside(path string) error {
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return nil // not there yet, or no folder, which whoever uses it says
-	}
+// inside are the folders in a folder; none where it is not there yet, or no folder, which whoever uses it says.
+func inside(path string) []string {
+	entries, _ := os.ReadDir(path)
+	var all []string
 	for _, e := range entries {
 		if e.IsDir() {
-			if err := check(path, filepath.Join(path, e.Name())); err != nil {
-				return err
-			}
+			all = append(all, filepath.Join(path, e.Name()))
 		}
 	}
-	return nil
+	return all
 }
 
 func check(path, dir string) error {

@@ -45,6 +45,7 @@ func (s *Session) ExportInitfs(ctx context.Context, image cas.Digest) (*manifest
 	}
 	// Beside another manifest lies another image, as far as anybody knows: it need not be read to be replaced.
 	path := filepath.Join(s.Config.Out(), manifest.FileName)
+	s.looked.Content(path, filepath.Join(s.Config.Out(), builder.ImageName))
 	old, err := os.ReadFile(path)
 	same := err == nil && bytes.Equal(old, text)
 	if err := s.placeInitfs(ctx, image, same); err != nil {
@@ -117,13 +118,13 @@ func (s *Session) writeSpecs(t *Toolchain) error {
 		if err != nil {
 			return err
 		}
-		if _, err := writeIfChanged(filepath.Join(s.Config.Out(), "spec", triple+".json"), text); err != nil {
+		if _, err := s.writeIfChanged(filepath.Join(s.Config.Out(), "spec", triple+".json"), text); err != nil {
 			return err
 		}
 		if t.Provider != toolchain.FromRustup {
 			continue
 		}
-		wrote, err := writeIfChanged(filepath.Join(dir, triple+".json"), text)
+		wrote, err := s.writeIfChanged(filepath.Join(dir, triple+".json"), text)
 		if err != nil {
 			return err
 		}
@@ -135,7 +136,8 @@ func (s *Session) writeSpecs(t *Toolchain) error {
 }
 
 // writeIfChanged writes a file unless it has these bytes already.
-func writeIfChanged(path string, text []byte) (bool, error) {
+func (s *Session) writeIfChanged(path string, text []byte) (bool, error) {
+	s.looked.Content(path)
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return false, nil
 	}

@@ -28,7 +28,7 @@ func (s *Session) Host() hostMachine { return hostMachine{s} }
 func (m hostMachine) Look(program string) string { return m.s.LookPath(program) }
 
 func (m hostMachine) LookIn(folders []string, program string) string {
-	return lookIn(folders, program)
+	return m.s.lookIn(folders, program)
 }
 
 func (m hostMachine) Root() fs.FS { return os.DirFS("/") }

@@ -32,6 +32,7 @@ import (
 	"github.com/pannous/redox-clif/internal/terminal"
 	"github.com/pannous/redox-clif/internal/trace"
 	"github.com/pannous/redox-clif/internal/ui"
+	"github.com/pannous/redox-clif/internal/unchanged"
 )
 
 // Streams are where a session writes. Out is for results, Err for progress.
@@ -65,6 +66,13 @@ type Session struct {
 	distrust bool
 	// Reenter says that this program begins with sandbox.Main.
 	Reenter bool
+	// Words are the arguments that this program was started with, when it is the binary of the targets; nil otherwise.
+	Words []string
+
+	environ []string        // as given to Open
+	began   time.Time       // before anything was read
+	looked  *unchanged.Seen // outside of the cache, as far as a build rests on it
+	said    *transcript
 
 	// usedToolchain keeps a toolchain of the cache from being collected, see toolchainSources.
 	UsedToolchain *os.File
@@ -72,12 +80,17 @@ type Session struct {
 
 // Open reads the settings and opens the cache. It needs no recipe, no toolchain and no network.
 func Open(flags config.Flags, environ []string, dir string, verbose bool, streams Streams) (*Session, error) {
+	began := time.Now()
 	cfg, err := config.Load(environ, dir, flags)
 	if err != nil {
 		return nil, err
 	}
 	cfg.Verbose = verbose
-	return open(cfg, streams)
+	s, err := open(cfg, streams)
+	if s != nil {
+		s.began, s.environ = began, environ
+	}
+	return s, err
 }
 
 // open opens the cache of settings that have been read.
@@ -91,7 +104,7 @@ func open(cfg *config.Config, streams Streams) (*Session, error) {
 		return nil, Hinted(err)
 	}
 	return &Session{
-		Config: cfg, Store: store, Streams: streams,
+		Config: cfg, Store: store, Streams: streams, looked: &unchanged.Seen{}, said: &transcript{},
 		Actions: action.OpenCache(filepath.Join(cfg.Cache, "actions")),
 		Stats:   store.OpenStatCache(filepath.Join(cfg.State(), "stats")),
 		History: graph.OpenHistory(filepath.Join(cfg.State(), "nodes")),
@@ -110,7 +123,9 @@ func checkOwner(cache string) error {
 
 // Say writes a line about what is going on.
 func (s *Session) Say(format string, args ...any) {
-	fmt.Fprintln(s.Streams.Err, terminal.Clean(fmt.Sprintf(format, args...)))
+	line := terminal.Clean(fmt.Sprintf(format, args...))
+	s.said.add(line)
+	fmt.Fprintln(s.Streams.Err, line)
 }
 
 // ShowsColours tells whether people see what goes to standard error in colours.
@@ -118,9 +133,11 @@ func (s *Session) ShowsColours() bool {
 	return !s.Config.NoColour && s.Streams.Err != nil && term.IsTerminal(int(s.Streams.Err.Fd()))
 }
 
+func (s *Session) checkoutLock() string { return filepath.Join(s.Config.Out(), ".lock") }
+
 // Lock makes runs in one checkout wait for each other.
 func (s *Session) Lock(ctx context.Context) (func(), error) {
-	path := filepath.Join(s.Config.Out(), ".lock")
+	path := s.checkoutLock()
 	l, err := lockfile.Wait(ctx, path, func() {
 		s.Say("%s works in this checkout; waiting for it to end (%s)", lockfile.Holder(path), path)
 	})
@@ -264,7 +281,7 @@ func (s *Session) Build(ctx context.Context, o BuildOptions, want Want) (*Built,
 
 func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots []*graph.Node, o BuildOptions) (*Built, error) {
 	shown := ui.New(s.Streams.Err, s.Config.Verbose, s.Config.DumbTerminal, s.ShowsColours(), s.Config.GitHub)
-	recorder := trace.New(shown, time.Now)
+	recorder := trace.New(listener{shown, s.said}, time.Now)
 	start := time.Now()
 	unshow, err := s.useRemote(ctx, recorder.Notice)
 	if err != nil {

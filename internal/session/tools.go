@@ -176,6 +176,7 @@ func (s *Session) measure(ctx context.Context, pin *toolchain.Pin, found *toolch
 	if err != nil {
 		return nil, err
 	}
+	s.looked.Content(identity.Looked()...)
 	lock, err := toolchain.LoadLock(s.Config.PinLock())
 	if err != nil {
 		return nil, err
@@ -214,17 +215,27 @@ func (s *Session) ToolEnv() []string {
 
 // LookPath finds a program in the user's PATH, "" when it is not there.
 func (s *Session) LookPath(name string) string {
-	return lookIn(filepath.SplitList(s.Config.Path), name)
+	return s.lookIn(filepath.SplitList(s.Config.Path), name)
 }
 
 // lookIn finds a program in the first of the folders that has it, "" when none has.
-func lookIn(folders []string, name string) string {
+func (s *Session) lookIn(folders []string, name string) string {
 	for _, dir := range folders {
-		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+		path := filepath.Join(dir, name)
+		s.looked.Content(absolute(dir), absolute(path))
+		if path, err := exec.LookPath(path); err == nil {
 			return path
 		}
 	}
 	return ""
+}
+
+// absolute is a path as seen from anywhere; "" is the folder that this process runs in.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // CargoHome makes the build's own CARGO_HOME: the user's download settings and nothing else.
@@ -233,10 +244,11 @@ func (s *Session) CargoHome() (string, error) {
 	if err := git.Bound(home); err != nil {
 		return "", err
 	}
-	settings, err := cargoconfig.Download(s.Config.CargoHome)
+	settings, files, err := cargoconfig.Download(s.Config.CargoHome)
 	if err != nil {
 		return "", err
 	}
+	s.looked.Content(files...)
 	return home, writeSettings(filepath.Join(home, "config.toml"), settings)
 }
 

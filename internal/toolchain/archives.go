@@ -102,11 +102,11 @@ func (m *channelManifest) identify(ctx context.Context, server, host string, pin
 	if t.Host != host {
 		return nil, fmt.Errorf("the archives hold a toolchain of %s", t.Host)
 	}
-	files, err := t.files()
+	found, err := t.list()
 	if err != nil {
 		return nil, err
 	}
-	return hashAll(ctx, files)
+	return hashAll(ctx, found.files)
 }
 
 // hasDigest checks a download by its SHA-256, in hexadecimal.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,7 +36,12 @@ type Identity struct {
 	// rust-src and the host's standard library. The LLVM library of a
 	// distribution that tools are linked from goes by "llvm/<name>".
 	Files map[string]string `json:"files"`
+
+	looked []string
 }
+
+// Looked are the paths of the files and folders that the identity was made from, or was held to where it was known.
+func (i *Identity) Looked() []string { return i.looked }
 
 // sourceKey stands for all of rust-src.
 const sourceKey = "lib/rustlib/src/rust/library"
@@ -50,22 +56,24 @@ func (t *Toolchain) stdKey() string { return "lib/rustlib/" + t.Host + "/lib" }
 // a gigabyte). An unusable cache is computed anew and never an error, except
 // when it cannot be written.
 func (t *Toolchain) Identify(ctx context.Context, cacheDir string) (*Identity, error) {
-	files, err := t.files()
+	found, err := t.list()
 	if err != nil {
 		return nil, fmt.Errorf("identify the toolchain in %s: %w", t.Dir, err)
 	}
-	stamp, err := stampOf(files)
+	stamp, err := stampOf(found.files)
 	if err != nil {
 		return nil, fmt.Errorf("identify the toolchain in %s: %w", t.Dir, err)
 	}
 	path := t.identityPath(cacheDir)
 	if known := readIdentity(path, stamp); known != nil {
+		known.looked = t.lookedAt(found)
 		return known, nil
 	}
-	identity, err := hashAll(ctx, files)
+	identity, err := hashAll(ctx, found.files)
 	if err != nil {
 		return nil, fmt.Errorf("identify the toolchain in %s: %w", t.Dir, err)
 	}
+	identity.looked = t.lookedAt(found)
 	if err := writeIdentity(path, stamp, identity); err != nil {
 		return nil, fmt.Errorf("keep the identity of %s: %w", t.Dir, err)
 	}
@@ -87,10 +95,34 @@ type part struct {
 	stat *unix.Stat_t
 }
 
-// files lists the parts, sorted by name.
-func (t *Toolchain) files() ([]part, error) {
+// listing is the parts that were found, and the folders that were read to find them.
+type listing struct {
+	files   []part
+	folders []string
+}
+
+// lookedAt are the paths of a listing, with the folders around each file of the toolchain's own.
+func (t *Toolchain) lookedAt(found listing) []string {
+	looked := slices.Clone(found.folders)
+	around := map[string]bool{}
+	for _, f := range found.files {
+		looked = append(looked, f.path)
+		for dir := filepath.Dir(f.path); !around[dir]; dir = filepath.Dir(dir) {
+			around[dir] = true
+			if dir == t.Dir || !strings.HasPrefix(dir, t.Dir) {
+				break
+			}
+		}
+	}
+	return slices.AppendSeq(looked, maps.Keys(around))
+}
+
+// list finds the parts, sorted by name.
+func (t *Toolchain) list() (listing, error) {
 	var parts []part
+	var folders []string
 	add := func(pattern, group string) error {
+		folders = append(folders, filepath.Dir(filepath.Join(t.Dir, filepath.FromSlash(pattern))))
 		found, err := globdir.In(t.Dir, pattern)
 		for _, path := range found {
 			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
@@ -105,16 +137,16 @@ func (t *Toolchain) files() ([]part, error) {
 		rustlib + "/codegen-backends/*",
 	} {
 		if err := add(pattern, ""); err != nil {
-			return nil, err
+			return listing{}, err
 		}
 	}
 	for _, pattern := range []string{t.stdKey() + "/*", t.stdKey() + "/self-contained/*"} {
 		if err := add(pattern, t.stdKey()); err != nil {
-			return nil, err
+			return listing{}, err
 		}
 	}
 	var group errgroup.Group
-	var foreign, sources []part
+	var foreign, sources listing
 	group.Go(func() error {
 		foreign = t.foreignLLVM()
 		return nil
@@ -124,44 +156,48 @@ func (t *Toolchain) files() ([]part, error) {
 		return err
 	})
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return listing{}, err
 	}
-	parts = slices.Concat(parts, foreign, sources)
+	parts = slices.Concat(parts, foreign.files, sources.files)
 	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.name, b.name) })
-	return parts, nil
+	return listing{parts, slices.Concat(folders, foreign.folders, sources.folders)}, nil
 }
 
 // sourceFiles lists rust-src, its crates side by side: on a warm cache walking
 // them is most of what Identify does.
-func (t *Toolchain) sourceFiles() ([]part, error) {
+func (t *Toolchain) sourceFiles() (listing, error) {
 	if t.Library == "" {
-		return nil, nil
+		return listing{}, nil
 	}
 	crates, err := os.ReadDir(t.Library)
 	if err != nil {
-		return nil, err
+		return listing{}, err
 	}
-	found := make([][]part, len(crates))
+	found := make([]listing, len(crates))
 	var group errgroup.Group
 	for i, crate := range crates {
 		group.Go(func() error {
 			path := filepath.Join(t.Library, crate.Name())
 			if !crate.IsDir() {
-				found[i] = []part{t.part(path, sourceKey)}
+				found[i].files = []part{t.part(path, sourceKey)}
 				return nil
 			}
 			return t.filesBelow(path, &found[i])
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return listing{}, err
 	}
-	return slices.Concat(found...), nil
+	all := listing{folders: []string{t.Library}}
+	for _, one := range found {
+		all.files, all.folders = append(all.files, one.files...), append(all.folders, one.folders...)
+	}
+	return all, nil
 }
 
 // filesBelow lists the files of a folder of rust-src and what stat says of them: a name in an open folder is found
 // in half the time that its path takes.
-func (t *Toolchain) filesBelow(dir string, into *[]part) error {
+func (t *Toolchain) filesBelow(dir string, into *listing) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return err
@@ -171,6 +207,7 @@ func (t *Toolchain) filesBelow(dir string, into *[]part) error {
 	if err != nil {
 		return err
 	}
+	into.folders = append(into.folders, dir)
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		if e.IsDir() {
@@ -184,7 +221,7 @@ func (t *Toolchain) filesBelow(dir string, into *[]part) error {
 		if err := unix.Fstatat(int(f.Fd()), e.Name(), p.stat, 0); err != nil {
 			return &fs.PathError{Op: "stat", Path: path, Err: err}
 		}
-		*into = append(*into, p)
+		into.files = append(into.files, p)
 	}
 	return nil
 }

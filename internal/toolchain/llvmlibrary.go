@@ -16,7 +16,8 @@ import (
 //
 // A distribution puts the library into the prefix of its tools (Homebrew, MacPorts, a build by hand), into a folder that versions
 // share (Debian, Fedora), or into a prefix of its own (Nix), which only the tools' own load commands name.
-func (t *Toolchain) foreignLLVM() []part {
+func (t *Toolchain) foreignLLVM() listing {
+	var all listing
 	found, seen := map[string]string{}, map[string]bool{}
 	for _, tool := range t.Tools {
 		real, err := filepath.EvalSymlinks(tool)
@@ -28,27 +29,37 @@ func (t *Toolchain) foreignLLVM() []part {
 			continue // the tools lie together, and the folders of a system are long
 		}
 		seen[prefix] = true
+		all.folders = append(all.folders, filepath.Join(prefix, "lib"))
+		all.folders = append(all.folders, foldersAbove(prefix)...)
 		for _, library := range slices.Concat(llvmIn(filepath.Join(prefix, "lib"), ""), sharedLLVM(prefix), llvmLoadedBy(real)) {
 			found["llvm/"+filepath.Base(library)] = library
 		}
 	}
-	var parts []part
 	for name, path := range found {
-		parts = append(parts, part{name: name, path: path})
+		all.files = append(all.files, part{name: name, path: path})
 	}
-	return parts
+	return all
 }
 
 // sharedLLVM are the libraries of a prefix's version in the folders that several versions share.
 func sharedLLVM(prefix string) []string {
-	above := filepath.Dir(prefix)
-	found := llvmIn(above, llvmMajor(prefix))
-	for _, name := range namesIn(above) {
-		if strings.HasSuffix(name, "-linux-gnu") {
-			found = append(found, llvmIn(filepath.Join(above, name), llvmMajor(prefix))...)
-		}
+	var found []string
+	for _, dir := range foldersAbove(prefix) {
+		found = append(found, llvmIn(dir, llvmMajor(prefix))...)
 	}
 	return found
+}
+
+// foldersAbove are the folders that several versions share: the one around a prefix, and Debian's in that.
+func foldersAbove(prefix string) []string {
+	above := filepath.Dir(prefix)
+	folders := []string{above}
+	for _, name := range namesIn(above) {
+		if strings.HasSuffix(name, "-linux-gnu") {
+			folders = append(folders, filepath.Join(above, name))
+		}
+	}
+	return folders
 }
 
 // llvmMajor is "22" of ".../llvm-22": several versions lie side by side.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -334,6 +335,37 @@ func TestIdentity(t *testing.T) {
 	}
 	if identify(dir).Digest != now.Digest {
 		t.Error("differs after a broken cache file")
+	}
+}
+
+// Whoever remembers an identity by what was looked at has to see every file that comes, goes or changes.
+func TestIdentityNamesAllThatItLookedAt(t *testing.T) {
+	dir, cache := fakeToolchain(t, t.TempDir()), t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "lib/rustlib/src/rust/library/core/empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	found, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, warm := range []bool{false, true} {
+		identity, err := found.Identify(t.Context(), cache)
+		if err != nil {
+			t.Fatal(err)
+		}
+		looked := map[string]bool{}
+		for _, path := range identity.Looked() {
+			looked[path] = true
+		}
+		err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if err == nil && !looked[path] {
+				t.Errorf("warm %v: %s was not looked at", warm, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

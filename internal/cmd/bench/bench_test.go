@@ -15,7 +15,7 @@ import (
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/session/sessiontest"
-	"github.com/pannous/redox-clif/internal/ui"
+	"github.com/pannous/redox-clif/internal/trace"
 )
 
 // What was measured on another day, or earlier on this one, stays as somebody may have written on it.
@@ -67,13 +67,13 @@ func TestANoteIsWrittenBesideThoseThatAreThere(t *testing.T) {
 
 func TestTimesOfStepsAreThoseOfTheTrace(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "trace.json")
-	trace := ui.NewTrace(session.Quiet{}, time.Now)
+	r := trace.New(session.Quiet{}, time.Now)
 	n := &graph.Node{ID: "relibc/relibc"}
 	for range 2 { // lost, and made again
-		trace.Started(n, "", 0)
-		trace.Finished(n, graph.Ran, 3*time.Second, nil)
+		r.Started(n, "", 0)
+		r.Finished(n, graph.Ran, 3*time.Second, nil)
 	}
-	if err := trace.WriteFile(file); err != nil {
+	if err := r.Save(file, trace.About{}, ""); err != nil {
 		t.Fatal(err)
 	}
 	got, err := stepTimes(file)

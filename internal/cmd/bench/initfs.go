@@ -2,10 +2,8 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/trace"
 	"github.com/pannous/redox-clif/internal/ui"
 )
 
@@ -172,7 +171,7 @@ func (b *bench) relibcLine(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		steps, err := stepTimes(filepath.Join(b.out(), "trace.json"))
+		steps, err := stepTimes(filepath.Join(b.out(), trace.FileName))
 		if err != nil {
 			return err
 		}
@@ -186,22 +185,13 @@ func (b *bench) relibcLine(ctx context.Context) error {
 }
 
 // stepTimes are how long the steps of a build took, by the trace that it left.
-func stepTimes(trace string) (map[string]time.Duration, error) {
-	text, err := os.ReadFile(trace)
+func stepTimes(path string) (map[string]time.Duration, error) {
+	f, err := trace.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	var all struct {
-		Events []struct {
-			Name string `json:"name"`
-			Dur  int64  `json:"dur"` // microseconds
-		} `json:"traceEvents"`
-	}
-	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, &fs.PathError{Op: "read", Path: trace, Err: err}
-	}
 	took := map[string]time.Duration{}
-	for _, e := range all.Events {
+	for _, e := range f.Events {
 		took[e.Name] += time.Duration(e.Dur) * time.Microsecond
 	}
 	return took, nil

@@ -20,7 +20,11 @@ func Build(ctx context.Context, s *session.Session) error {
 	if err != nil || built == nil {
 		return err
 	}
-	return showInitfs(ctx, s, built)
+	if err := showInitfs(ctx, s, built); err != nil {
+		return err
+	}
+	s.KeepUnchanged(built)
+	return nil
 }
 
 func showInitfs(ctx context.Context, s *session.Session, built *session.Built) error {

@@ -44,6 +44,7 @@ func Build(ctx context.Context, s *session.Session, name string) error {
 		return err
 	}
 	s.Say("%s: staged in %s", name, s.Relative(filepath.Join(dir, "root")))
+	s.KeepUnchanged(built)
 	return nil
 }
 

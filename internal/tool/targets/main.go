@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/magefile/mage/mage"
 	"golang.org/x/sys/unix"
@@ -32,6 +33,7 @@ import (
 	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/terminal"
 	"github.com/pannous/redox-clif/internal/tool/madeof"
+	"github.com/pannous/redox-clif/internal/unchanged"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -178,7 +180,8 @@ func terminalWidth() int {
 	return int(size.Col)
 }
 
-// runTargets checks the whole command line, compiles the targets if they have changed, and runs them.
+// runTargets checks the whole command line, compiles the targets if they have changed, and runs them; a target that would find nothing to do, as the
+// last one like it did, is answered by what that one said.
 func (t *tool) runTargets(words []string) int {
 	inv, _, err := mage.Parse(io.Discard, io.Discard, t.options.Mage)
 	if err != nil {
@@ -215,7 +218,15 @@ func (t *tool) runTargets(words []string) int {
 	if inv.Timeout > 0 {
 		argv = append(argv, "-t", inv.Timeout.String())
 	}
-	return runChild(append(argv, line.Args...))
+	argv = append(argv, line.Args...)
+	if fresh && !inv.Force && line.Targets == 1 {
+		call := unchanged.Call{Root: t.root, Program: t.bin, Words: argv[1:], Environ: os.Environ()}
+		if said, ok := call.Repeat(time.Now()); ok {
+			_, _ = os.Stderr.Write(said) // who cannot read it has the result all the same
+			return 0
+		}
+	}
+	return runChild(argv)
 }
 
 // mark says what the binary was made of, kept has its targets.

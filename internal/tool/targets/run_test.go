@@ -18,6 +18,7 @@ import (
 	"github.com/pannous/redox-clif/internal/front"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/tool/madeof"
+	"github.com/pannous/redox-clif/internal/unchanged"
 )
 
 // When this variable is set the test program is the tool.
@@ -111,6 +112,44 @@ func TestCommandLines(t *testing.T) {
 		if strings.Contains(string(out), "ran:") != strings.HasPrefix(want.out, "ran:") {
 			t.Errorf("%s: %s", line, out)
 		}
+	}
+}
+
+// A target that found nothing to do is not started again for the same answer; anything else is.
+func TestWhatIsUnchangedIsAnswered(t *testing.T) {
+	dir := checkout(t)
+	looked := filepath.Join(dir, "recipes/kibi/recipe.toml")
+	said := func(args ...string) string {
+		out, err := call(dir, args...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	const answer = "nothing to do\n"
+	for _, words := range [][]string{{"demo"}, {"demo", "boot"}} {
+		c := unchanged.Call{Root: dir, Program: filepath.Join(dir, "out/mage/mage"), Words: words, Environ: call(dir).Environ()}
+		seen := &unchanged.Seen{}
+		seen.Content(looked)
+		if err := c.Keep(unchanged.Run{Began: time.Now().Add(time.Minute), Lock: filepath.Join(dir, "out/.lock"), Said: []byte(answer), Seen: seen}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ line, want string }{
+		{"demo", answer},
+		{"demo -j=2", "ran: demo -j=2\n"},
+		{"-v demo", "ran: -v demo\n"},
+		{"demo boot", "ran: demo boot\n"}, // of two targets the record would be that of the first
+	} {
+		if got := said(strings.Fields(test.line)...); got != test.want {
+			t.Errorf("%s: %q, want %q", test.line, got, test.want)
+		}
+	}
+	if err := os.WriteFile(looked, []byte("[source]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := said("demo"); got != "ran: demo\n" {
+		t.Errorf("a changed file: %q", got)
 	}
 }
 
