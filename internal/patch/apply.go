@@ -141,7 +141,7 @@ func applyTOML(p *Patch, over *Overlay) ([]Result, error) {
 	for i := range p.Edits {
 		r := Result{Patch: p.Name, Title: p.Title, Part: fmt.Sprintf("edit %d", i+1), File: p.Edits[i].File, Status: status, Detail: detail}
 		if status == "" {
-			if err := applyEdit(&p.Edits[i], over, &r); err != nil {
+			if err := p.applyEdit(&p.Edits[i], over, &r); err != nil {
 				return nil, err
 			}
 		}
@@ -198,7 +198,7 @@ func (c *Condition) holds(tree Reader) (bool, error) {
 	return c.Pattern.Match(data), nil
 }
 
-func applyEdit(e *Edit, over *Overlay, r *Result) error {
+func (p *Patch) applyEdit(e *Edit, over *Overlay, r *Result) error {
 	f, err := readRegular(over, e.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return missing(over, r)
@@ -212,11 +212,15 @@ func applyEdit(e *Edit, over *Overlay, r *Result) error {
 		c.File = e.File
 		r.Candidates = append(r.Candidates, c)
 	}
-	if out.status == Applied {
-		f.Data = []byte(out.text)
-		return over.WriteFile(e.File, f)
+	if out.status != Applied {
+		return nil
 	}
-	return nil
+	if lacks, err := p.lacksContext(over); err != nil || lacks != nil {
+		r.outOfContext(lacks, over)
+		return err
+	}
+	f.Data = []byte(out.text)
+	return over.WriteFile(e.File, f)
 }
 
 func missing(over *Overlay, r *Result) error {

@@ -43,6 +43,9 @@ func (e encoder) patch(p *Patch) {
 	e.field("patch", "")
 	e.condition("needed", p.Needed)
 	e.condition("satisfied", p.Satisfied)
+	for i := range p.Context {
+		e.condition("context", &p.Context[i])
+	}
 	for i := range p.Edits {
 		ed := &p.Edits[i]
 		e.field("edit", ed.File)
@@ -53,6 +56,9 @@ func (e encoder) patch(p *Patch) {
 		e.field("count", fmt.Sprint(ed.Count))
 		e.field("regex", fmt.Sprint(ed.Regex))
 		e.regexp("edit satisfied", ed.Satisfied)
+		for _, text := range ed.Context {
+			e.field("edit context", text)
+		}
 	}
 	for _, f := range p.Files {
 		e.field("file", f.Path)

@@ -27,6 +27,9 @@ func (e *Edit) applyTo(content string) outcome {
 		}
 	}
 	out := e.applyText(text)
+	if out.status == Applied {
+		out = e.inContext(text, out)
+	}
 	if out.status == Applied && crlf {
 		out.text = strings.ReplaceAll(out.text, "\n", "\r\n")
 	}

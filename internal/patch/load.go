@@ -24,10 +24,16 @@ type Document struct {
 	Reason string `toml:"reason,required"`
 	// Upstream is the URL or commit that has the same change.
 	Upstream string `toml:"upstream"`
+	// Test is what fails without the patch: a boot test ("test:boot sync"), another target ("test:relibc"), or a test of ours
+	// ("TestInsertedTextIsNeverTwice"). "build" is the build itself, which does not end without it.
+	Test string `toml:"test"`
 	// Needed is what the source must have for the patch to be wanted: without a match the whole patch is "not needed".
 	Needed *rawCondition `toml:"needed"`
 	// Satisfied is what the source has when it needs the patch no more: with a match the whole patch is "satisfied".
 	Satisfied *rawCondition `toml:"satisfied"`
+	// Context is what the edits rely on elsewhere in the source, as the signature of a function that they call: without a match an edit
+	// that would be applied is a conflict.
+	Context []rawCondition `toml:"context"`
 	// Edit has changes of existing files, made in this order.
 	Edit []rawEdit `toml:"edit"`
 	// File has whole files of ours. One that is there already with the same bytes is "satisfied".
@@ -62,6 +68,9 @@ type rawEdit struct {
 	Regex bool `toml:"regex"`
 	// Satisfied is a pattern that the same file matches when the edit is already there.
 	Satisfied string `toml:"satisfied"`
+	// Context are texts, taken literally, that have to be in the function around the anchor, its head included: what the edit relies on.
+	// Where the anchor is in no function they have to be in the file. Without one of them the edit is a conflict.
+	Context []string `toml:"context"`
 }
 
 // rawFile is a new file.
@@ -150,12 +159,15 @@ func (v *validator) fault(where, format string, args ...any) {
 }
 
 func (v *validator) patch(name string, raw *Document, read func(string) ([]byte, error)) *Patch {
-	p := &Patch{Name: name, Title: raw.Title, Reason: strings.TrimSpace(raw.Reason), Upstream: raw.Upstream}
+	p := &Patch{Name: name, Title: raw.Title, Reason: strings.TrimSpace(raw.Reason), Upstream: raw.Upstream, Test: raw.Test}
 	if strings.Contains(raw.Title, "\n") {
 		v.fault("title", "must be one line")
 	}
 	p.Needed = v.condition("needed", raw.Needed)
 	p.Satisfied = v.condition("satisfied", raw.Satisfied)
+	for i := range raw.Context {
+		p.Context = append(p.Context, *v.condition(fmt.Sprintf("context %d", i+1), &raw.Context[i]))
+	}
 	if len(raw.Edit)+len(raw.File) == 0 {
 		v.fault("edit", "the patch changes nothing: it has no [[edit]] and no [[file]]")
 	}
@@ -195,6 +207,12 @@ func (v *validator) edit(where string, raw *rawEdit, guarded bool) Edit {
 	}
 	if raw.Satisfied != "" {
 		e.Satisfied = v.regexp(where, "satisfied", raw.Satisfied)
+	}
+	for _, text := range raw.Context {
+		if strings.TrimSpace(text) == "" {
+			v.fault(where, "context has an empty text")
+		}
+		e.Context = append(e.Context, unixLines(text))
 	}
 	e.anchor = v.matcher(where, "anchor", e.Anchor, e.Regex)
 	if e.Until != "" {

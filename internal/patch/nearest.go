@@ -19,7 +19,8 @@ const (
 // nearestLines are the lines of text that resemble the most telling line of
 // wanted, best first.
 func nearestLines(text, wanted string) []Candidate {
-	key := bigrams(longestLine(wanted))
+	telling := longestLine(wanted)
+	key := bigrams(telling)
 	var all []Candidate
 	n := 0
 	for line := range strings.Lines(text) {
@@ -28,7 +29,7 @@ func nearestLines(text, wanted string) []Candidate {
 		}
 		line = strings.TrimSpace(line)
 		if s := dice(key, bigrams(line)); s >= minSimilarity {
-			all = append(all, Candidate{Line: n, Text: clip(line), Similarity: s})
+			all = append(all, Candidate{Line: n, Text: clip(line), Similarity: s, Difference: difference(telling, line)})
 		}
 	}
 	return best(all)

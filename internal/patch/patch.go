@@ -47,8 +47,10 @@ type Patch struct {
 	Title     string
 	Reason    string
 	Upstream  string
+	Test      string
 	Needed    *Condition
 	Satisfied *Condition
+	Context   []Condition
 	Edits     []Edit
 	Files     []NewFile
 	Unified   *Unified // nil for a TOML patch
@@ -83,6 +85,8 @@ type Edit struct {
 	Count     int
 	Regex     bool
 	Satisfied *regexp.Regexp
+	// Context are texts that have to be in the function around the anchor, or in the file where there is none.
+	Context []string
 
 	anchor, until *regexp.Regexp // literals are quoted, so matching has one path
 }
@@ -146,14 +150,20 @@ type Candidate struct {
 	Line       int // from 1; 0 when the candidate is a whole file
 	Text       string
 	Similarity float64 // 0 to 1
+	// Difference says what is wanted and what is there, without what both have; "" where nothing is in common.
+	Difference string
 }
 
-// String is "file:line (83%): text".
+// String is "file:line (83%): text", and what differs.
 func (c Candidate) String() string {
 	if c.Line == 0 {
 		return fmt.Sprintf("%s (%.0f%%)", c.File, c.Similarity*100)
 	}
-	return fmt.Sprintf("%s:%d (%.0f%%): %s", c.File, c.Line, c.Similarity*100, c.Text)
+	text := fmt.Sprintf("%s:%d (%.0f%%): %s", c.File, c.Line, c.Similarity*100, c.Text)
+	if c.Difference != "" {
+		text += " [" + c.Difference + "]"
+	}
+	return text
 }
 
 // ConflictError is one failed edit; Apply returns all of them together.
