@@ -18,22 +18,22 @@ import (
 const defaultRecipe = "initfs"
 
 // Plan says what a build would run, and why.
-func Plan(ctx context.Context, recipe, profile, backend, std *string, json *bool) error {
-	return run(config.Flags{Profile: profile, Backend: backend, Std: std}, func(s *session.Session) error {
+func Plan(ctx context.Context, recipe, set, backend, std *string, json *bool) error {
+	return run(config.Flags{Set: set, Backend: backend, Std: std}, func(s *session.Session) error {
 		return cmdrecipe.Plan(ctx, s, orDefault(recipe, defaultRecipe), isSet(json))
 	})
 }
 
 // Why explains why a step or a recipe would run again.
-func Why(ctx context.Context, name string, profile, backend, std *string, json *bool) error {
-	return run(config.Flags{Profile: profile, Backend: backend, Std: std}, func(s *session.Session) error {
+func Why(ctx context.Context, name string, set, backend, std *string, json *bool) error {
+	return run(config.Flags{Set: set, Backend: backend, Std: std}, func(s *session.Session) error {
 		return cmdrecipe.Why(ctx, s, name, isSet(json))
 	})
 }
 
 // Graph writes the graph of a recipe's steps.
-func Graph(ctx context.Context, recipe, format, profile, backend, std *string) error {
-	return run(config.Flags{Profile: profile, Backend: backend, Std: std}, func(s *session.Session) error {
+func Graph(ctx context.Context, recipe, format, set, backend, std *string) error {
+	return run(config.Flags{Set: set, Backend: backend, Std: std}, func(s *session.Session) error {
 		return cmdrecipe.Graph(ctx, s, orDefault(recipe, defaultRecipe), orDefault(format, "text"))
 	})
 }
@@ -46,8 +46,8 @@ func Report(ctx context.Context, text, markdown, json *bool, against *string) er
 }
 
 // Repro builds twice in other surroundings and compares.
-func Repro(ctx context.Context, recipe, image, profile, backend, std *string) error {
-	return run(config.Flags{Profile: profile, Backend: backend, Std: std}, func(s *session.Session) error {
+func Repro(ctx context.Context, recipe, image, set, backend, std *string) error {
+	return run(config.Flags{Set: set, Backend: backend, Std: std}, func(s *session.Session) error {
 		if image != nil && recipe != nil {
 			return errors.New("a recipe and -image are two things: name one of them")
 		}

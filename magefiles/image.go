@@ -17,8 +17,8 @@ import (
 type Image mg.Namespace
 
 // Build builds a disk image from its description.
-func (Image) Build(ctx context.Context, name, loader, kernel, initfs, out *string, dryRun, offline *bool, j *int, profile, backend, remote *string) error {
-	return run(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Profile: profile, Backend: backend, Remote: remote}, func(s *session.Session) error {
+func (Image) Build(ctx context.Context, name, loader, kernel, initfs, out *string, dryRun, offline *bool, j *int, set, backend, remote *string) error {
+	return run(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Set: set, Backend: backend, Remote: remote}, func(s *session.Session) error {
 		return diskbuild.Build(ctx, s, diskbuild.Flags{Name: text(name), Loader: text(loader), Kernel: text(kernel), Initfs: text(initfs), Out: text(out)}, session.BuildOptions{})
 	})
 }

@@ -16,8 +16,8 @@ import (
 type Initfs mg.Namespace
 
 // Build builds the real Redox initfs from pinned sources.
-func (Initfs) Build(ctx context.Context, dryRun, k, offline *bool, j, memory *int, profile, backend, std, remote *string) error {
-	return run(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Memory: memory, Profile: profile, Backend: backend, Std: std, Remote: remote}, func(s *session.Session) error {
+func (Initfs) Build(ctx context.Context, dryRun, k, offline *bool, j, memory *int, set, backend, std, remote *string) error {
+	return run(config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Memory: memory, Set: set, Backend: backend, Std: std, Remote: remote}, func(s *session.Session) error {
 		return cmdinitfs.Build(ctx, s)
 	})
 }

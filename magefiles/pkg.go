@@ -35,8 +35,8 @@ func (Pkg) Extract(ctx context.Context, file, dir string, key *string, insecure 
 }
 
 // Create packs a recipe's staged tree as a signed archive.
-func (Pkg) Create(ctx context.Context, name string, key, dir, out *string, lzma2, dryRun, offline *bool, j *int, profile, backend *string) error {
-	return run(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Profile: profile, Backend: backend}, func(s *session.Session) error {
+func (Pkg) Create(ctx context.Context, name string, key, dir, out *string, lzma2, dryRun, offline *bool, j *int, set, backend *string) error {
+	return run(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Set: set, Backend: backend}, func(s *session.Session) error {
 		return cmdpkg.Create(ctx, s, name, cmdpkg.CreateFlags{Key: pkgKey(key), Dir: text(dir), Out: text(out), LZMA2: isSet(lzma2)})
 	})
 }
@@ -92,8 +92,8 @@ func (Pkg) Remove(ctx context.Context, names string, root, image *string, force,
 }
 
 // Publish adds our packages to a signed repository.
-func (Pkg) Publish(ctx context.Context, repository string, key, recipes, dir, name, version, depends *string, lzma2, dryRun, offline *bool, j *int, profile, backend *string) error {
-	return run(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Profile: profile, Backend: backend}, func(s *session.Session) error {
+func (Pkg) Publish(ctx context.Context, repository string, key, recipes, dir, name, version, depends *string, lzma2, dryRun, offline *bool, j *int, set, backend *string) error {
+	return run(config.Flags{DryRun: dryRun, Offline: offline, Jobs: j, Set: set, Backend: backend}, func(s *session.Session) error {
 		return cmdpkg.Publish(ctx, s, repository, cmdpkg.PublishFlags{Key: pkgKey(key), Recipes: text(recipes),
 			Dir: text(dir), Name: text(name), Version: text(version), Depends: text(depends), LZMA2: isSet(lzma2)})
 	})

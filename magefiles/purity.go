@@ -11,8 +11,8 @@ import (
 )
 
 // Purity lists what compiled each file of an image. Every use of LLVM, clang and C is told with its reason.
-func Purity(ctx context.Context, of *string, offline, json *bool, profile, backend *string) error {
-	return run(config.Flags{Offline: offline, Profile: profile, Backend: backend}, func(s *session.Session) error {
+func Purity(ctx context.Context, of *string, offline, json *bool, set, backend *string) error {
+	return run(config.Flags{Offline: offline, Set: set, Backend: backend}, func(s *session.Session) error {
 		return cmdinitfs.Purity(ctx, s, text(of), isSet(json))
 	})
 }

@@ -17,26 +17,26 @@ import (
 type Recipe mg.Namespace
 
 // buildRecipe builds one recipe with the flags that all of them have; the generated targets call it.
-func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std, remote *string) error {
-	flags := config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Profile: profile, Backend: backend, Std: std, Remote: remote}
+func buildRecipe(ctx context.Context, name string, dryRun, k, offline *bool, j *int, set, backend, std, remote *string) error {
+	flags := config.Flags{DryRun: dryRun, KeepGoing: k, Offline: offline, Jobs: j, Set: set, Backend: backend, Std: std, Remote: remote}
 	return run(flags, func(s *session.Session) error { return cmdrecipe.Build(ctx, s, name) })
 }
 
 // Fetch gets all sources and crates, for builds -offline.
-func Fetch(ctx context.Context, profile, recipe, bundle, from *string) error {
-	return run(config.Flags{Profile: profile}, func(s *session.Session) error {
+func Fetch(ctx context.Context, set, recipe, bundle, from *string) error {
+	return run(config.Flags{Set: set}, func(s *session.Session) error {
 		return cmdimage.Fetch(ctx, s, cmdimage.FetchOptions{Recipe: text(recipe), Bundle: text(bundle), From: text(from)})
 	})
 }
 
 // Build builds a recipe. Its tree goes to out/TARGET/NAME.
-func (Recipe) Build(ctx context.Context, name string, dryRun, k, offline *bool, j *int, profile, backend, std, remote *string) error {
-	return buildRecipe(ctx, name, dryRun, k, offline, j, profile, backend, std, remote)
+func (Recipe) Build(ctx context.Context, name string, dryRun, k, offline *bool, j *int, set, backend, std, remote *string) error {
+	return buildRecipe(ctx, name, dryRun, k, offline, j, set, backend, std, remote)
 }
 
 // List lists the recipes with backend and source.
-func (Recipe) List(ctx context.Context, profile *string, json *bool) error {
-	return run(config.Flags{Profile: profile}, func(s *session.Session) error { return cmdrecipe.List(s, isSet(json)) })
+func (Recipe) List(ctx context.Context, set *string, json *bool) error {
+	return run(config.Flags{Set: set}, func(s *session.Session) error { return cmdrecipe.List(s, isSet(json)) })
 }
 
 // New makes a recipe that builds, or a new program.
@@ -47,8 +47,8 @@ func (Recipe) New(ctx context.Context, name string, dryRun, offline *bool, git, 
 }
 
 // Lock writes a Cargo.lock for a source that brings none.
-func (Recipe) Lock(ctx context.Context, name string, profile *string) error {
-	return run(config.Flags{Profile: profile}, func(s *session.Session) error { return cmdrecipe.Lock(ctx, s, name) })
+func (Recipe) Lock(ctx context.Context, name string, set *string) error {
+	return run(config.Flags{Set: set}, func(s *session.Session) error { return cmdrecipe.Lock(ctx, s, name) })
 }
 
 // Clean forgets all that was built of a recipe.

@@ -17,23 +17,23 @@ import (
 type Toolchain mg.Namespace
 
 // Show shows the pin, what is installed and what it can.
-func (Toolchain) Show(ctx context.Context, json, probe *bool) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Show(ctx, s, isSet(json), isSet(probe)) })
+func (Toolchain) Show(ctx context.Context, json, probe *bool, set *string) error {
+	return run(config.Flags{Set: set}, func(s *session.Session) error { return cmdpin.Show(ctx, s, isSet(json), isSet(probe)) })
 }
 
 // Pin changes the pin, and all that names a toolchain.
-func (Toolchain) Pin(ctx context.Context, channel string, symlink, dryRun, json, offline *bool) error {
-	return run(config.Flags{DryRun: dryRun, Offline: offline}, func(s *session.Session) error { return cmdpin.Pin(ctx, s, channel, isSet(symlink), isSet(json)) })
+func (Toolchain) Pin(ctx context.Context, channel string, symlink, dryRun, json, offline *bool, set *string) error {
+	return run(config.Flags{DryRun: dryRun, Offline: offline, Set: set}, func(s *session.Session) error { return cmdpin.Pin(ctx, s, channel, isSet(symlink), isSet(json)) })
 }
 
 // Install installs the pinned toolchain, by rustup.
-func (Toolchain) Install(ctx context.Context, cranelift *bool) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Install(ctx, s, isSet(cranelift)) })
+func (Toolchain) Install(ctx context.Context, cranelift *bool, set *string) error {
+	return run(config.Flags{Set: set}, func(s *session.Session) error { return cmdpin.Install(ctx, s, isSet(cranelift)) })
 }
 
 // Lock writes what is installed to toolchain.lock.toml.
-func (Toolchain) Lock(ctx context.Context, hosts, json *bool) error {
-	return run(config.Flags{}, func(s *session.Session) error { return cmdpin.Lock(ctx, s, isSet(hosts), isSet(json)) })
+func (Toolchain) Lock(ctx context.Context, hosts, json *bool, set *string) error {
+	return run(config.Flags{Set: set}, func(s *session.Session) error { return cmdpin.Lock(ctx, s, isSet(hosts), isSet(json)) })
 }
 
 // Build builds rustc with a patched Cranelift. What was stopped goes on where it was.

@@ -46,11 +46,11 @@ func ParseBackends(text string) (Backends, error) {
 
 // Unknown lists, in order, the components chosen for that no recipe of the set has: a choice that
 // does nothing costs hours.
-func (b Backends) Unknown(set recipe.Set, profile string) []string {
+func (b Backends) Unknown(set recipe.Set) []string {
 	known := map[string]bool{}
 	for name := range set {
 		known[name] = true
-		for _, s := range set[name].WithProfile(profile).Steps {
+		for _, s := range set[name].Steps {
 			known[name+"/"+s.Name] = true
 			for _, component := range s.Components() {
 				known[component] = true

@@ -73,6 +73,8 @@ type Options struct {
 	// Sources says how sources are made ready. Its recipes, store and exec roots are the builder's as well; what it
 	// has to know of the toolchain is taken from Tools.
 	Sources prepare.Options
+	// Set is the release set that Sources are of; it is for manifests.
+	Set string
 	// Target is the user-space target; the kernel's and the firmware's names follow from it.
 	Target string
 	Tools  Tools
@@ -121,10 +123,7 @@ func (b *Builder) Toolchain() string { return b.o.Tools.Name }
 // Close gives up the folders that running nodes has taken.
 func (b *Builder) Close() error { return b.roots.Close() }
 
-// recipe returns a recipe as the profile has it.
-func (b *Builder) recipe(name string) (*recipe.Recipe, error) {
-	return b.o.Sources.Recipes.Get(name, b.o.Sources.Profile)
-}
+func (b *Builder) recipe(name string) (*recipe.Recipe, error) { return b.o.Sources.Recipes.Get(name) }
 
 // Triple is the name of a target beside the user-space one.
 func (b *Builder) Triple(kind recipe.TargetKind) string {

@@ -19,7 +19,7 @@ import (
 // can be made and planned, not run.
 func newBuilder(t *testing.T, change func(*Options)) *Builder {
 	t.Helper()
-	recipes, err := recipe.LoadAll("../../recipes")
+	recipes, err := recipe.LoadAll("../../recipes", recipe.Releases{"2026-01": nil, "2026-06": {"2026-06"}, "seed": {"seed"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,8 +184,8 @@ func TestStepIsSplitAmongBackends(t *testing.T) {
 	}
 }
 
-func TestSeedProfile(t *testing.T) {
-	b := newBuilder(t, func(o *Options) { o.Sources.Profile = "seed" })
+func TestTheSetSeed(t *testing.T) {
+	b := newBuilder(t, func(o *Options) { o.Sources.Recipes = o.Sources.Recipes.In("seed") })
 	image, err := b.Initfs("initfs")
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +231,7 @@ func TestBackendsForNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(choice.Unknown(b.o.Sources.Recipes, ""), ","); got != want {
+		if got := strings.Join(choice.Unknown(b.o.Sources.Recipes), ","); got != want {
 			t.Errorf("%s: unknown %q, want %q", text, got, want)
 		}
 	}

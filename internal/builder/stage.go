@@ -118,13 +118,13 @@ func (s *staging) note(in graph.Outputs, from *graph.Node, ref recipe.Ref) ([]by
 		return nil, err
 	}
 	return elfcheck.Making{
-		Backend: rec.Backend, Compiler: rec.Compiler, Recipe: rec.Recipe, Source: rec.Source, Patches: rec.Patches, C: rec.C, Sysroot: rec.Sysroot,
+		Backend: rec.Backend, Compiler: rec.Compiler, Recipe: rec.Recipe, Set: s.r.Release, Source: rec.Source, Patches: rec.Patches, C: rec.C, Sysroot: rec.Sysroot,
 	}.Note().Encode(), nil
 }
 
 // compose puts the staged tree and its manifest together, from digests alone.
 func (s *staging) compose(in graph.Outputs) (cas.Digest, error) {
-	m := &manifest.Manifest{Recipe: s.r.Name, Target: s.b.o.Target, Profile: s.b.o.Sources.Profile, Toolchain: s.b.o.Tools.Name, Spec: s.target}
+	m := &manifest.Manifest{Recipe: s.r.Name, Target: s.b.o.Target, Set: s.b.o.Set, Toolchain: s.b.o.Tools.Name, Spec: s.target}
 	tree := cas.NewTree()
 	for _, f := range s.files {
 		if err := s.place(in, tree, m, f); err != nil {

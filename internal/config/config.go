@@ -40,8 +40,10 @@ type Config struct {
 	OutDir string
 	// Target is the user-space target's name.
 	Target string
-	// Profile names the set of sources; "" is the default one.
-	Profile string
+	// Set names the release set; "" is the active one of the checkout, or one without a name.
+	Set string
+	// SetPin and SetPinLock are the files of the set's pin and its lock; "" are the active set's.
+	SetPin, SetPinLock string
 	// Toolchain is a toolchain directory; "" means rustup by the pin.
 	Toolchain string
 	// ToolchainName is the name of a toolchain built here when Toolchain is one of those; else "".
@@ -105,7 +107,7 @@ type Flags struct {
 	KeepGoing *bool
 	DryRun    *bool
 	Offline   *bool
-	Profile   *string
+	Set       *string
 	Target    *string
 	Backend   *string
 	Std       *string
@@ -223,7 +225,7 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	if given := c.FromHome(env["REDOX_OVERRIDES"]); given != "" && !exists(given) {
 		fail(fmt.Errorf("REDOX_OVERRIDES names %s, which is not there", given))
 	}
-	c.Profile = env["REDOX_PROFILE"]
+	c.Set = env["REDOX_SET"]
 	c.Toolchain = c.FromHome(env["REDOX_TOOLCHAIN"])
 	c.Backends = env["REDOX_BACKEND"]
 	c.Std = env["REDOX_STD"]
@@ -309,6 +311,9 @@ func unknownVariables(env map[string]string) error {
 		return nil
 	}
 	sort.Strings(unknown)
+	if now, ok := environ.Renamed()[unknown[0]]; ok {
+		return fmt.Errorf("%s is called %s now", unknown[0], now)
+	}
 	return fmt.Errorf("unknown in the environment: %s; known are\n%s", strings.Join(unknown, ", "), environ.Help())
 }
 
@@ -316,7 +321,7 @@ func (c *Config) fromFlags(f Flags) []error {
 	set(&c.KeepGoing, f.KeepGoing)
 	set(&c.DryRun, f.DryRun)
 	set(&c.Offline, f.Offline)
-	set(&c.Profile, f.Profile)
+	set(&c.Set, f.Set)
 	set(&c.Target, f.Target)
 	set(&c.Backends, f.Backend)
 	set(&c.Std, f.Std)
@@ -346,8 +351,8 @@ func (c *Config) fromFlags(f Flags) []error {
 	if !validName.MatchString(c.Target) {
 		errs = append(errs, fmt.Errorf("%q is no target name: want the name of a file in targets/ without .toml", c.Target))
 	}
-	if c.Profile != "" && !validName.MatchString(c.Profile) {
-		errs = append(errs, fmt.Errorf("%q is no profile's name", c.Profile))
+	if c.Set != "" && !validName.MatchString(c.Set) {
+		errs = append(errs, fmt.Errorf("%q is no release set's name", c.Set))
 	}
 	if c.MemoryMiB < 1 {
 		errs = append(errs, fmt.Errorf("the memory bound is %d MiB", c.MemoryMiB))
@@ -440,11 +445,21 @@ func (c *Config) Targets() string { return filepath.Join(c.Root, "targets") }
 // ToolchainDir has the pin, the lock and what toolchains are built of.
 func (c *Config) ToolchainDir() string { return filepath.Join(c.Root, "toolchain") }
 
-// Pin is the file with the one pin.
-func (c *Config) Pin() string { return filepath.Join(c.ToolchainDir(), "toolchain.toml") }
+// Pin is the file with the release set's pin.
+func (c *Config) Pin() string {
+	if c.SetPin != "" {
+		return c.SetPin
+	}
+	return filepath.Join(c.ToolchainDir(), "toolchain.toml")
+}
 
 // PinLock is the file with what was verified of the pin.
-func (c *Config) PinLock() string { return filepath.Join(c.ToolchainDir(), "toolchain.lock.toml") }
+func (c *Config) PinLock() string {
+	if c.SetPinLock != "" {
+		return c.SetPinLock
+	}
+	return filepath.Join(c.ToolchainDir(), "toolchain.lock.toml")
+}
 
 // Image is where a disk image is made when nothing else is said.
 func (c *Config) Image(name string) string { return filepath.Join(c.Out(), name+".img") }
@@ -484,13 +499,13 @@ func (c *Config) Out() string {
 	return filepath.Join(c.Root, "out", c.Target)
 }
 
-// State is the folder of what is remembered of the last builds, per target and profile.
+// State is the folder of what is remembered of the last builds, per target and release set.
 func (c *Config) State() string {
-	profile := c.Profile
-	if profile == "" {
-		profile = "default"
+	set := c.Set
+	if set == "" {
+		set = "default"
 	}
-	return filepath.Join(c.Out(), "state", profile)
+	return filepath.Join(c.Out(), "state", set)
 }
 
 // Logs is the folder of the logs.

@@ -73,7 +73,7 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		{nil, Flags{Jobs: &many}, "100000"},
 		{[]string{"REDOX_JOBS=100000"}, Flags{}, "100000"},
 		{[]string{"REDOX_TARGET=../x"}, Flags{}, "../x"},
-		{[]string{"REDOX_PROFILE=../x"}, Flags{}, "../x"},
+		{[]string{"REDOX_SET=../x"}, Flags{}, "../x"},
 		{[]string{"REDOX_CACHE=/x/a [b]/cache"}, Flags{}, "REDOX_CACHE=DIR"},
 		{[]string{"REDOX_CACHE=/x/%{root}/cache"}, Flags{}, "REDOX_CACHE=DIR"},
 		{[]string{"REDOX_OVERRIDES=/nowhere/overrides.toml"}, Flags{}, "/nowhere/overrides.toml"},

@@ -71,7 +71,7 @@ func (f *fakeSources) Resolved(r *recipe.Recipe) (*source.Resolved, error) {
 	return f.Pinned(r)
 }
 
-func (f *fakeSources) Tree(_ context.Context, recipe, _ string) (cas.Digest, error) {
+func (f *fakeSources) Tree(_ context.Context, recipe string) (cas.Digest, error) {
 	return f.trees[recipe], f.problems[recipe]
 }
 
@@ -88,7 +88,7 @@ func newCheckout(t *testing.T, names, series []string) (*Checkout, *fakeSources)
 	c := &Checkout{
 		Root: root, Targets: filepath.Join(root, "targets"), Patches: filepath.Join(root, "patches"), Out: filepath.Join(root, "out", "t"),
 		Pin: filepath.Join(root, "toolchain", "toolchain.toml"), PinLock: filepath.Join(root, "toolchain", "toolchain.lock.toml"),
-		Overrides: filepath.Join(root, "overrides.toml"), Recipes: recipe.Set{}, Store: store, Sources: sources,
+		Overrides: filepath.Join(root, "overrides.toml"), Active: true, Recipes: recipe.Set{}, Store: store, Sources: sources,
 	}
 	for _, name := range names {
 		r := &recipe.Recipe{Name: name, Path: filepath.Join(root, "recipes", name, "recipe.toml")}
@@ -211,7 +211,7 @@ func TestNewCompilerIsNamed(t *testing.T) {
 	if r := check(installed("1.94.0-nightly")); len(r.Findings)+len(r.Unchecked) > 0 {
 		t.Errorf("a known compiler: %+v", r)
 	}
-	row := `{Release:"1.99.0-nightly", PointerWidthString:false, SoftFloatABI:map[string]string{"x86_64":"x86-softfloat"}}`
+	row := `{Release:"1.99.0-nightly", PointerWidthString:false, SoftFloatABI:map[string]string{"x86_64":"x86-softfloat"}, NoWeakLinkage:false}`
 	if r := check(installed("1.99.0-nightly")); len(r.Unchecked) != 1 || r.Unchecked[0].Fix != "add to internal/targetspec/compilers.go: "+row {
 		t.Errorf("an unknown compiler: %+v", r)
 	}

@@ -22,9 +22,17 @@ type Checkout struct {
 	Target                string // the triple of user space
 	// Pin is the pin, PinLock what was verified of it, Overrides the file of the user's overrides.
 	Pin, PinLock, Overrides string
-	Recipes                 recipe.Set
-	Store                   *cas.Store // where the trees of Sources are
-	Sources                 Sources
+	// Set is the release set that is compared, "" without a name; the recipes are as it has them. Active says that the checkout works
+	// with it: what lies here once for all sets is compared with the active one.
+	Set     string
+	Active  bool
+	Recipes recipe.Set
+	// Variant is the set whose pin it is where that is not the first one's: a series that carries it has a name of its own.
+	Variant string
+	// Others is the checkout in the other release sets.
+	Others  []*Checkout
+	Store   *cas.Store // where the trees of Sources are
+	Sources Sources
 }
 
 // Sources is the way to what recipes are built from.
@@ -32,9 +40,9 @@ type Sources interface {
 	// Pinned is a recipe's source as the recipe has it, Resolved as the user's overrides make it.
 	Pinned(*recipe.Recipe) (*source.Resolved, error)
 	Resolved(*recipe.Recipe) (*source.Resolved, error)
-	// Tree is the root of a recipe's source in a profile, before patches and with overrides. The error may be a
+	// Tree is the root of a recipe's source, before patches and with overrides. The error may be a
 	// *source.OfflineError or a *source.HostError.
-	Tree(ctx context.Context, recipe, profile string) (cas.Digest, error)
+	Tree(ctx context.Context, recipe string) (cas.Digest, error)
 }
 
 // inputs are what the checks of one report work on.
@@ -53,10 +61,15 @@ func Check(ctx context.Context, c *Checkout, installed *toolchain.Installed) (*R
 		return nil, err
 	}
 	in := &inputs{c, installed, installed.Pin.Toolchain.Channel, sources}
-	r := &Report{Kinds: Kinds()}
+	r := &Report{Set: c.Set, Kinds: Kinds()}
 	var wrong *multierror.Error
 	for _, kind := range r.Kinds {
-		wrong = multierror.Append(wrong, kind.check(ctx, in, r))
+		if c.Active || kind.ofSet {
+			wrong = multierror.Append(wrong, kind.check(ctx, in, r))
+		}
+	}
+	if !c.Active {
+		r.mendIn(c.Set)
 	}
 	r.finish()
 	return r, errs.One(wrong)

@@ -219,6 +219,38 @@ func TestSourceFilesFollowsLinks(t *testing.T) {
 	}
 }
 
+// inSets is a recipe base with these lines as it is in the sets 2026-01 and seed.
+func inSets(t *testing.T, text []byte) []*recipe.Recipe {
+	t.Helper()
+	head, tables, _ := strings.Cut(string(text), "\n")
+	r, err := recipe.Parse("recipes/base/recipe.toml", []byte(head+"\ndescription = \"x\"\nsource.path = \".\"\n"+tables))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []*recipe.Recipe{r.In("2026-01"), r.In("2026-01", "seed")}
+}
+
+// TestASetWithAPinOfItsOwnHasItsOwnSeries: the series of the first set stays as it is, and takes no part in the other.
+func TestASetWithAPinOfItsOwnHasItsOwnSeries(t *testing.T) {
+	files := map[string]string{"rust-toolchain": "nightly-2025-11-15\n"}
+	for text, want := range map[string]string{
+		"patches = [\"one\", \"pin-base\"] # mine\n":                                "patches = [\"one\", \"pin-base\"] # mine\n\n[set.seed]\npatches = [\"one\", \"pin-base-seed\"]\n",
+		"patches = [\"pin-base\"]\n[set.seed]\npatches = [\"two\", \"pin-base\"]\n": "patches = [\"pin-base\"]\n[set.seed]\npatches = [\"two\", \"pin-base-seed\"]\n",
+	} {
+		pin := sourcePin{Recipes: inSets(t, []byte(text))[1:], Variant: "seed", Trees: []*Tree{tree(t, files, nil)}}
+		out, err := pin.Files(pinned, fstest.MapFS{}, "recipes/base/recipe.toml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, string(out["recipes/base/recipe.toml"])); diff != "" {
+			t.Error(diff)
+		}
+		if !strings.Contains(string(out["patches/pin-base-seed/0001-toolchain.toml"]), pinned) {
+			t.Errorf("%q", out)
+		}
+	}
+}
+
 // TestPinSeries: the series carries the pin into both forms of file, is satisfied afterwards, follows a
 // change of the pin, and is not needed where the file is not.
 func TestPinSeries(t *testing.T) {
@@ -228,11 +260,10 @@ func TestPinSeries(t *testing.T) {
 		"new":    {"rust-toolchain": "[toolchain]\nchannel=\"nightly-2025-11-15\"\n"},
 	}
 	for name, files := range sources {
-		r := &recipe.Recipe{Name: "base", Patches: []string{"one"}, Profiles: map[string]recipe.Profile{"seed": {Patches: &[]string{}}}}
-		text := []byte("patches = [\"one\"] # mine\n[profile.seed]\npatches = []\n")
+		text := []byte("patches = [\"one\"] # mine\n[set.seed]\npatches = []\n")
 		patches := fstest.MapFS{}
 		for _, channel := range []string{pinned, "nightly-2026-03-01"} {
-			out, err := sourcePin{Recipe: r, Trees: []*Tree{tree(t, files, nil)}}.Files(channel, patches, "recipes/base/recipe.toml", text)
+			out, err := sourcePin{Recipes: inSets(t, text), Trees: []*Tree{tree(t, files, nil)}}.Files(channel, patches, "recipes/base/recipe.toml", text)
 			if err != nil {
 				t.Fatal(name, err)
 			}
@@ -242,12 +273,12 @@ func TestPinSeries(t *testing.T) {
 				}
 			}
 			if changed, ok := out["recipes/base/recipe.toml"]; ok {
-				want := "patches = [\"one\", \"pin-base\"] # mine\n[profile.seed]\npatches = [\"pin-base\"]\n"
+				want := "patches = [\"one\", \"pin-base\"] # mine\n[set.seed]\npatches = [\"pin-base\"]\n"
 				if diff := cmp.Diff(want, string(changed)); diff != "" {
 					t.Error(name, diff)
 				}
+				text = changed
 			}
-			r.Patches, r.Profiles = []string{"one", "pin-base"}, map[string]recipe.Profile{"seed": {Patches: &[]string{"pin-base"}}}
 			source := &Source{Name: "base", Series: []string{"pin-base"}, Tree: tree(t, files, nil)}
 			for range 2 { // the second time all is satisfied
 				if found, _, err := patchTree(t.Context(), patches, "patches", source); err != nil || len(found) > 0 {
@@ -267,8 +298,7 @@ func TestPinSeries(t *testing.T) {
 
 func TestPinSeriesKeepsTheRest(t *testing.T) {
 	text := "# top\n[toolchain]\nchannel = 'nightly-2025-10-03' # day\nprofile = \"minimal\"\n"
-	r := &recipe.Recipe{Name: "base"}
-	out, err := sourcePin{Recipe: r, Trees: []*Tree{tree(t, map[string]string{"rust-toolchain.toml": text}, nil)}}.Files(pinned, fstest.MapFS{}, "r", []byte("description = \"d\"\n\n[source]\n"))
+	out, err := sourcePin{Recipes: []*recipe.Recipe{{Name: "base"}}, Trees: []*Tree{tree(t, map[string]string{"rust-toolchain.toml": text}, nil)}}.Files(pinned, fstest.MapFS{}, "r", []byte("description = \"d\"\n\n[source]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +322,7 @@ func TestPinSeriesKeepsTheRest(t *testing.T) {
 
 func TestPinSeriesRefuses(t *testing.T) {
 	for _, text := range []string{"toolchain = { channel = \"a\" }\n", "[toolchain\n", "[toolchain]\npath = \"x\"\n"} {
-		_, err := sourcePin{Recipe: &recipe.Recipe{Name: "b"}, Trees: []*Tree{tree(t, map[string]string{"a/rust-toolchain.toml": text}, nil)}}.Files(pinned, fstest.MapFS{}, "r", nil)
+		_, err := sourcePin{Recipes: []*recipe.Recipe{{Name: "b"}}, Trees: []*Tree{tree(t, map[string]string{"a/rust-toolchain.toml": text}, nil)}}.Files(pinned, fstest.MapFS{}, "r", nil)
 		if err == nil || !strings.Contains(err.Error(), "a/rust-toolchain.toml") {
 			t.Errorf("%q: the error does not name the file: %v", text, err)
 		}

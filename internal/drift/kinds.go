@@ -17,6 +17,8 @@ type Comparison struct {
 	// Mend is the command that mends most of it, or what to do by hand; every finding has its own.
 	Mend string `json:"mend"`
 
+	// ofSet says that every release set has its own; the others are compared with the active one.
+	ofSet bool
 	// check notes what drifted and what could not be compared. The error is what kept it from comparing.
 	check func(context.Context, *inputs, *Report) error
 }
@@ -24,14 +26,14 @@ type Comparison struct {
 // Kinds are all kinds of drift, in the order of a report.
 func Kinds() []Comparison {
 	return []Comparison{
-		{ToolchainFile, "every rust-toolchain file with the pin: here, and in sources as their patches leave them", pinFix("CHANNEL"), checkToolchainFiles},
-		{Workflow, "the toolchains that workflows name with the pin", pinFix("CHANNEL"), checkWorkflows},
-		{ToolchainLock, "the pin's lock with the pin, and both with the installed toolchain", lockFix, checkToolchainLock},
-		{TargetSpec, "targets/*.json with what their TOML gives for the pinned compiler", specFix, checkTargetSpecs},
-		{SourceLock, LockFile + " with the pinned sources and the Cargo.lock files in them", sourceLockFix, checkSourceLock},
-		{PatchSeries, "every patch series with the source it is for", "edit the patch by hand", checkPatchSeries},
-		{Magefile, "the generated targets with the recipes", gen.Command, checkMagefile},
-		{Sysroot, "exported sysroots with what would build them now", sysrootFix("NAME"), checkSysroots},
+		{ToolchainFile, "every rust-toolchain file with the pin: here, and in sources as their patches leave them", pinFix("CHANNEL"), true, checkToolchainFiles},
+		{Workflow, "the toolchains that workflows name with the pin", pinFix("CHANNEL"), false, checkWorkflows},
+		{ToolchainLock, "the pin's lock with the pin, and both with the installed toolchain", lockFix, true, checkToolchainLock},
+		{TargetSpec, "targets/*.json with what their TOML gives for the pinned compiler", specFix, false, checkTargetSpecs},
+		{SourceLock, LockFile + " with the pinned sources and the Cargo.lock files in them", sourceLockFix, true, checkSourceLock},
+		{PatchSeries, "every patch series with the source it is for", "edit the patch by hand", true, checkPatchSeries},
+		{Magefile, "the generated targets with the recipes", gen.Command, false, checkMagefile},
+		{Sysroot, "exported sysroots with what would build them now", sysrootFix("NAME"), false, checkSysroots},
 	}
 }
 

@@ -27,7 +27,7 @@ const sourceLockFix = "mage drift:lock"
 
 // Lock is recipes/lock.toml: what the pinned sources were found to hold when somebody looked at them. `mage drift:lock` writes it.
 type Lock struct {
-	// Source has the recipes' sources by the recipe's name; with "@seed" behind it that of the profile.
+	// Source has the recipes' sources by the recipe's name; with "@seed" behind it that of the release set seed.
 	Source map[string]LockedSource `toml:"source"`
 }
 
@@ -134,7 +134,7 @@ func LockSources(ctx context.Context, c *Checkout) (*Locked, error) {
 		return nil, err
 	}
 	did := &Locked{Written: []LockedNow{}}
-	pruned := lock.Prune(lockedNames(sources))
+	pruned := lock.Prune(c.lockedNames())
 	var wrong *multierror.Error
 	for i := range sources {
 		changed, err := lock.update(&sources[i])
@@ -155,9 +155,9 @@ func LockSources(ctx context.Context, c *Checkout) (*Locked, error) {
 // LockedWith is the text of the lock with one more source, that of a recipe of the checkout, and whether it is another than before. Sources
 // that lie in the checkout are not locked.
 func LockedWith(ctx context.Context, c *Checkout, name string) (text []byte, changed bool, err error) {
-	src := c.describe(c.Recipes[name], "")
+	src := c.describe(c.Recipes[name])
 	if src.why == "" {
-		c.load(ctx, &src, "")
+		c.load(ctx, &src)
 	}
 	lock, _, err := LoadLock(c.path(LockFile))
 	if err != nil {
@@ -185,12 +185,14 @@ func (l *Lock) update(src *Source) (changed bool, err error) {
 	return false, fmt.Errorf("%s is not locked: %s", src.Name, src.why)
 }
 
-// lockedNames are the sources that the lock is to have.
-func lockedNames(sources []Source) []string {
+// lockedNames are the sources that the lock is to have, of all release sets.
+func (c *Checkout) lockedNames() []string {
 	var names []string
-	for i := range sources {
-		if sources[i].isLocked() {
-			names = append(names, sources[i].Name)
+	for _, in := range append([]*Checkout{c}, c.Others...) {
+		for _, src := range in.describeAll() {
+			if src.isLocked() {
+				names = append(names, src.Name)
+			}
 		}
 	}
 	return names

@@ -19,13 +19,22 @@ import (
 // Foreign sources are never edited in place, so the pin goes into them as one more patch series, written
 // by `mage toolchain:pin`: patches/pin-<recipe>/, named last in the recipe.
 
-// pinSeries is the name of the series that carries the pin into a recipe's source.
-func pinSeries(recipeName string) string { return "pin-" + recipeName }
+// series is the name of the series that carries the pin into the source.
+func (p sourcePin) series() string {
+	name := "pin-" + p.Recipes[0].Name
+	if p.Variant != "" {
+		name += "-" + p.Variant
+	}
+	return name
+}
 
 // sourcePin is a source into which the pin is to be carried.
 type sourcePin struct {
-	Recipe *recipe.Recipe
-	// Trees are the sources of the recipe's profiles as they are before patches.
+	// Recipes are the recipe as each release set with the pin has it.
+	Recipes []*recipe.Recipe
+	// Variant is the set whose pin it is, see [Checkout].
+	Variant string
+	// Trees are the sources of the recipes as they are before patches.
 	Trees []*Tree
 }
 
@@ -37,12 +46,12 @@ func (p sourcePin) Files(channel string, patches fs.FS, recipePath string, recip
 	if err != nil || len(anchors) == 0 {
 		return nil, err
 	}
-	series := pinSeries(p.Recipe.Name)
+	series := p.series()
 	files := map[string][]byte{}
 	for i, name := range slices.Sorted(maps.Keys(anchors)) {
-		files[fmt.Sprintf("patches/%s/%04d-toolchain.toml", series, i+1)] = pinPatch(channel, p.Recipe.Name, name, anchors[name])
+		files[fmt.Sprintf("patches/%s/%04d-toolchain.toml", series, i+1)] = pinPatch(channel, p.Recipes[0].Name, name, anchors[name])
 	}
-	changed, err := nameSeries(p.Recipe, series, recipeText)
+	changed, err := p.nameSeries(recipeText)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", recipePath, err)
 	}
@@ -53,11 +62,11 @@ func (p sourcePin) Files(channel string, patches fs.FS, recipePath string, recip
 }
 
 // anchors are the files to change with what finds the channel in each: those that the series changes
-// already, since not every profile's source need be here, and those of the trees that name another channel.
+// already, since not every set's source need be here, and those of the trees that name another channel.
 func (p sourcePin) anchors(channel string, patches fs.FS) (map[string]string, error) {
 	anchors := map[string]string{}
-	if slices.Contains(p.Recipe.Patches, pinSeries(p.Recipe.Name)) {
-		present, err := patch.Load(patches, pinSeries(p.Recipe.Name))
+	if slices.ContainsFunc(p.Recipes, func(r *recipe.Recipe) bool { return slices.Contains(r.Patches, p.series()) }) {
+		present, err := patch.Load(patches, p.series())
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +119,7 @@ func anchorOf(channel string, tree *Tree, name string) (string, error) {
 	return anchor, nil
 }
 
-// pinPatch is the patch of one toolchain file. It is not needed where a profile's source lacks the file.
+// pinPatch is the patch of one toolchain file. It is not needed where a set's source lacks the file.
 func pinPatch(channel, recipeName, file, anchor string) []byte {
 	text := "channel = " + strconv.Quote(channel)
 	if anchor == legacyAnchor {
@@ -136,24 +145,30 @@ satisfied = '''%s'''
 `, recipeName, file, file, anchor, text, regexp.QuoteMeta(text))
 }
 
-// nameSeries puts the series last in every list of patches of a recipe that does not have it.
-func nameSeries(r *recipe.Recipe, series string, text []byte) ([]byte, error) {
+// nameSeries puts the series last in every list of patches that a set with the pin has, where it is not named yet. In the list of a set
+// with a pin of its own it takes the place of the series that carries the first set's.
+func (p sourcePin) nameSeries(text []byte) ([]byte, error) {
 	doc, err := tomledit.Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(r.Patches, series) {
-		if err := doc.Set(append(slices.Clone(r.Patches), series), "patches"); err != nil {
-			return nil, err
-		}
-	}
-	for name, p := range r.Profiles {
-		if p.Patches == nil || slices.Contains(*p.Patches, series) {
+	series := p.series()
+	for _, r := range p.Recipes {
+		if slices.Contains(r.Patches, series) {
 			continue
 		}
-		if err := doc.Set(append(slices.Clone(*p.Patches), series), "profile", name, "patches"); err != nil {
+		named := slices.DeleteFunc(slices.Clone(r.Patches), func(other string) bool { return other == "pin-"+r.Name })
+		if err := doc.Set(append(named, series), p.patchesKey(r)...); err != nil {
 			return nil, err
 		}
 	}
 	return doc.Bytes(), nil
+}
+
+// patchesKey is where the recipe's file says the patches of a set, or is to say them: the list of the first set stays its own.
+func (p sourcePin) patchesKey(r *recipe.Recipe) []string {
+	if key := r.PatchesKey(); len(key) > 1 || p.Variant == "" {
+		return key
+	}
+	return []string{"set", p.Variant, "patches"}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/pannous/redox-clif/internal/toolchain"
 )
@@ -26,12 +27,21 @@ type Repinned struct {
 // Repin changes the one pin and everything that names a toolchain: the files of this checkout, those in folders that take the
 // place of sources, workflows, and by patch series those of foreign sources. Either all of it is changed or nothing is.
 func Repin(ctx context.Context, c *Checkout, o RepinOptions) (*Repinned, error) {
-	sources, err := c.collect(ctx)
-	if err != nil {
-		return nil, err
+	var sources []Source
+	for _, in := range c.withPin() {
+		some, err := in.collect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, src := range some { // what several sets have alike is looked at once
+			if !slices.ContainsFunc(sources, func(known Source) bool { return known.Name == src.Name }) {
+				sources = append(sources, src)
+			}
+		}
 	}
+	var err error
 	repin := toolchain.Repin{Channel: o.Channel, Pin: c.Pin, Link: o.Link}
-	if repin.Files, err = c.toolchainFiles(folders(sources)...); err != nil {
+	if repin.Files, err = c.filesOfPin(folders(sources)); err != nil {
 		return nil, err
 	}
 	if repin.Also, err = c.filesNaming(o.Channel, sources); err != nil {
@@ -57,6 +67,33 @@ func Repin(ctx context.Context, c *Checkout, o RepinOptions) (*Repinned, error) 
 	return done, nil
 }
 
+// withPin is the checkout in all release sets that have the same pin.
+func (c *Checkout) withPin() []*Checkout {
+	all := []*Checkout{c}
+	for _, other := range c.Others {
+		if other.Pin == c.Pin {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
+// filesOfPin are the toolchain files that have to name the pin. Those of the checkout itself, the pin's own apart, name the active set's.
+func (c *Checkout) filesOfPin(folders []string) ([]string, error) {
+	if slices.ContainsFunc(c.withPin(), func(in *Checkout) bool { return in.Active }) {
+		return c.toolchainFiles(folders...)
+	}
+	files := []string{c.Pin}
+	for _, dir := range folders {
+		found, err := toolchain.FindToolchainFiles(dir)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
+	}
+	return files, nil
+}
+
 // folders are those of the user's that take the place of sources.
 func folders(sources []Source) []string {
 	var dirs []string
@@ -71,19 +108,22 @@ func folders(sources []Source) []string {
 // filesNaming are the other files that have to name the channel, by path, with the text they get.
 func (c *Checkout) filesNaming(channel string, sources []Source) (map[string][]byte, error) {
 	also := map[string][]byte{}
-	workflows, err := c.workflows()
-	if err != nil {
-		return nil, err
-	}
-	for name, text := range workflows {
-		also[c.path(name)] = repinWorkflow(channel, text)
-	}
-	for name, pin := range c.sourcePins(sources) {
-		text, err := os.ReadFile(pin.Recipe.Path)
+	if slices.ContainsFunc(c.withPin(), func(in *Checkout) bool { return in.Active }) {
+		workflows, err := c.workflows()
 		if err != nil {
 			return nil, err
 		}
-		files, err := pin.Files(channel, os.DirFS(c.Patches), c.relative(pin.Recipe.Path), text)
+		for name, text := range workflows {
+			also[c.path(name)] = repinWorkflow(channel, text)
+		}
+	}
+	for name, pin := range c.sourcePins(sources) {
+		file := pin.Recipes[0].Path
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		files, err := pin.Files(channel, os.DirFS(c.Patches), c.relative(file), text)
 		if err != nil {
 			return nil, fmt.Errorf("source of %s: %w", name, err)
 		}
@@ -102,7 +142,10 @@ func (c *Checkout) sourcePins(sources []Source) map[string]*sourcePin {
 			continue
 		}
 		if pins[src.recipe] == nil {
-			pins[src.recipe] = &sourcePin{Recipe: c.Recipes[src.recipe]}
+			pins[src.recipe] = &sourcePin{Variant: c.Variant}
+			for _, in := range c.withPin() {
+				pins[src.recipe].Recipes = append(pins[src.recipe].Recipes, in.Recipes[src.recipe])
+			}
 		}
 		pins[src.recipe].Trees = append(pins[src.recipe].Trees, src.Tree)
 	}

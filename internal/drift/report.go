@@ -66,11 +66,28 @@ type SeriesState struct {
 
 // Report is everything one run found.
 type Report struct {
+	// Set is the release set that was compared; empty where it has no name.
+	Set       string        `json:"set,omitempty"`
 	Findings  []Finding     `json:"findings"`
 	Unchecked []Unchecked   `json:"unchecked"`
 	Patches   []SeriesState `json:"patches"`
 	// Kinds are what was compared.
 	Kinds []Comparison `json:"kinds,omitempty"`
+}
+
+// mendIn has the commands that mend work in a release set.
+func (r *Report) mendIn(set string) {
+	in := func(fix *string) {
+		if strings.HasPrefix(*fix, "mage ") {
+			*fix = "REDOX_SET=" + set + " " + *fix
+		}
+	}
+	for i := range r.Findings {
+		in(&r.Findings[i].Fix)
+	}
+	for i := range r.Unchecked {
+		in(&r.Unchecked[i].Fix)
+	}
 }
 
 // add notes findings.

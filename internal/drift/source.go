@@ -15,7 +15,7 @@ import (
 
 // Source is a recipe's source as the checks want it.
 type Source struct {
-	// Name is the recipe's, with "@profile" behind it for a profile's own source.
+	// Name is the recipe's, with "@" and a release set behind it for a source or patches that are the set's own.
 	Name string
 	// Recipe is the recipe file, a slash path below the checkout.
 	Recipe string
@@ -59,45 +59,36 @@ func (s *Source) missing(kind Kind, r *Report) bool {
 	return s.Tree == nil
 }
 
-// collect gets the sources of all recipes in all profiles, each once.
+// collect gets the sources of all recipes, each once.
 func (c *Checkout) collect(ctx context.Context) ([]Source, error) {
-	var all []Source
-	for _, name := range c.Recipes.Names() {
-		for _, profile := range profilesWithSource(c.Recipes[name]) {
-			r := c.Recipes[name].WithProfile(profile)
-			if r.Source.SameAs != "" {
-				continue // is looked at under the recipe that has it
-			}
-			src := c.describe(r, profile)
-			if src.why == "" {
-				c.load(ctx, &src, profile)
-			}
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			all = append(all, src)
+	all := c.describeAll()
+	for i := range all {
+		if all[i].why == "" {
+			c.load(ctx, &all[i])
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 	}
 	return all, nil
 }
 
-// profilesWithSource are the default profile and those in which the recipe has another source or other patches.
-func profilesWithSource(r *recipe.Recipe) []string {
-	profiles := []string{""}
-	for name, p := range r.Profiles {
-		if p.Source != nil || p.Patches != nil {
-			profiles = append(profiles, name)
+// describeAll are the sources without their trees. One that several recipes build is there under the recipe that has it.
+func (c *Checkout) describeAll() []Source {
+	var all []Source
+	for _, name := range c.Recipes.Names() {
+		if r := c.Recipes[name]; r.Source.SameAs == "" {
+			all = append(all, c.describe(r))
 		}
 	}
-	slices.Sort(profiles)
-	return profiles
+	return all
 }
 
 // describe fills in what is known of a source without having it.
-func (c *Checkout) describe(r *recipe.Recipe, profile string) Source {
-	src := Source{Name: r.Name, recipe: r.Name, Recipe: c.relative(r.Path), Series: r.Patches, Locks: c.cargoLocks(r.Name, profile)}
-	if profile != "" {
-		src.Name += "@" + profile
+func (c *Checkout) describe(r *recipe.Recipe) Source {
+	src := Source{Name: r.Name, recipe: r.Name, Recipe: c.relative(r.Path), Series: r.Patches, Locks: c.cargoLocks(r.Name)}
+	if r.Release != "" {
+		src.Name += "@" + r.Release
 	}
 	if pinned, err := c.Sources.Pinned(r); err == nil {
 		src.Identity, _ = pinned.Identity()
@@ -123,10 +114,10 @@ func (c *Checkout) describe(r *recipe.Recipe, profile string) Source {
 
 // cargoLocks are where the Cargo.lock files lie that the recipes of a source build by: those of cargo steps. The folder of another
 // step, as of C programs, may have one too, and nothing here goes by it.
-func (c *Checkout) cargoLocks(name, profile string) []string {
+func (c *Checkout) cargoLocks(name string) []string {
 	var paths []string
 	for _, other := range c.Recipes.Names() {
-		r := c.Recipes[other].WithProfile(profile)
+		r := c.Recipes[other]
 		if other != name && r.Source.SameAs != name {
 			continue
 		}
@@ -142,8 +133,8 @@ func (c *Checkout) cargoLocks(name, profile string) []string {
 }
 
 // load gets the source's tree, or says why it is not there.
-func (c *Checkout) load(ctx context.Context, src *Source, profile string) {
-	root, err := c.Sources.Tree(ctx, src.recipe, profile)
+func (c *Checkout) load(ctx context.Context, src *Source) {
+	root, err := c.Sources.Tree(ctx, src.recipe)
 	if err == nil {
 		src.Tree, err = OpenTree(c.Store, root)
 	}

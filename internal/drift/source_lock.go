@@ -15,7 +15,7 @@ func checkSourceLock(_ context.Context, in *inputs, r *Report) error {
 	if err != nil {
 		return err
 	}
-	r.add(lock.Gone(lockedNames(in.sources), text)...)
+	r.add(lock.Gone(in.checkout.lockedNames(), text)...)
 	for i := range in.sources {
 		src := &in.sources[i]
 		if src.isLocked() {

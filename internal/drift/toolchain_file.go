@@ -18,13 +18,7 @@ import (
 const ToolchainFile Kind = "toolchain-file"
 
 func checkToolchainFiles(ctx context.Context, in *inputs, r *Report) error {
-	files, err := in.checkout.toolchainFiles()
-	if err != nil {
-		return err
-	}
-	found, err := compareFiles(in.channel, &Source{}, in.checkout.Root, files)
-	r.add(found...)
-	wrong := multierror.Append(nil, err)
+	wrong := multierror.Append(nil, in.checkoutFiles(r))
 	for i := range in.sources {
 		src := &in.sources[i]
 		if src.missing(ToolchainFile, r) {
@@ -35,6 +29,20 @@ func checkToolchainFiles(ctx context.Context, in *inputs, r *Report) error {
 		wrong = multierror.Append(wrong, err)
 	}
 	return errs.One(wrong)
+}
+
+// checkoutFiles compares those of this checkout with the pin of the active set.
+func (in *inputs) checkoutFiles(r *Report) error {
+	if !in.checkout.Active {
+		return nil
+	}
+	files, err := in.checkout.toolchainFiles()
+	if err != nil {
+		return err
+	}
+	found, err := compareFiles(in.channel, &Source{}, in.checkout.Root, files)
+	r.add(found...)
+	return err
 }
 
 // toolchainFiles are those of this checkout, and of the folders that take the place of sources.

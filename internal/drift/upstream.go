@@ -37,11 +37,11 @@ type Remote struct {
 	Overrides *source.Overrides
 }
 
-// AskUpstream asks the repository of every git source, submodules included, in a profile. One that cannot be reached is no error.
-func AskUpstream(ctx context.Context, c *Checkout, profile string, remote Remote) ([]Upstream, error) {
+// AskUpstream asks the repository of every git source, submodules included. One that cannot be reached is no error.
+func AskUpstream(ctx context.Context, c *Checkout, remote Remote) ([]Upstream, error) {
 	all := []Upstream{}
 	for _, name := range c.Recipes.Names() {
-		r := c.Recipes[name].WithProfile(profile)
+		r := c.Recipes[name]
 		if r.Source.Git == "" {
 			continue
 		}

@@ -19,6 +19,7 @@ type Making struct {
 	Backend  string // "cranelift" or "llvm"
 	Compiler string
 	Recipe   string
+	Set      string // release set that the recipe differs in; "" where it says nothing of one
 	Source   string // what the recipe names; whether a user has put something else in its place is in the manifest alone
 	Patches  []string
 	C        bool   // has C code, compiled by clang
@@ -29,7 +30,7 @@ type Making struct {
 func (m Making) Note() Note {
 	var b strings.Builder
 	for _, f := range [][2]string{
-		{"backend", m.Backend}, {"compiler", m.Compiler}, {"recipe", m.Recipe}, {"source", m.Source}, {"patches", strings.Join(m.Patches, ",")},
+		{"backend", m.Backend}, {"compiler", m.Compiler}, {"recipe", m.Recipe}, {"set", m.Set}, {"source", m.Source}, {"patches", strings.Join(m.Patches, ",")},
 		{"sysroot", m.Sysroot},
 	} {
 		if f[1] != "" {
@@ -58,6 +59,8 @@ func (p Provenance) Making() (Making, bool) {
 			m.Compiler = value
 		case "recipe":
 			m.Recipe = value
+		case "set":
+			m.Set = value
 		case "source":
 			m.Source = value
 		case "patches":

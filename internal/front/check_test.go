@@ -24,7 +24,7 @@ func TestLinesAreWrittenAsMageTakesThem(t *testing.T) {
 		"initfs --dryrun":                        "initfs -dryrun=true",
 		"initfs -dryrun=true":                    "initfs -dryrun=true",
 		"initfs -dryrun=0":                       "initfs -dryrun=0",
-		"initfs -profile seed demo":              "initfs -profile=seed demo",
+		"initfs -set seed demo":                  "initfs -set=seed demo",
 		"image -out demo":                        "image -out=demo", // a value is never the next target
 		"demo initfs -k boot":                    "demo initfs -k=true boot",
 		"recipe:kibi":                            "recipe:build kibi",
@@ -70,7 +70,7 @@ func TestLinesAreWrittenAsMageTakesThem(t *testing.T) {
 		"initfs -backend=llvm":                   "initfs -backend=llvm",
 		"initfs -backend=":                       "initfs -backend=",
 		"initfs -backend=llvm:randd,llvm:base/s": "initfs -backend=llvm:randd,llvm:base/s",
-		"initfs -profile=":                       "initfs -profile=",
+		"initfs -set=":                           "initfs -set=",
 		"why base/s":                             "why base/s", // not built yet
 		"run -img out/x.img -port 2200 -memory4": "",
 	} {
@@ -121,12 +121,12 @@ func TestMistakesAreToldAtOnceWithWhatWasMeant(t *testing.T) {
 		"zzzzzz":                              "`mage -l` lists the targets",
 		"initfs -dryrnu":                      `initfs has no flag -dryrnu; did you mean -dryrun?`,
 		"initfs --ofline":                     `did you mean -offline?`,
-		"recipe:list -dryrun":                 `recipe:list has no flag -dryrun; it has -profile, -json`,
+		"recipe:list -dryrun":                 `recipe:list has no flag -dryrun; it has -set, -json`,
 		"boot -j4":                            `boot has no flag -j4; it has none`,
 		"initfs -v":                           `mage -v initfs`,
 		"initfs help":                         `help comes first: mage help initfs`,
 		"initfs -j":                           `-j of initfs wants a value: -j=N`,
-		"initfs -profile -k":                  `-profile of initfs wants a value: -profile=NAME`,
+		"initfs -set -k":                      `-set of initfs wants a value: -set=NAME`,
 		"initfs -j=four":                      `-j=four of initfs: want a whole number`,
 		"initfs -jfour":                       `initfs has no flag -jfour`,
 		"initfs -dryrun=perhaps":              `want true or false`,
@@ -154,8 +154,9 @@ func TestMistakesAreToldAtOnceWithWhatWasMeant(t *testing.T) {
 		"why kiby":                            `there is no step or recipe "kiby"; did you mean kibi?`,
 		"purity initf":                        `there is no image or recipe "initf"; did you mean initfs?`,
 		"graph -format=dott":                  `FORMAT cannot be "dott"; did you mean dot?`,
-		"initfs -profile=sead":                `initfs: there is no profile "sead"; did you mean seed?`,
-		"initfs -profile=zzzzzz":              `there are seed`,
+		"initfs -profile=seed":                `initfs has no flag -profile=seed; it is called -set now`,
+		"initfs -set=sead":                    `initfs: there is no release set "sead"; did you mean seed?`,
+		"initfs -set=zzzzzz":                  `there are 2026-01, seed`,
 		"initfs -backend=llvn:init":           `initfs: "llvn:init" is no choice of a backend`,
 		"initfs -backend=llvm:*,gcc":          `"gcc" is no choice of a backend`,
 		"initfs -backend=llvm:":               `"llvm:" names no recipe, step or package`,
@@ -227,25 +228,17 @@ func TestOptionsBeforeTheTarget(t *testing.T) {
 	}
 }
 
-// A recipe that writes its profiles in an unusual way may have any.
-func TestProfilesThatAreNotReadAreNotRefused(t *testing.T) {
+// An active set that is written in an unusual way may have any name.
+func TestSetsThatAreNotReadAreNotRefused(t *testing.T) {
 	for text, refused := range map[string]bool{
-		"[profile.a.source]\n":                  true,
-		"[[profile.a.file]]\n":                  true,
-		"profile.b.source.path = \"x\"\n":       false,
-		"[profile]\nb = { source = {} }\n":      false,
-		"[\"profile\".b.source]\n":              false,
-		"[ profile . b . source ]\n":            false,
-		"[profile.\"b\".source]\n":              false,
-		"description = \"profile = nothing\"\n": true,
+		"set = \"2026-01\"\n": true, "set=\"2026-01\" # now\n": true, "[toolchain]\n": false, "\"set\" = \"2026-01\"\n": false, "# set = \"2026-01\"\n": false,
 	} {
 		dir := t.TempDir()
-		file := filepath.Join(dir, "recipes", "x", recipeFile)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+		if err := errors.Join(os.Mkdir(filepath.Join(dir, "toolchain"), 0o755), os.WriteFile(filepath.Join(dir, "toolchain/toolchain.toml"), []byte(text), 0o644)); err != nil {
 			t.Fatal(err)
 		}
-		if _, complete := (checkout{root: dir}).profiles(); complete != refused {
-			t.Errorf("%q: complete %v", text, complete)
+		if _, complete := (checkout{root: dir}).sets(); complete != refused {
+			t.Errorf("%q: complete is %v", text, complete)
 		}
 	}
 }

@@ -74,22 +74,18 @@ func (c checkout) description(recipe string) string {
 	return ""
 }
 
-// profileTable is the head of a table of a profile, profileKey any other way to write one.
-var (
-	profileTable = regexp.MustCompile(`^\s*\[{1,2}profile\.([A-Za-z0-9_-]+)[.\]]`)
-	profileKey   = regexp.MustCompile(`^\s*\[*\s*["']?profile["']?\s*[].=]`)
-)
+// setLine is the line of the pin that names the active release set.
+var setLine = regexp.MustCompile(`^set\s*=\s*["']([A-Za-z0-9_-]+)["']`)
 
-// profiles are those of all recipes. complete says that there are no others: each is written in the usual way.
-func (c checkout) profiles() (names []string, complete bool) {
-	complete = true
-	for _, recipe := range c.recipes() {
-		for _, line := range c.lines(recipe) {
-			if m := profileTable.FindStringSubmatch(line); m != nil {
-				names = append(names, m[1])
-			} else if profileKey.MatchString(line) {
-				complete = false
-			}
+// sets are the release sets. complete says that there are no others: the active one is named in the usual way.
+func (c checkout) sets() (names []string, complete bool) {
+	for _, file := range c.glob("toolchain/sets/*/toolchain.toml") {
+		names = append(names, path.Base(path.Dir(file)))
+	}
+	text, _ := os.ReadFile(filepath.Join(c.root, "toolchain", "toolchain.toml"))
+	for _, line := range strings.Split(string(text), "\n") {
+		if m := setLine.FindStringSubmatch(line); m != nil {
+			names, complete = append(names, m[1]), true
 		}
 	}
 	slices.Sort(names)
@@ -112,7 +108,7 @@ func (c checkout) described(folder string) []string {
 	return names
 }
 
-// steps are those that have been built here, for any target and with any profile.
+// steps are those that have been built here, for any target and release set.
 func (c checkout) steps() []string {
 	var names []string
 	for _, file := range c.glob("out/*/state/*/nodes/*.json") {
@@ -153,8 +149,8 @@ func (c checkout) known(p param, recipe string) (names []string, complete bool) 
 		return names, len(names) > 0
 	case aStep:
 		return append(c.recipes(), c.steps()...), false
-	case aProfile:
-		return c.profiles()
+	case aSet:
+		return c.sets()
 	case aToolchain:
 		return c.described("toolchain/builds"), false
 	}

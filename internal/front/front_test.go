@@ -33,17 +33,20 @@ func world(t *testing.T) *Front {
 	for _, file := range []string{
 		"recipes/demo/recipe.toml", "recipes/helix/recipe.toml", "recipes/kibi/recipe.toml", "recipes/base/recipe.toml", "recipes/initfs/recipe.toml",
 		"recipes/ion-host/recipe.toml", "recipes/notes/README", "images/pure-rust.toml", "images/small.toml", "images/boot/net.toml", "images/boot/ion.toml",
-		"targets/t-redox.toml", "toolchain/builds/cranelift-1.toml", "my.img",
+		"targets/t-redox.toml", "toolchain/builds/cranelift-1.toml", "toolchain/sets/seed/toolchain.toml", "toolchain/sets/README", "my.img",
 		"out/t-redox/log/base.programs.log", "out/t-redox/log/base.strip.bin.init.log", "out/t-redox/log/base-x.y.log",
 		"out/t-redox/state/default/nodes/std__vendor.json", "out/t-redox/state/default/nodes/base__programs.json",
 	} {
-		text := "description = \"the recipe\"\n\n[profile.seed.source]\n[[step]]\nname = \"s\"\npackages = [\"init\", 'randd']\n"
+		text := "description = \"the recipe\"\n\n[[step]]\nname = \"s\"\npackages = [\"init\", 'randd']\n"
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(file)), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "toolchain/toolchain.toml"), []byte("set = \"2026-01\"\n"), 0o644); err != nil {
+		t.Fatal(err)
 	}
 	targets, err := filepath.Abs(filepath.Join(root, Folder))
 	if err != nil {

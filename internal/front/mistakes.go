@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pannous/redox-clif/internal/config/environ"
 	"github.com/pannous/redox-clif/internal/nearest"
 )
 
@@ -19,6 +20,9 @@ func unknownFlag(c *call, given, name string) string {
 		names = append(names, in.Name)
 	}
 	text := fmt.Sprintf("%s has no flag %s", c.typed, given)
+	if now, ok := renamedFlag(name); ok && slices.Contains(names, now) {
+		return fmt.Sprintf("%s; it is called -%s now", text, now)
+	}
 	switch near := nearest.Names(name, names); {
 	case len(near) > 0:
 		return text + didYouMean("-", near)
@@ -27,6 +31,21 @@ func unknownFlag(c *call, given, name string) string {
 	}
 	return text + "; it has -" + strings.Join(names, ", -")
 }
+
+// renamedFlag is what a flag is called now, by the variables that were renamed with their flags.
+func renamedFlag(name string) (string, bool) {
+	for old, now := range environ.Renamed() {
+		if variableName(name) == old {
+			return strings.ToLower(strings.TrimPrefix(now, variablePrefix)), true
+		}
+	}
+	return "", false
+}
+
+const variablePrefix = "REDOX_"
+
+// variableName is the variable of a flag of this name.
+func variableName(flag string) string { return variablePrefix + strings.ToUpper(flag) }
 
 // checkNames refuses a value that names what is not there.
 func (r *reader) checkNames(c *call, name, value string) {
@@ -85,7 +104,7 @@ func (r *reader) misnamed(p param, name, recipe string) string {
 
 // kindNames say what a name should have been the name of.
 var kindNames = map[kind]string{aRecipe: "recipe", recipeOrPath: "image or recipe", anImage: "image", aBootTest: "boot test", aLog: "log of a step",
-	aTriple: "target spec", aProfile: "profile"}
+	aTriple: "target spec", aSet: "release set"}
 
 // backendNames are all there are.
 var backendNames = []string{"cranelift", "llvm"}

@@ -30,7 +30,7 @@ const (
 	aBootTest
 	aStep // or a recipe
 	aLog  // a step of the recipe in the target's word
-	aProfile
+	aSet
 	aTriple
 	aToolchain
 	someBackends
@@ -49,9 +49,9 @@ var params = map[string]param{
 	"k":       {text: "build on after a failure and list all of them"},
 	"memory":  {value: "MIB", text: "bound for the expected memory of steps that run at once"},
 	"offline": {text: "touch no network"},
-	"profile": {value: "NAME", text: "set of sources: none (upstream's) or a profile of the recipes", names: aProfile},
 	"recipe":  {value: "NAME", text: "the recipe (initfs)", names: aRecipe, bare: true},
 	"remote":  {value: "MODE", text: "the remote cache: as it is set, not at all, or without uploads", oneOf: []string{"on", "off", "readonly"}},
+	"set":     {value: "NAME", text: "the release set (the active one, that of toolchain/toolchain.toml)", names: aSet},
 	"std":     {value: "MODE", text: "the standard library: prepared once, or built by every cargo", oneOf: []string{"shared", "build-std"}},
 
 	"recipe: name": {value: "NAME", text: "the recipe", names: aRecipe},
@@ -176,6 +176,7 @@ var params = map[string]param{
 	"cache:gc maxage":             {value: "DAYS", text: "what was not used for so long goes (30)"},
 	"cache:gc maxsize":            {value: "GIB", text: "what is beyond this size goes (20)"},
 	"cache:gc dryrun":             {text: "say what would go"},
+	"drift all":                   {text: "every release set, not only the active one"},
 	"drift strict":                {text: "fail also when something could not be compared"},
 	"doctor network":              {text: "also ask whether the sources can be reached"},
 }

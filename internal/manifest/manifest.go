@@ -25,7 +25,7 @@ type Manifest struct {
 	Schema    int    `json:"schema"`
 	Recipe    string `json:"recipe"`
 	Target    string `json:"target"`
-	Profile   string `json:"profile,omitempty"`
+	Set       string `json:"set,omitempty"`
 	Toolchain string `json:"toolchain"`
 	// Spec is the SHA-256 of the user-space target's JSON, which `mage drift` compares.
 	Spec string `json:"spec_sha256,omitempty"`

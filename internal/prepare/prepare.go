@@ -55,9 +55,8 @@ type Fetcher interface {
 
 // Options are the settings of Sources.
 type Options struct {
+	// Recipes are as the release set has them.
 	Recipes recipe.Set
-	// Profile is what the recipes are taken in; "" is the recipes as they are.
-	Profile string
 	Store   *cas.Store
 	// Roots runs cargo and has the folders for what is edited.
 	Roots *execroot.Runner
@@ -95,9 +94,7 @@ func New(o Options) *Sources {
 	return &Sources{o: o, nodes: graph.Nodes{}, workspaces: map[string]*Workspace{}}
 }
 
-func (s *Sources) recipe(name string) (*recipe.Recipe, error) {
-	return s.o.Recipes.Get(name, s.o.Profile)
-}
+func (s *Sources) recipe(name string) (*recipe.Recipe, error) { return s.o.Recipes.Get(name) }
 
 // Origin is the recipe whose source a recipe builds: itself, unless it takes that of another.
 func (s *Sources) Origin(r *recipe.Recipe) (*recipe.Recipe, error) {

@@ -185,8 +185,8 @@ func (s *Sources) submoduleLines(r *recipe.Recipe, res *source.Resolved, missing
 	}
 	fmt.Fprintf(&b, "the source of %s has git submodules that the recipe does not list, so that their folders are empty; in %s this fills them:", r.Name, r.Path)
 	table := []string{"source", "submodules"}
-	if p, ok := r.Profiles[s.o.Profile]; ok && p.Source != nil {
-		table = append([]string{"profile", s.o.Profile}, table...)
+	if d, ok := r.Sets[r.Release]; ok && d.Source != nil {
+		table = append([]string{"set", r.Release}, table...)
 	}
 	for _, m := range missing {
 		commit := m.commit

@@ -24,10 +24,7 @@ func (r *Recipe) fill() {
 		}
 	}
 	r.Files = r.filled(r.Files, r.Install)
-	for name, p := range r.Profiles {
-		p.Files = r.WithProfile(name).filled(p.Files, p.Install, "profile", name)
-		r.Profiles[name] = p
-	}
+	r.fillSets()
 }
 
 // filled are the files of both forms, which the file says below a key.
@@ -67,27 +64,21 @@ func (r *Recipe) isUserProgram(from string) bool {
 // at is the place of the file's own key in the recipe's file.
 func (f *File) at(key string) []string { return slices.Concat(f.key, []string{key}) }
 
-// checkFiles checks both forms, in the recipe and in what its profiles add.
+// checkFiles checks both forms.
 func (r *Recipe) checkFiles() []fault {
-	placed := map[string]File{}
-	faults := slices.Concat(checkInstall(r.Install), checkPlaces(r.Files, placed))
-	for _, name := range slices.Sorted(maps.Keys(r.Profiles)) {
-		p := r.Profiles[name]
-		faults = slices.Concat(faults, below(checkInstall(p.Install), "profile", name), checkPlaces(p.Files, maps.Clone(placed)))
-	}
-	return faults
+	return slices.Concat(checkInstall(r.Install, false), checkPlaces(r.Files, map[string]File{}))
 }
 
 func isFolder(to string) bool { return to != "" && validPath(to) }
 
-// checkInstall finds what is wrong in [install] itself.
-func checkInstall(install map[string][]string) []fault {
+// checkInstall finds what is wrong in [install] itself. A folder may be empty where that takes away what is in it otherwise.
+func checkInstall(install map[string][]string, mayBeEmpty bool) []fault {
 	var faults []fault
 	for _, to := range slices.Sorted(maps.Keys(install)) {
 		if !isFolder(to) {
 			faults = append(faults, at("install", to)("%q is no folder inside the stage, like \"usr/bin\"", to))
 		}
-		if len(install[to]) == 0 {
+		if len(install[to]) == 0 && !mayBeEmpty {
 			faults = append(faults, at("install", to)("%q has no files: leave it out", to))
 		}
 		for i, from := range install[to] {

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/git"
+	"github.com/pannous/redox-clif/internal/nearest"
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
@@ -48,13 +50,22 @@ func (e *UnknownError) Error() string {
 	return fmt.Sprintf("there is no recipe %q; there are %s", e.Name, strings.Join(e.Known, ", "))
 }
 
-// Get returns a recipe as a profile has it. Where there is none of that name, the error is an [UnknownError].
-func (s Set) Get(name, profile string) (*Recipe, error) {
+// Get returns a recipe. Where there is none of that name, the error is an [UnknownError].
+func (s Set) Get(name string) (*Recipe, error) {
 	r, ok := s[name]
 	if !ok {
 		return nil, &UnknownError{Name: name, Known: s.Names()}
 	}
-	return r.WithProfile(profile), nil
+	return r, nil
+}
+
+// In is the set with every recipe as it is in a release set, see [Recipe.In].
+func (s Set) In(tables ...string) Set {
+	in := make(Set, len(s))
+	for name, r := range s {
+		in[name] = r.In(tables...)
+	}
+	return in
 }
 
 // placedError is an error with the recipe file it is about.
@@ -78,8 +89,8 @@ func (r *Recipe) Place(err error) error {
 
 // LoadAll reads every recipe below dir and checks each one and the references among them. All
 // mistakes of all files come back at once.
-func LoadAll(dir string) (Set, error) {
-	set, broken, err := LoadEach(dir)
+func LoadAll(dir string, releases Releases) (Set, error) {
+	set, broken, err := LoadEach(dir, releases)
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +101,19 @@ func LoadAll(dir string) (Set, error) {
 	return set, listed(all)
 }
 
-// LoadEach reads every recipe below dir: those that can be used, and what is wrong with the others. One that needs a broken
-// one is broken too.
-func LoadEach(dir string) (Set, Broken, error) {
+// Releases are the release sets by name, each with the names under which recipes say what differs in it, in the order in which they hold.
+type Releases map[string][]string
+
+// names are theirs, those that inherit after those that they inherit from.
+func (r Releases) names() []string {
+	return slices.SortedFunc(maps.Keys(r), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(r[a]), len(r[b])), cmp.Compare(a, b))
+	})
+}
+
+// LoadEach reads every recipe below dir: those that can be used in all of the release sets, and what is wrong with the others. One
+// that needs a broken one is broken too.
+func LoadEach(dir string, releases Releases) (Set, Broken, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the recipes: %w", err)
@@ -111,15 +132,41 @@ func LoadEach(dir string) (Set, Broken, error) {
 			set[r.Name] = r
 		}
 	}
-	for set.breakWrong(broken) {
+	set.breakUnknown(broken, releases)
+	for set.breakWrong(broken, releases) {
 	}
 	return set, broken, nil
 }
 
+// breakUnknown takes out the recipes that say something of a release set that there is not: nothing would ever ask for it.
+func (s Set) breakUnknown(broken Broken, releases Releases) {
+	known := slices.Sorted(maps.Keys(releases))
+	for name, r := range s {
+		var all *multierror.Error
+		for _, set := range slices.Sorted(maps.Keys(r.Sets)) {
+			if !slices.Contains(known, set) {
+				all = multierror.Append(all, r.problemAt([]string{"set", set}, unknownRelease(set, known)))
+			}
+		}
+		if all != nil {
+			broken[name] = listed(all)
+			delete(s, name)
+		}
+	}
+}
+
+func unknownRelease(name string, known []string) string {
+	text := fmt.Sprintf("there is no release set %q", name)
+	if near := nearest.Names(name, known); len(near) > 0 {
+		return text + fmt.Sprintf("; did you mean %q?", near[0])
+	}
+	return text + "; toolchain/sets/" + name + "/toolchain.toml would make it one"
+}
+
 // breakWrong takes the recipes out of the set whose references are wrong, and tells whether there were any: others may need
 // them.
-func (s Set) breakWrong(broken Broken) bool {
-	problems := s.checkReferences(broken)
+func (s Set) breakWrong(broken Broken, releases Releases) bool {
+	problems := s.checkReferences(broken, releases)
 	by := map[string]*multierror.Error{}
 	for _, p := range problems {
 		by[p.recipe] = multierror.Append(by[p.recipe], p.err)
@@ -137,17 +184,6 @@ func listed(all *multierror.Error) error {
 		all.ErrorFormat = errs.Lines
 	}
 	return errs.One(all)
-}
-
-// Profiles are the names of the profiles that recipes of the set have, in order.
-func (s Set) Profiles() []string {
-	names := map[string]bool{}
-	for _, r := range s {
-		for name := range r.Profiles {
-			names[name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
 }
 
 // Load reads one recipe from its folder.
@@ -207,27 +243,7 @@ func (r *Recipe) check() []fault {
 		faults = append(faults, at()("the folder's name %q is no recipe name (lower-case letters, digits and ._+-)", r.Name))
 	}
 	faults = append(faults, below(r.Source.check(), "source")...)
-	for _, name := range slices.Sorted(maps.Keys(r.Profiles)) {
-		if src := r.Profiles[name].Source; src != nil {
-			faults = append(faults, below(src.check(), "profile", name, "source")...)
-		}
-		if cargo := r.Profiles[name].Cargo; cargo != nil {
-			faults = append(faults, below(cargo.check(), "profile", name, "cargo")...)
-		}
-		for step := range r.Profiles[name].Packages {
-			if st, ok := r.Step(step); !ok || st.Kind != KindCargo {
-				faults = append(faults, at("profile", name, "packages", step)("there is no cargo step %q to add packages to", step))
-			}
-		}
-		for i, step := range r.Profiles[name].BuildStd {
-			if st, ok := r.Step(step); !ok || st.Kind != KindCargo {
-				faults = append(faults, at("profile", name, "build-std", strconv.Itoa(i))("there is no cargo step %q to build std for", step))
-			}
-		}
-	}
-	if r.Source.SameAs != "" && len(r.Patches) > 0 {
-		faults = append(faults, at("patches")("the patches come with the source of %s; a recipe that takes it as it is has none of its own", r.Source.SameAs))
-	}
+	faults = append(faults, r.checkSeries()...)
 	seen := map[string]bool{"source": true, "recipe": true}
 	for i := range r.Steps {
 		s := &r.Steps[i]
@@ -240,10 +256,25 @@ func (r *Recipe) check() []fault {
 	}
 	faults = append(faults, r.checkFiles()...)
 	faults = append(faults, below(r.Cargo.check(), "cargo")...)
-	if r.Initfs != nil && r.Initfs.Version != 1 && r.Initfs.Version != 2 {
-		faults = append(faults, at("initfs", "version")("the layout is %d, not 1 or 2", r.Initfs.Version))
+	if r.Initfs != nil {
+		faults = append(faults, below(r.Initfs.check(), "initfs")...)
 	}
-	return faults
+	return append(faults, r.checkSets()...)
+}
+
+// checkSeries: who takes a source as another recipe has it has no patches. key is where the file says the patches.
+func (r *Recipe) checkSeries(key ...string) []fault {
+	if r.Source.SameAs == "" || len(r.Patches) == 0 {
+		return nil
+	}
+	return []fault{at(append(key, "patches")...)("the patches come with the source of %s; a recipe that takes it as it is has none of its own", r.Source.SameAs)}
+}
+
+func (i *Initfs) check() []fault {
+	if i.Version == 1 || i.Version == 2 {
+		return nil
+	}
+	return []fault{at("version")("the layout is %d, not 1 or 2", i.Version)}
 }
 
 func (s *Source) check() []fault {

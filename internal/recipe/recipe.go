@@ -8,7 +8,6 @@ package recipe
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/tomlfile"
@@ -76,8 +75,13 @@ type Recipe struct {
 	Initfs *Initfs `toml:"initfs"`
 	// Boot says how `mage demo` boots the stage in QEMU.
 	Boot *Boot `toml:"boot"`
-	// Profiles are other sets of sources by name: with -profile=NAME (REDOX_PROFILE) what one has takes the place of the recipe's.
-	Profiles map[string]Profile `toml:"profile"`
+	// Sets are what differs in release sets, by name: with -set=NAME (REDOX_SET) what one says takes the place of the recipe's.
+	Sets map[string]Difference `toml:"set,was=profile"`
+
+	// Release is the release set that the source and the patches are of; "" for those that the file says first.
+	Release string `toml:"-"`
+	// PatchesOf is the release set that has said the patches, "" for the recipe.
+	PatchesOf string `toml:"-"`
 }
 
 // Source says where a source comes from. Everything but `path` is fetched, and held to its digest.
@@ -138,24 +142,6 @@ type Cargo struct {
 
 // AllMembers are [Cargo.Members] that keep all.
 var AllMembers = []string{"*"}
-
-// Profile is what another set of sources changes.
-type Profile struct {
-	// Source takes the place of the recipe's.
-	Source *Source `toml:"source"`
-	// Patches take the place of the recipe's; [] is none.
-	Patches *[]string `toml:"patches"`
-	// Cargo takes the place of the recipe's.
-	Cargo *Cargo `toml:"cargo"`
-	// Packages are added to those of a cargo step, by the step's name.
-	Packages map[string][]string `toml:"packages"`
-	// BuildStd names the cargo steps that build the standard library themselves in this profile.
-	BuildStd []string `toml:"build-std"`
-	// Files are added to the staged tree.
-	Files []File `toml:"file"`
-	// Install is added to the staged tree.
-	Install map[string][]string `toml:"install"`
-}
 
 // Step is one action of a recipe. What it does is its `kind`. A user step is one that links programs for the user space of Redox: a cargo step
 // with `target = "user"` and programs as its artifact, or c-programs. What makes libraries or objects, is linked by the rules of a kernel or
@@ -267,33 +253,6 @@ type Boot struct {
 	Canaries []string `toml:"canaries"`
 	// Exits are the programs that init runs and the status each has to end with.
 	Exits map[string]int `toml:"exits"`
-}
-
-// WithProfile returns the recipe as a profile has it. The empty profile is the recipe itself, and
-// a recipe without an entry for the profile is the same in all of them.
-func (r *Recipe) WithProfile(name string) *Recipe {
-	p, ok := r.Profiles[name]
-	if !ok {
-		return r
-	}
-	c := *r
-	if p.Source != nil {
-		c.Source = *p.Source
-	}
-	if p.Patches != nil {
-		c.Patches = *p.Patches
-	}
-	if p.Cargo != nil {
-		c.Cargo = *p.Cargo
-	}
-	c.Steps = slices.Clone(r.Steps)
-	for i := range c.Steps {
-		st := &c.Steps[i]
-		st.Packages = slices.Concat(st.Packages, p.Packages[st.Name])
-		st.BuildStd = st.BuildStd || slices.Contains(p.BuildStd, st.Name)
-	}
-	c.Files = slices.Concat(r.Files, p.Files)
-	return &c
 }
 
 // Step returns the step of that name.

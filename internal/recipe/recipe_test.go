@@ -11,7 +11,7 @@ import (
 )
 
 func TestProjectRecipesAreSound(t *testing.T) {
-	set, err := LoadAll("../../recipes")
+	set, err := LoadAll("../../recipes", sets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func TestProjectRecipesAreSound(t *testing.T) {
 
 // Redox lore as rules: what was rebuilt by hand in the right order before.
 func TestBootstrapIsBuiltFromTheRelibcBeingBuilt(t *testing.T) {
-	set, err := LoadAll("../../recipes")
+	set, err := LoadAll("../../recipes", sets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestBootstrapIsBuiltFromTheRelibcBeingBuilt(t *testing.T) {
 }
 
 func TestReasonForLLVM(t *testing.T) {
-	set, err := LoadAll("../../recipes")
+	set, err := LoadAll("../../recipes", sets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,24 +188,24 @@ func TestCyclesAreNamed(t *testing.T) {
 		}, "steps wait for each other: p needs q needs p"},
 		{map[string]string{"a": "description = \"x\"\n[source]\nsame-as = \"a\"\n"}, "sources wait for each other: a needs a"},
 		{map[string]string{
-			"a": path + "[profile.seed.source]\nsame-as = \"b\"\n",
+			"a": path + "[set.seed.source]\nsame-as = \"b\"\n",
 			"b": "description = \"x\"\n[source]\nsame-as = \"a\"\n",
-		}, "profile seed: sources wait for each other: a needs b needs a"},
-		{map[string]string{"a": path + "[[profile.seed.file]]\nfrom = \"nobody:x\"\nto = \"x\"\n"}, `there is no recipe "nobody"`},
+		}, "release set seed: sources wait for each other: a needs b needs a"},
+		{map[string]string{"a": path + "[[set.seed.file]]\nfrom = \"nobody:x\"\nto = \"x\"\n"}, `there is no recipe "nobody"`},
 		{map[string]string{"a": path + "[[file]]\nfrom = \"nobody:x\"\nto = \"x\"\n"}, `there is no recipe "nobody"`},
 		{map[string]string{"a": path + "[[file]]\nfrom = \"nobody:x\"\nto = \"x\"\n"}, `a/recipe.toml:5:1: there is no recipe "nobody"`},
 		{map[string]string{"a": path + "[cargo.replace]\n\"https://h/x\" = \"nobody\"\n"}, `a/recipe.toml:5:1: there is no recipe "nobody"`},
 		{map[string]string{"a": path + "[[file]]\nfrom = \"nothing/x\"\nto = \"x\"\n"}, `a/recipe.toml:5:1: "nothing/x": there is no step "nothing"; there are source, recipe`},
 	} {
-		if _, err := LoadAll(writeRecipes(t, c.recipes)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := LoadAll(writeRecipes(t, c.recipes), sets); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("want %q in %v", c.want, err)
 		}
 	}
 }
 
 func TestFits(t *testing.T) {
-	path := "description = \"x\"\n[source]\npath = \".\"\n[profile.seed]\npatches = []\n"
-	set, err := LoadAll(writeRecipes(t, map[string]string{"a": path}))
+	path := "description = \"x\"\n[source]\npath = \".\"\n[set.seed]\npatches = []\n"
+	set, err := LoadAll(writeRecipes(t, map[string]string{"a": path}), sets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,8 +235,12 @@ func TestWhatIsRefused(t *testing.T) {
 		{good + "[[step]]\nname = \"p\"\nkind = \"cargo\"\npackages = [\"q\"]\n", `:13:1: two steps cannot both be named "p"`},
 		{good + "[[step]]\nname = \"source\"\nkind = \"cargo\"\npackages = [\"q\"]\n", `two steps cannot both be named "source"`},
 		{good + "[source.submodules.\"\"]\ngit = \"u\"\ncommit = \"0123456789012345678901234567890123456789\"\n", `"" is no path inside the source`},
-		{good + "[profile.seed.packages]\nq = [\"x\"]\n", `there is no cargo step "q" to add packages to`},
-		{good + "[profile.seed]\nbuild-std = [\"q\"]\n", `there is no cargo step "q" to build std for`},
+		{good + "[set.seed.step.q]\npackages = [\"x\"]\n", `:12:16: there is no step "q" that could differ`},
+		{good + "[set.seed.step.p]\npackages = []\n", `:12:16: a cargo step needs packages`},
+		{good + "[set.seed.step.p]\ndir = \"../x\"\n", `:13:1: dir = "../x" is no path inside the source`},
+		{good + "[set.seed]\nwithout = [\"bin/q\"]\n", `:13:12: the recipe places nothing at "bin/q"`},
+		{good + "[set.seed.initfs]\nversion = 3\nbootstrap = \"p/p\"\n", `:13:1: the layout is 3`},
+		{good + "[profile.seed.source]\npath = \".\"\n", `:12:2: key "profile" is called "set" now`},
 		{strings.Replace(good, "to = \"bin/p\"", "to = \"bin/p\"\nmode = \"10000\"", 1), `mode "10000" is not an octal mode`},
 		{head + "[source]\npath = \".\"\n[[file]]\nfrom = \"recipe/a\"\nto = \"a\"\n[[file]]\nfrom = \"recipe/b\"\nto = \"a\"\n", ":9:1: two files are placed at a"},
 	} {
@@ -246,16 +250,89 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 }
 
-func TestProfileReplacesTheSource(t *testing.T) {
-	r, err := Parse("recipes/x/recipe.toml", []byte(good+"[profile.seed]\npatches = []\n[profile.seed.source]\npath = \".\"\n"))
-	if err != nil {
+// sets are the release sets of these tests, those of the project among them.
+var sets = Releases{"2026-01": {"2026-01"}, "2026-06": {"2026-01", "2026-06"}, "seed": {"2026-01", "seed"}, "later": {"2026-01", "seed", "later"}}
+
+func TestASetSaysWhatDiffers(t *testing.T) {
+	r, err := Parse("recipes/x/recipe.toml", []byte("patches = ['a']\n"+good+`args = ["-x"]
+[[set.seed.file]]
+from = "source/b"
+to = "bin/p"
+[set.seed.source]
+path = "."
+[set.seed.step.p]
+packages = ["p", "q"]
+[set.later]
+patches = []
+without = ["etc/old"]
+[set.later.install]
+bin = []
+[install]
+bin = ["p/p"]
+etc = ["source/old", "source/kept"]
+`))
+	if err == nil {
+		t.Fatal("p is placed twice and args are no key of a file")
+	}
+	text := strings.Replace("patches = ['a']\n"+good, "to = \"bin/p\"", "to = \"usr/p\"", 1) + `
+[set.seed]
+source.path = "."
+step.p.packages = ["p", "q"]
+install.bin = ["p/p", "p/q"]
+[[set.seed.file]]
+from = "source/b"
+to = "usr/p"
+[set.later]
+patches = []
+without = ["etc/old"]
+install.bin = []
+[install]
+bin = ["p/p"]
+etc = ["source/old", "source/kept"]
+`
+	if r, err = Parse("recipes/x/recipe.toml", []byte(text)); err != nil {
 		t.Fatal(err)
 	}
-	if p := r.WithProfile("seed"); p.Source.Path != "." || p.Source.Git != "" {
-		t.Errorf("got %+v", p.Source)
+	for _, c := range []struct {
+		in              []string
+		release, source string
+		patches         int
+		packages, files string
+		key             string
+	}{
+		{nil, "", "https://example.org/x.git", 1, "p", "usr/p=p/p bin/p=p/p etc/old=source/old etc/kept=source/kept", "patches"},
+		{[]string{"2026-01"}, "", "https://example.org/x.git", 1, "p", "usr/p=p/p bin/p=p/p etc/old=source/old etc/kept=source/kept", "patches"},
+		{sets["seed"], "seed", "", 1, "p q", "etc/old=source/old etc/kept=source/kept usr/p=source/b bin/p=p/p bin/q=p/q", "patches"},
+		{sets["later"], "later", "", 0, "p q", "etc/kept=source/kept usr/p=source/b", "set.later.patches"},
+	} {
+		in := r.In(c.in...)
+		var files []string
+		for _, f := range in.Files {
+			files = append(files, f.To+"="+f.From)
+		}
+		if in.Release != c.release || in.Source.Git != c.source || len(in.Patches) != c.patches || strings.Join(in.Steps[0].Packages, " ") != c.packages ||
+			strings.Join(files, " ") != c.files || strings.Join(in.PatchesKey(), ".") != c.key {
+			t.Errorf("in %v: %q %q %v %v %v %v", c.in, in.Release, in.Source.Git, in.Patches, in.Steps[0].Packages, files, in.PatchesKey())
+		}
 	}
-	if p := r.WithProfile("other"); p.Source.Git == "" {
-		t.Error("a recipe without the profile lost its source")
+	if len(r.Steps[0].Packages) != 1 || len(r.Files) != 4 {
+		t.Errorf("the recipe itself has changed: %+v", r)
+	}
+}
+
+// A table of a set that nobody can ask for does nothing, and costs hours.
+func TestARecipeNamesReleaseSetsThatThereAre(t *testing.T) {
+	for table, want := range map[string]string{
+		"[set.sead]": `:13:6: there is no release set "sead"; did you mean "seed"?`, "[set.xyz]": `toolchain/sets/xyz/toolchain.toml would make it one`, "[set.2026-06]": "",
+	} {
+		dir := writeRecipes(t, map[string]string{"x": strings.ReplaceAll(good, "packages = [\"p\"]", "packages = [\"p\"]\nsysroot = \"none\"") + table + "\npatches = []\n"})
+		_, broken, err := LoadEach(dir, sets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := broken["x"]; (got == nil) != (want == "") || got != nil && !strings.Contains(got.Error(), want) {
+			t.Errorf("%s: %v, want %q", table, got, want)
+		}
 	}
 }
 
@@ -328,7 +405,7 @@ func TestThePatchedCrateIsARecipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	errs := Set{"x": r, "sysroot": &Recipe{Name: "sysroot"}}.checkReferences(nil)
+	errs := Set{"x": r, "sysroot": &Recipe{Name: "sysroot"}}.checkReferences(nil, nil)
 	if len(errs) != 1 || !strings.Contains(errs[0].err.Error(), `no recipe "nowhere"`) {
 		t.Errorf("%v", errs)
 	}
@@ -344,7 +421,7 @@ func TestBrokenRecipesStopNoOther(t *testing.T) {
 		"further": path + "[[file]]\nfrom = \"user:x\"\nto = \"x\"\n",
 		"round":   path + "[[file]]\nfrom = \"robin:x\"\nto = \"x\"\n",
 		"robin":   path + "[[file]]\nfrom = \"round:x\"\nto = \"x\"\n",
-	}))
+	}), sets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -517,8 +594,8 @@ func TestWhatInstallMayNotSay(t *testing.T) {
 		{`bin = ["p/init", "p/log-d", "p/init"]`, fmt.Sprintf(`:%d:29: two files are placed at bin/init: this one, and "p/init" before it`, line)},
 		{"bin = [\"p/init\"]\n[[file]]\nfrom = \"p/init\"\nto = \"bin/init\"", fmt.Sprintf(`:%d:8: two files are placed at bin/init: this one, and "p/init" before it`, line)},
 		{"bin = [\"p/init\"]\n[[file]]\nfrom = \"source/other\"\nto = \"bin/init\"", `two files are placed at bin/init: this one, and "source/other" before it`},
-		{"bin = [\"p/init\"]\n[profile.seed.install]\nbin = [\"p/init\"]", fmt.Sprintf(`:%d:8: two files are placed at bin/init`, line+2)},
-		{"bin = [\"p/init\"]\n[profile.seed.install]\n\"/bin\" = [\"p/init\"]", fmt.Sprintf(`:%d:1: "/bin" is no folder`, line+2)},
+		{"bin = [\"p/init\"]\n[set.seed.install]\nbin = [\"p/init\", \"p/init\"]", fmt.Sprintf(`:%d:18: two files are placed at bin/init`, line+2)},
+		{"bin = [\"p/init\"]\n[set.seed.install]\n\"/bin\" = [\"p/init\"]", fmt.Sprintf(`:%d:1: "/bin" is no folder`, line+2)},
 		{"bin = \"p/init\"", fmt.Sprintf(`:%d:7: key "install.bin" must be a list of strings`, line)},
 	} {
 		text := user + "[install]\n" + c.install + "\n"
@@ -526,7 +603,7 @@ func TestWhatInstallMayNotSay(t *testing.T) {
 		if err == nil {
 			dir := writeRecipes(t, map[string]string{"x": text, "sysroot": "description = \"x\"\n[source]\npath = \".\"\n"})
 			if r, err = Load(filepath.Join(dir, "x")); err == nil {
-				_, err = LoadAll(dir)
+				_, err = LoadAll(dir, sets)
 			}
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "x/recipe.toml:") {
@@ -535,26 +612,26 @@ func TestWhatInstallMayNotSay(t *testing.T) {
 	}
 }
 
-// What only a profile builds is there for what only the profile places.
-func TestAProfileInstallsWhatItAdds(t *testing.T) {
-	profile := "[profile.seed.packages]\np = [\"extra\"]\n[profile.seed.install]\nbin = [\"p/extra\"]\n"
-	recipes := map[string]string{"x": user + profile, "sysroot": "description = \"x\"\n[source]\npath = \".\"\n"}
-	set, err := LoadAll(writeRecipes(t, recipes))
+// What only a set builds is there for what only the set places.
+func TestASetInstallsWhatItAdds(t *testing.T) {
+	set := "[set.seed.step.p]\npackages = [\"init\", \"extra\"]\n[set.seed.install]\nbin = [\"p/extra\"]\n"
+	recipes := map[string]string{"x": user + set, "sysroot": "description = \"x\"\n[source]\npath = \".\"\n"}
+	all, err := LoadAll(writeRecipes(t, recipes), sets)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := set["x"].WithProfile("seed").Files
-	if len(files) != 1 || files[0].To != "bin/extra" || files[0].Strip != StripAll || len(set["x"].Files) != 0 {
-		t.Errorf("%+v, and without the profile %+v", files, set["x"].Files)
+	files := all["x"].In("seed").Files
+	if len(files) != 1 || files[0].To != "bin/extra" || files[0].Strip != StripAll || len(all["x"].Files) != 0 {
+		t.Errorf("%+v, and without the set %+v", files, all["x"].Files)
 	}
-	recipes["x"] = user + "[install]\nbin = [\"p/extra\"]\n" + profile[:strings.Index(profile, "[profile.seed.install]")]
-	if _, err := LoadAll(writeRecipes(t, recipes)); err == nil || !strings.Contains(err.Error(), `the step p makes no "extra"`) {
-		t.Errorf("what only the profile builds is placed without it: %v", err)
+	recipes["x"] = user + "[install]\nbin = [\"p/extra\"]\n" + set[:strings.Index(set, "[set.seed.install]")]
+	if _, err := LoadAll(writeRecipes(t, recipes), sets); err == nil || !strings.Contains(err.Error(), `the step p makes no "extra"`) {
+		t.Errorf("what only the set builds is placed without it: %v", err)
 	}
 }
 
 func TestAMissingDefaultSysrootSaysWhoWantsIt(t *testing.T) {
-	_, err := LoadAll(writeRecipes(t, map[string]string{"x": user}))
+	_, err := LoadAll(writeRecipes(t, map[string]string{"x": user}), sets)
 	if err == nil || !strings.Contains(err.Error(), `x/recipe.toml:4:3: there is no recipe "sysroot"`) || !strings.Contains(err.Error(), `unless it says sysroot = "none"`) {
 		t.Error(err)
 	}

@@ -94,7 +94,7 @@ func (s Set) Fits(r *Recipe) error {
 	with := maps.Clone(s)
 	with[r.Name] = r
 	var all *multierror.Error
-	for _, p := range with.checkReferences(nil) {
+	for _, p := range with.checkReferences(nil, nil) {
 		all = multierror.Append(all, p.err)
 	}
 	return listed(all)
@@ -106,24 +106,20 @@ type problem struct {
 	err    error
 }
 
-// checkReferences finds, in the recipes and in every profile of them, references to what is not there and
-// recipes that wait for each other.
-func (s Set) checkReferences(broken Broken) []problem {
-	problems := s.checkProfile((*Recipe).problemAt, broken)
-	// Said with its line, and not again for a profile that has it too.
+// checkReferences finds, in the recipes as every release set has them, references to what is not there and recipes that wait for each
+// other.
+func (s Set) checkReferences(broken Broken, releases Releases) []problem {
+	problems := s.checkRelease((*Recipe).problemAt, broken)
+	// Said with its line, and not again for a set that has it too.
 	seen := map[string]bool{}
-	for _, p := range s.checkProfile((*Recipe).problemIn, broken) {
+	for _, p := range s.checkRelease((*Recipe).problemIn, broken) {
 		seen[p.err.Error()] = true
 	}
-	for _, profile := range s.Profiles() {
-		with := Set{}
-		for name, r := range s {
-			with[name] = r.WithProfile(profile)
-		}
-		for _, p := range with.checkProfile((*Recipe).problemIn, broken) {
+	for _, release := range releases.names() {
+		for _, p := range s.In(releases[release]...).checkRelease((*Recipe).problemIn, broken) {
 			if !seen[p.err.Error()] {
 				seen[p.err.Error()] = true
-				problems = append(problems, problem{p.recipe, fmt.Errorf("profile %s: %w", profile, p.err)})
+				problems = append(problems, problem{p.recipe, fmt.Errorf("release set %s: %w", release, p.err)})
 			}
 		}
 	}
@@ -139,15 +135,15 @@ func (r *Recipe) problemAt(key []string, text string) error {
 	return tomlfile.At(r.Path, b, key, "%s", text)
 }
 
-// problemIn is one in what a profile has made of the file: the parts are not where the keys say.
+// problemIn is one in what a release set has made of the file: the parts are not where the keys say.
 func (r *Recipe) problemIn(key []string, text string) error {
 	return fmt.Errorf("%s: %s: %s", r.Path, strings.Join(key, "."), text)
 }
 
 type placing func(r *Recipe, key []string, text string) error
 
-// checkProfile checks the references as one profile has them.
-func (s Set) checkProfile(place placing, broken Broken) []problem {
+// checkRelease checks the references as one release set has them.
+func (s Set) checkRelease(place placing, broken Broken) []problem {
 	var problems []problem
 	for _, name := range s.Names() {
 		r := s[name]

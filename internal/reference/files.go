@@ -52,7 +52,7 @@ func Files() []File {
 		{"patch", "patches/<series>/NNNN-name.toml", []string{"patches/*/*.toml"}, reflect.TypeFor[patch.Document](), Stable, "patches/randd/0001-timer-jitter.toml"},
 		{"image", "images/<name>.toml", []string{"images/*.toml"}, reflect.TypeFor[disk.Description](), Stable, "images/pure-rust.toml"},
 		{"target", "targets/<triple>.toml", []string{"targets/*.toml", "targets/base/*.toml"}, reflect.TypeFor[targetspec.Spec](), Stable, "targets/base/redox-user.toml"},
-		{"toolchain", "toolchain/toolchain.toml", []string{"toolchain/toolchain.toml"}, reflect.TypeFor[toolchain.Pin](), Stable, "toolchain/toolchain.toml"},
+		{"toolchain", "toolchain/toolchain.toml", []string{"toolchain/toolchain.toml", "toolchain/sets/*/toolchain.toml"}, reflect.TypeFor[toolchain.Pin](), Stable, "toolchain/toolchain.toml"},
 		{"overrides", "overrides.toml", []string{"overrides.toml"}, reflect.TypeFor[source.Document](), Stable, ""},
 		{"packages", "packages.toml", []string{"packages.toml"}, reflect.TypeFor[packages.Repositories](), Stable, ""},
 		{"boot", "images/boot/<name>.toml", []string{"images/boot/*.toml"}, reflect.TypeFor[boottest.Test](), Experimental, "images/boot/net.toml"},
@@ -60,7 +60,7 @@ func Files() []File {
 		{"difftest", "recipes/difftest/expected.toml", []string{"recipes/difftest/expected.toml"}, reflect.TypeFor[difftest.Expected](), Experimental, "recipes/difftest/expected.toml"},
 		{"relibc-tests", "recipes/relibc-tests/known.toml", []string{"recipes/relibc-tests/known.toml"}, reflect.TypeFor[relibctest.List](), Experimental, "recipes/relibc-tests/known.toml"},
 		{"lock", "recipes/lock.toml", []string{"recipes/lock.toml"}, reflect.TypeFor[drift.Lock](), Generated, "recipes/lock.toml"},
-		{"toolchain-lock", "toolchain/toolchain.lock.toml", []string{"toolchain/toolchain.lock.toml"}, reflect.TypeFor[toolchain.Lock](), Generated, "toolchain/toolchain.lock.toml"},
+		{"toolchain-lock", "toolchain/toolchain.lock.toml", []string{"toolchain/toolchain.lock.toml", "toolchain/sets/*/toolchain.lock.toml"}, reflect.TypeFor[toolchain.Lock](), Generated, "toolchain/toolchain.lock.toml"},
 		{"toolchain-manifest", "redox-clif-toolchain.toml", nil, reflect.TypeFor[rustbuild.Manifest](), Generated, ""},
 	}
 }

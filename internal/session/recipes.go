@@ -20,7 +20,7 @@ import (
 
 // description is what the checkout says of what is built: its recipes, and what takes the place of their sources.
 type description struct {
-	recipes   recipe.Set
+	recipes   recipe.Set // as the release set has them
 	broken    recipe.Broken
 	overrides *source.Overrides
 }
@@ -42,10 +42,19 @@ func (s *Session) described() (*description, error) {
 }
 
 func (s *Session) describe() (*description, error) {
-	recipes, broken, err := recipe.LoadEach(s.Config.Recipes())
+	sets, err := s.ReleaseSets()
 	if err != nil {
 		return nil, err
 	}
+	recipes, broken, err := recipe.LoadEach(s.Config.Recipes(), sets.Tables())
+	if err != nil {
+		return nil, err
+	}
+	set, err := sets.Find(s.Config.Set)
+	if err != nil {
+		return nil, err
+	}
+	recipes = recipes.In(set.Tables...)
 	if err := checkChoices(s.Config, recipes, broken); err != nil {
 		return nil, err
 	}
@@ -72,7 +81,7 @@ func (s *Session) Recipe(name string) (*recipe.Recipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := d.recipes.Get(name, "")
+	r, err := d.recipes.Get(name)
 	return r, d.explain(err)
 }
 
@@ -105,8 +114,7 @@ func (s *Session) Overrides() (*source.Overrides, error) {
 	return loadOverrides(s.Config)
 }
 
-// checkChoices refuses a profile or a component of -backend that no recipe has: a setting that does
-// nothing costs hours. With a broken recipe nobody knows which there are.
+// checkChoices refuses a component of -backend that no recipe has: a setting that does nothing costs hours. With a broken recipe nobody knows which there are.
 func checkChoices(cfg *config.Config, recipes recipe.Set, broken recipe.Broken) error {
 	if _, err := builder.ParseStdMode(cfg.Std); err != nil {
 		return fmt.Errorf("-std or REDOX_STD: %w", err)
@@ -115,10 +123,7 @@ func checkChoices(cfg *config.Config, recipes recipe.Set, broken recipe.Broken) 
 	if err != nil || len(broken) > 0 {
 		return err
 	}
-	if profiles := recipes.Profiles(); cfg.Profile != "" && !slices.Contains(profiles, cfg.Profile) {
-		return fmt.Errorf("no recipe has a profile %q; there are %s, and without one the sources are upstream's", cfg.Profile, strings.Join(profiles, ", "))
-	}
-	if unknown := backends.Unknown(recipes, cfg.Profile); len(unknown) > 0 {
+	if unknown := backends.Unknown(recipes); len(unknown) > 0 {
 		return fmt.Errorf("backends %q: no recipe, step or package is named %s; `mage recipe:list` lists the recipes", cfg.Backends, strings.Join(unknown, ", "))
 	}
 	return nil
@@ -156,9 +161,9 @@ func sourceNames(recipes recipe.Set) []string {
 		for at := range r.Source.Submodules {
 			names = append(names, name+"/"+at)
 		}
-		for _, p := range r.Profiles {
-			if p.Source != nil {
-				for at := range p.Source.Submodules {
+		for _, d := range r.Sets {
+			if d.Source != nil {
+				for at := range d.Source.Submodules {
 					names = append(names, name+"/"+at)
 				}
 			}

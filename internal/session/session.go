@@ -85,6 +85,9 @@ func Open(flags config.Flags, environ []string, dir string, verbose bool, stream
 	if err != nil {
 		return nil, err
 	}
+	if err := useSet(cfg); err != nil {
+		return nil, err
+	}
 	cfg.Verbose = verbose
 	s, err := open(cfg, streams)
 	if s != nil {
@@ -158,7 +161,7 @@ func (s *Session) Builder(tools builder.Tools, jobs *process.Jobserver, o BuildO
 		return nil, err
 	}
 	return builder.New(builder.Options{
-		Sources: sources, Target: s.Config.Target, Tools: tools, Specs: os.DirFS(s.Config.Targets()),
+		Sources: sources, Set: s.Config.Set, Target: s.Config.Target, Tools: tools, Specs: os.DirFS(s.Config.Targets()),
 		Backends: backends, Std: builder.StdMode(s.Config.Std), MayFallBack: o.FallBack, DebugInfo: s.Config.DebugInfo,
 	}), nil
 }
@@ -179,7 +182,7 @@ func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o
 	}
 	notice := func(line string) { s.Say("%s", line) }
 	return prepare.Options{
-		Recipes: d.recipes, Profile: s.Config.Profile, Store: s.Store,
+		Recipes: d.recipes, Store: s.Store,
 		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
 			Install: tools.Install, User: o.Around.User, ExtraEnv: o.Around.Env, Sandbox: confined, Jobs: jobs, Notice: notice},
 		Patches: os.DirFS(s.Config.Patches()), Fetcher: s.Fetcher(tools, cargoHome), Overrides: d.overrides,
@@ -321,9 +324,9 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 	}
 	switch {
 	case summary.Count(graph.Ran)+summary.Count(graph.Fetched) > 0:
-		s.Say("%s", ui.Summary(summary, time.Since(start)))
+		s.Say("%s", ui.Summary(summary, time.Since(start), s.Config.Set))
 	case !o.Quiet:
-		s.Say("nothing to do: all %d steps are up to date, no compiler ran", summary.Count(graph.UpToDate))
+		s.Say("nothing to do: all %d steps are up to date, no compiler ran%s", summary.Count(graph.UpToDate), ui.InSet(s.Config.Set))
 	}
 	return done, nil
 }

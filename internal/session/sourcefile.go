@@ -21,11 +21,11 @@ func (s *Session) SourceFile(recipe, file string) string {
 	if err != nil {
 		return at
 	}
-	r, err := d.recipes.Get(recipe, s.Config.Profile)
+	r, err := d.recipes.Get(recipe)
 	if err != nil {
 		return at
 	}
-	own := prepare.New(prepare.Options{Recipes: d.recipes, Profile: s.Config.Profile, Overrides: d.overrides, Store: s.Store}).UserFile(r, at)
+	own := prepare.New(prepare.Options{Recipes: d.recipes, Overrides: d.overrides, Store: s.Store}).UserFile(r, at)
 	if _, err := os.Stat(own); own == "" || err != nil {
 		return at
 	}

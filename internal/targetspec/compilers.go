@@ -16,6 +16,7 @@ func knownCompilers() []Compiler {
 	return []Compiler{
 		{Release: "1.94.0-nightly", SoftFloatABI: map[string]string{"x86_64": "x86-softfloat"}},
 		{Release: "1.96.0-nightly", SoftFloatABI: map[string]string{"aarch64": "softfloat", "x86_64": "softfloat"}},
+		{Release: "1.98.0-nightly", SoftFloatABI: map[string]string{"aarch64": "softfloat", "x86_64": "softfloat"}, NoWeakLinkage: true},
 	}
 }
 
@@ -34,7 +35,7 @@ func KnownCompiler(release string) (Compiler, error) {
 
 // Equal tells whether specifications for both compilers are the same.
 func (c Compiler) Equal(other Compiler) bool {
-	return c.PointerWidthString == other.PointerWidthString && maps.Equal(c.SoftFloatABI, other.SoftFloatABI)
+	return c.PointerWidthString == other.PointerWidthString && c.NoWeakLinkage == other.NoWeakLinkage && maps.Equal(c.SoftFloatABI, other.SoftFloatABI)
 }
 
 // GoString is a row of knownCompilers.

@@ -30,6 +30,9 @@ func (s *Spec) JSON(compiler Compiler) ([]byte, error) {
 			keys[key] = *lists
 		}
 	}
+	if compiler.NoWeakLinkage {
+		delete(keys, "allows-weak-linkage")
+	}
 	s.addShaped(keys, compiler)
 	if err := s.addSoftFloat(keys, compiler); err != nil {
 		return nil, err

@@ -172,6 +172,9 @@ type Compiler struct {
 	// of an architecture is declared ("x86_64" -> "x86-softfloat" in 1.94,
 	// "softfloat" in 1.96). An architecture that is missing takes none.
 	SoftFloatABI map[string]string
+	// NoWeakLinkage: the key allows-weak-linkage is unknown, as it is from a compiler between 1.96 and 1.98 on: what it said follows from
+	// the binary format.
+	NoWeakLinkage bool
 }
 
 // strings are the fields that are a JSON string under their TOML name. Merging

@@ -142,7 +142,7 @@ func (c *checker) member(t reflect.Type, inside []string, key *unstable.Node) re
 				return k.Field.Type
 			}
 		}
-		c.reportUnknown(inside, key, keyNames(known))
+		c.reportUnknown(inside, key, known)
 	}
 	return nil
 }
@@ -157,13 +157,18 @@ func (c *checker) keysOf(t reflect.Type) []Key {
 	return known
 }
 
-func (c *checker) reportUnknown(inside []string, key *unstable.Node, known []string) {
+func (c *checker) reportUnknown(inside []string, key *unstable.Node, keys []Key) {
 	word := string(key.Data)
 	path := strings.Join(append(append([]string(nil), inside...), word), "\x00")
 	if c.unknown[path] {
 		return
 	}
 	c.unknown[path] = true
+	if i := slices.IndexFunc(keys, func(k Key) bool { return k.Was == word }); i >= 0 {
+		c.report(spanOfNode(key), "key %q is called %q now", dotted(below(inside, word)), dotted(below(inside, keys[i].Name)))
+		return
+	}
+	known := keyNames(keys)
 	message := fmt.Sprintf("unknown key %q", word)
 	if len(inside) > 0 {
 		message += " in " + dotted(inside)

@@ -18,11 +18,13 @@ type Key struct {
 	Struct reflect.Type
 	// Required says that the key has to be there, OneOf that exactly one of the table's keys that say so has to be.
 	Required, OneOf bool
+	// Was is what the key was called before, "" for one that always was called so.
+	Was string
 }
 
 // Keys are the keys that a struct takes, in the order of its fields. The toml tags are read as go-toml does: a tag of "-" hides
 // the field, a field without a tag goes by its Go name, and an embedded struct without a tag lends its fields. The options
-// "required" and "oneof" of a tag are this package's own.
+// "required", "oneof" and "was=NAME" of a tag are this package's own.
 func Keys(t reflect.Type) []Key {
 	var keys []Key
 	add := func(k Key, embedded bool) {
@@ -45,10 +47,20 @@ func Keys(t reflect.Type) []Key {
 			}
 		case field.IsExported():
 			has := func(option string) bool { return slices.Contains(strings.Split(options, ","), option) }
-			add(Key{cmp.Or(tag, field.Name), field, t, has("required"), has("oneof")}, false)
+			add(Key{cmp.Or(tag, field.Name), field, t, has("required"), has("oneof"), was(options)}, false)
 		}
 	}
 	return keys
+}
+
+// was is the former name in the options of a tag.
+func was(options string) string {
+	for _, option := range strings.Split(options, ",") {
+		if name, ok := strings.CutPrefix(option, "was="); ok {
+			return name
+		}
+	}
+	return ""
 }
 
 // keyNames are the names in the order of the alphabet.

@@ -59,9 +59,11 @@ type Capabilities struct {
 	CargoJSONTargetSpec bool `json:"cargo-json-target-spec"`
 	// NoF16F128: compiler_builtins has the feature no-f16-f128.
 	NoF16F128 bool `json:"no-f16-f128"`
-	// PointerWidthString and SoftFloatABI are target.Compiler's.
+	// PointerWidthString and SoftFloatABI are targetspec.Compiler's.
 	PointerWidthString bool              `json:"pointer-width-string"`
 	SoftFloatABI       map[string]string `json:"rustc-abi-softfloat"`
+	// NoWeakLinkage is targetspec.Compiler's too. It is left out where it does not hold: digests of older compilers stay as they are.
+	NoWeakLinkage bool `json:"no-allows-weak-linkage,omitempty"`
 
 	Backends map[Backend]map[Feature]Result `json:"backends"`
 }
@@ -70,6 +72,7 @@ type Capabilities struct {
 func (c *Capabilities) Compiler() targetspec.Compiler {
 	return targetspec.Compiler{
 		Release: c.Version.Release, PointerWidthString: c.PointerWidthString, SoftFloatABI: c.SoftFloatABI,
+		NoWeakLinkage: c.NoWeakLinkage,
 	}
 }
 

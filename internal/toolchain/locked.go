@@ -26,6 +26,8 @@ type Probed struct {
 	PointerWidthString bool `toml:"pointer-width-string"`
 	// SoftFloatABI has the name of the soft-float ABI, by architecture.
 	SoftFloatABI map[string]string `toml:"rustc-abi-softfloat"`
+	// NoWeakLinkage: a target's specification must not say allows-weak-linkage.
+	NoWeakLinkage bool `toml:"no-allows-weak-linkage,omitempty"`
 	// Can and `lacks` are the features by backend.
 	Can map[Backend][]Feature `toml:"can"`
 	// Lacks are those that were tried and do not work.
@@ -43,7 +45,8 @@ func (l *Lock) recordProbed(identity *Identity, spec *targetspec.Spec, caps *Cap
 	}
 	p := Probed{
 		Key: key, RustcUnstable: caps.RustcUnstableForJSON, CargoJSON: caps.CargoJSONTargetSpec, NoF16F128: caps.NoF16F128,
-		PointerWidthString: caps.PointerWidthString, SoftFloatABI: caps.SoftFloatABI, Can: map[Backend][]Feature{}, Lacks: map[Backend][]Feature{},
+		PointerWidthString: caps.PointerWidthString, SoftFloatABI: caps.SoftFloatABI,
+		NoWeakLinkage: caps.NoWeakLinkage, Can: map[Backend][]Feature{}, Lacks: map[Backend][]Feature{},
 	}
 	for backend, features := range caps.Backends {
 		for _, feature := range slices.Sorted(maps.Keys(features)) {
@@ -64,7 +67,8 @@ func (l *Lock) recordProbed(identity *Identity, spec *targetspec.Spec, caps *Cap
 func (p *Probed) capabilities(triple, identity string, version Version) *Capabilities {
 	c := &Capabilities{
 		Identity: identity, Triple: triple, Version: version, RustcUnstableForJSON: p.RustcUnstable, CargoJSONTargetSpec: p.CargoJSON,
-		NoF16F128: p.NoF16F128, PointerWidthString: p.PointerWidthString, SoftFloatABI: p.SoftFloatABI, Backends: map[Backend]map[Feature]Result{},
+		NoF16F128: p.NoF16F128, PointerWidthString: p.PointerWidthString, SoftFloatABI: p.SoftFloatABI, NoWeakLinkage: p.NoWeakLinkage,
+		Backends: map[Backend]map[Feature]Result{},
 	}
 	note := func(list map[Backend][]Feature, r Result) {
 		for backend, features := range list {

@@ -12,11 +12,18 @@ import (
 	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
-// Pin is toolchain/toolchain.toml: the one place that names a toolchain. It is a rust-toolchain.toml as rustup reads it, which passes over
-// the tables other than [toolchain]. `mage toolchain:pin CHANNEL` changes it.
+// Pin is toolchain/toolchain.toml: the active release set with its pin, the one place that names a toolchain. It is a
+// rust-toolchain.toml as rustup reads it, which passes over the keys other than [toolchain]. `mage toolchain:pin CHANNEL` changes it.
+// Other sets are toolchain/sets/NAME/toolchain.toml.
 type Pin struct {
-	// Toolchain is the part that rustup reads too.
-	Toolchain PinnedChannel `toml:"toolchain,required"`
+	// Set names the active release set. The file of another set is called by its name.
+	Set string `toml:"set"`
+	// Description is one line about the set.
+	Description string `toml:"description"`
+	// Inherits is the set that counts where this one says nothing, in recipes and, without [toolchain], for the pin.
+	Inherits string `toml:"inherits"`
+	// Toolchain is the part that rustup reads too. A set that inherits may do without.
+	Toolchain PinnedChannel `toml:"toolchain"`
 	// Optional is what is installed only when asked for.
 	Optional Optional `toml:"optional"`
 	// Expected is what the channel must turn out to be.
@@ -28,7 +35,7 @@ type Pin struct {
 // PinnedChannel is the part that rustup reads too.
 type PinnedChannel struct {
 	// Channel is dated or a release, so that it never moves: "nightly-2026-01-02", "1.94.0".
-	Channel string `toml:"channel,required"`
+	Channel string `toml:"channel"`
 	// Profile is rustup's: "minimal".
 	Profile string `toml:"profile"`
 	// Components are those of the channel that have to be there: "rust-src", "llvm-tools".
@@ -69,6 +76,15 @@ func LoadPin(path string) (*Pin, error) {
 
 // DecodePin is LoadPin for a text already read; path is for messages.
 func DecodePin(path string, data []byte) (*Pin, error) {
+	pin, err := DecodeSet(path, data)
+	if err == nil && pin.Toolchain.Channel == "" {
+		err = tomlfile.At(path, data, []string{"toolchain"}, "key \"toolchain.channel\" is missing")
+	}
+	return pin, err
+}
+
+// DecodeSet is DecodePin for the file of a set, which may leave the pin to another one.
+func DecodeSet(path string, data []byte) (*Pin, error) {
 	pin := &Pin{}
 	if err := tomlfile.Decode(path, data, pin); err != nil {
 		return nil, err
@@ -77,7 +93,7 @@ func DecodePin(path string, data []byte) (*Pin, error) {
 	at := func(table, key, format string, args ...any) {
 		wrong = multierror.Append(wrong, tomlfile.At(path, data, []string{table, key}, format, args...))
 	}
-	if err := checkChannel(pin.Toolchain.Channel); err != nil {
+	if err := checkChannel(pin.Toolchain.Channel); pin.Toolchain.Channel != "" && err != nil {
 		at("toolchain", "channel", "%v", err)
 	}
 	if commit := pin.Expected.Commit; commit != "" && !isHex(commit, 40) {

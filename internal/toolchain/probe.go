@@ -139,7 +139,7 @@ type prober struct {
 func (p *prober) builtins(ctx context.Context, measured *Capabilities) error {
 	measured.SoftFloatABI = map[string]string{}
 	for _, builtin := range []struct{ arch, triple string }{
-		{"aarch64", "aarch64-unknown-none-softfloat"}, {"x86_64", "x86_64-unknown-none"},
+		{"aarch64", "aarch64-unknown-none-softfloat"}, {"x86_64", "x86_64-unknown-none"}, {"", "aarch64-unknown-uefi"},
 	} {
 		stdout, stderr, err := p.run(ctx, p.toolchain.Rustc, "-Zunstable-options", "--print=target-spec-json", "--target="+builtin.triple)
 		if err != nil {
@@ -148,9 +148,14 @@ func (p *prober) builtins(ctx context.Context, measured *Capabilities) error {
 		var own struct {
 			ABI   string          `json:"rustc-abi"`
 			Width json.RawMessage `json:"target-pointer-width"`
+			Weak  *bool           `json:"allows-weak-linkage"`
 		}
 		if err := json.Unmarshal(stdout, &own); err != nil {
 			return fmt.Errorf("rustc's own specification of %s: %w", builtin.triple, err)
+		}
+		if builtin.arch == "" { // the firmware's, of which a compiler that knows the key says that it does not hold
+			measured.NoWeakLinkage = own.Weak == nil
+			continue
 		}
 		if own.ABI != "" {
 			measured.SoftFloatABI[builtin.arch] = own.ABI

@@ -85,7 +85,7 @@ func TestProjectPin(t *testing.T) {
 
 func TestDecodePinErrors(t *testing.T) {
 	tests := []struct{ text, want string }{
-		{"", `"toolchain" is missing`},
+		{"", `"toolchain.channel" is missing`},
 		{"[toolchain]\nprofile = 'minimal'\n", `p:1:2: key "toolchain.channel" is missing`},
 		{"[toolchain]\nchannel = 'nightly'\n", `p:2:1: channel "nightly" moves`},
 		{"[toolchain]\nchannel = 'stable'\n", "moves"},

@@ -20,8 +20,9 @@ const (
 	worthwhile = 10 * time.Second
 )
 
-// Summary says at the end of a build what ran, what took longest and what came from the cache.
-func Summary(s *graph.Summary, took time.Duration) string {
+// Summary says at the end of a build what ran, what took longest and what came from the cache. set is the release set, "" for one
+// without a name.
+func Summary(s *graph.Summary, took time.Duration, set string) string {
 	var ran, cached, fetched []string
 	for n, o := range s.Outcomes {
 		switch {
@@ -38,7 +39,7 @@ func Summary(s *graph.Summary, took time.Duration) string {
 	if len(fetched) > 0 {
 		counts = fmt.Sprintf("%d steps ran, %d came from the remote cache, %d were up to date", len(ran), len(fetched), s.Count(graph.UpToDate))
 	}
-	lines := []string{counts + ", in " + Seconds(took)}
+	lines := []string{counts + ", in " + Seconds(took) + InSet(set)}
 	if len(ran) > 0 {
 		lines = append(lines, "  ran: "+stepsOf(ran))
 	}
@@ -55,6 +56,14 @@ func Summary(s *graph.Summary, took time.Duration) string {
 		lines = append(lines, "  from the cache: "+stepsOf(cached))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// InSet is what a line about a build ends with: the release set that was built, in parentheses, or nothing.
+func InSet(set string) string {
+	if set == "" {
+		return ""
+	}
+	return " (set " + set + ")"
 }
 
 // critical names the chain of steps that bounds a build, and what would shorten the build: that chain's longest step where the chain

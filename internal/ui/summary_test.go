@@ -37,16 +37,17 @@ func TestSummary(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		steps map[string]time.Duration
+		set   string
 		want  string
 	}{
-		"few": {map[string]time.Duration{"demo/b": 100 * time.Millisecond, "demo/a": 8 * time.Second, "FOLDER": 0},
+		"few": {map[string]time.Duration{"demo/b": 100 * time.Millisecond, "demo/a": 8 * time.Second, "FOLDER": 0}, "",
 			"2 steps ran, 1 were up to date, in 1m00s\n  ran: demo/a, demo/b\n  longest: demo/a 8.0s"},
-		"only moments": {map[string]time.Duration{"demo/b": 100 * time.Millisecond, "std/core": 0},
-			"1 steps ran, 1 were up to date, in 1m00s\n  ran: demo/b\n  from the cache: std/core"},
-		"many": {many,
+		"only moments": {map[string]time.Duration{"demo/b": 100 * time.Millisecond, "std/core": 0}, "2026-06",
+			"1 steps ran, 1 were up to date, in 1m00s (set 2026-06)\n  ran: demo/b\n  from the cache: std/core"},
+		"many": {many, "",
 			"13 steps ran, 2 were up to date, in 1m00s\n  ran: base 10, demo 2, std 1\n  longest: std/alloc 3m00s, demo/a 41s, base/9 5.0s\n  from the cache: std/core"},
 	} {
-		if diff := cmp.Diff(c.want, Summary(summaryOf(c.steps), time.Minute)); diff != "" {
+		if diff := cmp.Diff(c.want, Summary(summaryOf(c.steps), time.Minute, c.set)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -65,11 +66,11 @@ func TestSummaryNamesTheCriticalPath(t *testing.T) {
 		65 * time.Second:  "\n  critical path: 1m00s (std 40s, programs 20s); a faster std would shorten the build",
 		110 * time.Second: "\n  critical path: 1m00s (std 40s, programs 20s); more processors would shorten the build",
 	} {
-		if got := Summary(s, took); !strings.HasSuffix(got, want) {
+		if got := Summary(s, took, ""); !strings.HasSuffix(got, want) {
 			t.Errorf("got %s", got)
 		}
 	}
-	if got := Summary(s, 9*time.Second); strings.Contains(got, "critical") {
+	if got := Summary(s, 9*time.Second, ""); strings.Contains(got, "critical") {
 		t.Errorf("of a short build: %s", got)
 	}
 }

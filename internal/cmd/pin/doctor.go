@@ -137,7 +137,7 @@ func hosts(s *session.Session, in *toolchain.Installed) ([]doctor.Host, error) {
 	git := git.Git{Env: s.Config.GitEnv()}
 	var hosts []doctor.Host
 	for _, name := range recipes.Names() {
-		url := recipes[name].WithProfile(s.Config.Profile).Source.Git
+		url := recipes[name].Source.Git
 		if url == "" {
 			continue
 		}

@@ -16,28 +16,83 @@ import (
 type DriftFlags struct {
 	JSON   bool
 	Strict bool // what could not be compared is a failure too
+	All    bool // every release set, not only the one of the session
 }
 
 // Drift compares everything derived with what it is derived from. The error says that something drifted, or
 // what kept it from looking. Sources that are not here are fetched unless -offline.
 func Drift(ctx context.Context, s *session.Session, f DriftFlags) error {
-	r, failed := findDrift(ctx, s)
-	if r == nil {
-		return failed
+	sessions, err := sessionsOf(s, f.All)
+	if err != nil {
+		return err
+	}
+	var reports []*drift.Report
+	var failed error
+	for _, in := range sessions {
+		r, err := findDrift(ctx, in)
+		if r == nil {
+			return errors.Join(failed, err)
+		}
+		failed = errors.Join(failed, err)
+		reports = append(reports, r)
 	}
 	s.Keep("drift", r)
 	if f.JSON {
-		failed = errors.Join(failed, ui.WriteJSON(s.Streams.Out, "drift", r))
+		failed = errors.Join(failed, writeDrift(s, reports, f.All))
 	} else {
-		printDrift(s.Streams.Out, r, f.Strict, s.Config.GitHub)
+		for _, r := range reports {
+			if f.All && r.Set != "" {
+				fmt.Fprintf(s.Streams.Out, "== release set %s\n", r.Set)
+			}
+			printDrift(s.Streams.Out, r, f.Strict, s.Config.GitHub)
+		}
 	}
-	if failed == nil && len(r.Findings) > 0 {
-		failed = &DriftError{len(r.Findings)}
+	return errors.Join(verdict(failed, reports, f.Strict), s.BrokenError())
+}
+
+// sessionsOf is the session, or with all one for each release set.
+func sessionsOf(s *session.Session, all bool) ([]*session.Session, error) {
+	if !all {
+		return []*session.Session{s}, nil
 	}
-	if f.Strict && len(r.Unchecked) > 0 {
-		failed = errors.Join(failed, &UncheckedError{len(r.Unchecked)})
+	sets, err := s.ReleaseSets()
+	if err != nil {
+		return nil, err
 	}
-	return errors.Join(failed, s.BrokenError())
+	var sessions []*session.Session
+	for _, set := range sets {
+		in, err := s.InSet(set.Name)
+		if err != nil {
+			return nil, err
+		}
+		sessions = append(sessions, in)
+	}
+	return sessions, nil
+}
+
+// writeDrift writes the report, with all a list of the sets' reports.
+func writeDrift(s *session.Session, reports []*drift.Report, all bool) error {
+	if !all {
+		return ui.WriteJSON(s.Streams.Out, "drift", reports[0])
+	}
+	return ui.WriteJSON(s.Streams.Out, "drift", struct {
+		Sets []*drift.Report `json:"sets"`
+	}{reports})
+}
+
+// verdict says whether the reports are a failure, beside what kept them from being complete.
+func verdict(failed error, reports []*drift.Report, strict bool) error {
+	findings, unchecked := 0, 0
+	for _, r := range reports {
+		findings, unchecked = findings+len(r.Findings), unchecked+len(r.Unchecked)
+	}
+	if failed == nil && findings > 0 {
+		failed = &DriftError{findings}
+	}
+	if strict && unchecked > 0 {
+		failed = errors.Join(failed, &UncheckedError{unchecked})
+	}
+	return failed
 }
 
 func findDrift(ctx context.Context, s *session.Session) (*drift.Report, error) {
@@ -45,7 +100,7 @@ func findDrift(ctx context.Context, s *session.Session) (*drift.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := openCheckout(s, installed.Toolchain, !s.Config.Offline)
+	c, err := openCheckouts(s, installed.Toolchain, !s.Config.Offline)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +155,7 @@ func DriftLock(ctx context.Context, s *session.Session, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	c, err := openCheckout(s, installed.Toolchain, !s.Config.Offline)
+	c, err := openCheckouts(s, installed.Toolchain, !s.Config.Offline)
 	if err != nil {
 		return err
 	}
@@ -132,7 +187,7 @@ func DriftUpstream(ctx context.Context, s *session.Session, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	all, err := drift.AskUpstream(ctx, c, s.Config.Profile, from)
+	all, err := drift.AskUpstream(ctx, c, from)
 	if err != nil {
 		return err
 	}

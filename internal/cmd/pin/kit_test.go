@@ -82,7 +82,8 @@ func (c *checkout) fakeToolchain(dir string) {
 	rustc := `#!/bin/sh
 case "$*" in
 -vV) printf 'release: 1.94.0-nightly\ncommit-hash: ` + testCommit + `\ncommit-date: 2026-01-01\nhost: ` + hostTriple() + `\nLLVM version: 21.1.8\n' ;;
-*target-spec-json*x86_64*) echo '{"rustc-abi": "x86-softfloat"}' ;;
+*target-spec-json*uefi*) echo '{"allows-weak-linkage": false}' ;;
+*target-spec-json*x86_64-unknown-none*) echo '{"rustc-abi": "x86-softfloat"}' ;;
 *target-spec-json*) echo '{}' ;;
 *--print=cfg*) echo 'target_os="redox"' ;;
 *) echo 'error: only a fake' >&2; exit 1 ;;

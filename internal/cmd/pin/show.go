@@ -14,13 +14,16 @@ import (
 
 // shown is what toolchain:show shows.
 type shown struct {
+	// Set is the release set, Sets are all of the checkout; both are empty where it has one without a name.
+	Set  string   `json:"set,omitempty"`
+	Sets []string `json:"sets,omitempty"`
 	*toolchain.Report
 	Manifest *rustbuild.Manifest   `json:"manifest,omitempty"` // when the toolchain was built here
 	Built    []rustbuild.Installed `json:"built"`              // all that were
 }
 
 func (r *shown) print(w io.Writer) error {
-	if err := ui.Table(w, reportRows(r.Report)); err != nil {
+	if err := ui.Table(w, append(setRows(r.Set, r.Sets), reportRows(r.Report)...)); err != nil {
 		return err
 	}
 	for _, problem := range r.Problems {
@@ -33,6 +36,18 @@ func (r *shown) print(w io.Writer) error {
 		return ui.Table(w, rows)
 	}
 	return nil
+}
+
+// setRows name the release set, and the others if there are any.
+func setRows(set string, all []string) [][]string {
+	if set == "" {
+		return nil
+	}
+	rows := [][]string{{"release set", set}}
+	if others := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return name == set }); len(others) > 0 {
+		rows = append(rows, []string{"other sets", strings.Join(others, ", ")})
+	}
+	return rows
 }
 
 // reportRows are two columns, then one line per probe with a column per backend.

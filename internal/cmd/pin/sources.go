@@ -34,10 +34,47 @@ func openCheckout(s *session.Session, installed *toolchain.Toolchain, fetch bool
 	}
 	o.Notice = func(string) {} // what a build would announce is said by the report where it matters
 	c := s.Config
-	return &drift.Checkout{
+	checkout := &drift.Checkout{
 		Root: c.Root, Targets: c.Targets(), Patches: c.Patches(), Out: c.Out(), Target: c.Target,
 		Pin: c.Pin(), PinLock: c.PinLock(), Overrides: c.Overrides, Recipes: o.Recipes, Store: s.Store, Sources: sources{s, o},
-	}, nil
+	}
+	sets, err := s.ReleaseSets()
+	if err != nil {
+		return nil, err
+	}
+	set, err := sets.Find(c.Set)
+	if err != nil {
+		return nil, err
+	}
+	checkout.Set, checkout.Active, checkout.Variant = set.Name, set.Active, set.Variant
+	return checkout, nil
+}
+
+// openCheckouts is [openCheckout] with the checkout in the other release sets beside it.
+func openCheckouts(s *session.Session, installed *toolchain.Toolchain, fetch bool) (*drift.Checkout, error) {
+	c, err := openCheckout(s, installed, fetch)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := s.ReleaseSets()
+	if err != nil {
+		return nil, err
+	}
+	for _, set := range sets {
+		if set.Name == c.Set {
+			continue
+		}
+		in, err := s.InSet(set.Name)
+		if err != nil {
+			return nil, err
+		}
+		other, err := openCheckout(in, installed, fetch)
+		if err != nil {
+			return nil, err
+		}
+		c.Others = append(c.Others, other)
+	}
+	return c, nil
 }
 
 // sources gets sources as a build does, but needs no toolchain and shows nothing.
@@ -58,10 +95,8 @@ func (f sources) Resolved(r *recipe.Recipe) (*source.Resolved, error) {
 	return prepare.New(f.options).Resolved(r)
 }
 
-func (f sources) Tree(ctx context.Context, recipe, profile string) (cas.Digest, error) {
-	o := f.options
-	o.Profile = profile
-	n, err := prepare.New(o).Source(recipe)
+func (f sources) Tree(ctx context.Context, recipe string) (cas.Digest, error) {
+	n, err := prepare.New(f.options).Source(recipe)
 	if err != nil {
 		return cas.Digest{}, err
 	}

@@ -31,7 +31,11 @@ func Show(ctx context.Context, s *session.Session, asJSON, probe bool) error {
 	if err != nil {
 		return err
 	}
-	r := &shown{toolchain.NewReport(in), session.ManifestOf(in.Toolchain), built}
+	sets, err := s.ReleaseSets()
+	if err != nil {
+		return err
+	}
+	r := &shown{s.Config.Set, sets.Names(), toolchain.NewReport(in), session.ManifestOf(in.Toolchain), built}
 	if asJSON {
 		return ui.WriteJSON(s.Streams.Out, "toolchain:show", r)
 	}
@@ -156,7 +160,7 @@ func Pin(ctx context.Context, s *session.Session, channel string, link, asJSON b
 	if err := did.ask(ctx, s, channel); err != nil {
 		return err
 	}
-	c, err := openCheckout(s, nil, false)
+	c, err := openCheckouts(s, nil, false)
 	if err != nil {
 		return err
 	}

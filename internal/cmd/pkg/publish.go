@@ -147,13 +147,11 @@ func describePackage(s *session.Session, name, root string, tree cas.Digest, ove
 	if err != nil {
 		return nil, err
 	}
-	r = r.WithProfile(s.Config.Profile)
 	origin := r
 	for origin.Source.SameAs != "" {
 		if origin, err = s.Recipe(origin.Source.SameAs); err != nil {
 			return nil, err
 		}
-		origin = origin.WithProfile(s.Config.Profile)
 	}
 	one := &staged{name: name, dir: root}
 	one.version, one.source.SourceIdentifier = versionOf(origin.Source, tree, overridden)

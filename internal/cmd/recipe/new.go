@@ -398,4 +398,4 @@ func (l *looking) Resolved(r *recipe.Recipe) (*source.Resolved, error) {
 	return prepare.New(l.options).Resolved(r)
 }
 
-func (l *looking) Tree(context.Context, string, string) (cas.Digest, error) { return l.tree, nil }
+func (l *looking) Tree(context.Context, string) (cas.Digest, error) { return l.tree, nil }

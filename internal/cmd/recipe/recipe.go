@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -54,6 +56,8 @@ type listed struct {
 	Backends    []string `json:"backends"` // of its steps; "host" for what runs on this machine
 	Source      string   `json:"source"`
 	Description string   `json:"description"`
+	// Sets are the release sets in which something differs.
+	Sets []string `json:"sets,omitempty"`
 }
 
 // List lists the recipes with what compiles them and their source.
@@ -64,15 +68,15 @@ func List(s *session.Session, asJSON bool) error {
 	}
 	all := []listed{}
 	for _, name := range recipes.Names() {
-		r := recipes[name].WithProfile(s.Config.Profile)
-		all = append(all, listed{name, r.Compilers(), r.Source.Short(), r.Description})
+		r := recipes[name]
+		all = append(all, listed{name, r.Compilers(), r.Source.Short(), r.Description, slices.Sorted(maps.Keys(r.Sets))})
 	}
 	if asJSON {
 		return errors.Join(ui.WriteJSON(s.Streams.Out, "recipe:list", all), s.BrokenError())
 	}
-	rows := [][]string{{"RECIPE", "BACKEND", "SOURCE", "DESCRIPTION"}}
+	rows := [][]string{{"RECIPE", "BACKEND", "SOURCE", "DIFFERS IN", "DESCRIPTION"}}
 	for _, r := range all {
-		rows = append(rows, []string{r.Name, ui.Dash(strings.Join(r.Backends, "+")), r.Source, r.Description})
+		rows = append(rows, []string{r.Name, ui.Dash(strings.Join(r.Backends, "+")), r.Source, ui.Dash(strings.Join(r.Sets, ",")), r.Description})
 	}
 	return errors.Join(ui.Table(s.Streams.Out, rows), s.BrokenError())
 }
@@ -86,7 +90,7 @@ func Lock(ctx context.Context, s *session.Session, name string) error {
 	var text []byte
 	resolve := func(ctx context.Context, built *session.Built) (err error) {
 		var log process.Excerpt
-		text, err = built.Builder.Sources().Lock(ctx, r.WithProfile(s.Config.Profile), built.Output(0), &log)
+		text, err = built.Builder.Sources().Lock(ctx, r, built.Output(0), &log)
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, strings.TrimSpace(log.String()))
 		}

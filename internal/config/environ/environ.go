@@ -49,7 +49,7 @@ func Variables() []Variable {
 		{"REDOX_TOOLCHAIN", "DIR|NAME", "", "a toolchain to use in place of the pinned rustup toolchain: a directory (with a slash) or the name of one that toolchain:build made", ""},
 		{"REDOX_CACHE", "DIR", "", "where results and downloads are kept", "redox-clif in the user's cache folder"},
 		{"REDOX_TARGET", "NAME", "", "user-space target, a file in targets/ without .toml", DefaultTarget},
-		{"REDOX_PROFILE", "NAME", "-profile", "set of sources: empty (upstream) or seed", ""},
+		{"REDOX_SET", "NAME", "-set", "release set: pin, sources and patches of one date", "the active one, that of toolchain/toolchain.toml"},
 		{"REDOX_OFFLINE", "1", "-offline", "1 forbids the network", ""},
 		{"REDOX_JOBS", "N", "-j", "processes at once, over all steps", "the number of processors"},
 		{"REDOX_MEMORY", "MIB", "-memory", "memory for steps that run at once, in MiB", "three quarters of the machine's"},
@@ -123,6 +123,9 @@ func Transports() []string {
 func Display() []string {
 	return []string{"DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"}
 }
+
+// Renamed are variables that have another name now, by the old one. Flags of the same name have changed with them.
+func Renamed() map[string]string { return map[string]string{"REDOX_PROFILE": "REDOX_SET"} }
 
 // Known tells whether a variable is one of the project's own.
 func Known(name string) bool {

@@ -103,8 +103,8 @@ import "context"
 	for _, name := range recipes.Names() {
 		fmt.Fprintf(&b, `
 // %s builds %s: %s.
-func (Recipe) %s(ctx context.Context, dryRun, k, offline *bool, j *int, profile, backend, std, remote *string) error {
-	return buildRecipe(ctx, %q, dryRun, k, offline, j, profile, backend, std, remote)
+func (Recipe) %s(ctx context.Context, dryRun, k, offline *bool, j *int, set, backend, std, remote *string) error {
+	return buildRecipe(ctx, %q, dryRun, k, offline, j, set, backend, std, remote)
 }
 `, methods[name], name, oneLine(recipes[name].Description), methods[name], name)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/pannous/redox-clif/internal/patch"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/source"
+	"github.com/pannous/redox-clif/internal/toolchain"
 )
 
 // readers are what reads a file at a place of the checkout.
@@ -39,6 +40,10 @@ var readers = []struct {
 	{"patches/*/*.toml", func(file string, text []byte) error {
 		series := path.Base(path.Dir(file))
 		_, err := patch.Load(fstest.MapFS{series + "/" + path.Base(file): &fstest.MapFile{Data: text}}, series)
+		return err
+	}},
+	{"toolchain/sets/*/toolchain.toml", func(file string, text []byte) error {
+		_, err := toolchain.DecodeSet(file, text)
 		return err
 	}},
 	{"overrides.toml", func(file string, text []byte) error {
