@@ -40,7 +40,7 @@ func buildOf(file *trace.File) *Build {
 		b.Steps = append(b.Steps, s)
 	}
 	if t := file.Build; t != nil {
-		b.Started, b.Micros, b.Profile, b.Toolchain, b.Jobs, b.Failed = t.Started, t.Micros, t.Profile, t.Toolchain, t.Jobs, t.Failed
+		b.Started, b.Micros, b.Set, b.Toolchain, b.Jobs, b.Failed = t.Started, t.Micros, t.Set, t.Toolchain, t.Jobs, t.Failed
 		b.Roots = append(b.Roots, t.Roots...)
 		for _, s := range t.Steps {
 			add(Step{ID: s.ID, Needs: s.Needs, Outcome: s.Outcome})

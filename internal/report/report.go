@@ -54,7 +54,7 @@ type Build struct {
 	// Micros is how long it took and WorkMicros how long its steps took one after the other, in microseconds.
 	Micros     int64    `json:"us"`
 	WorkMicros int64    `json:"work_us"`
-	Profile    string   `json:"profile,omitempty"`
+	Set        string   `json:"set,omitempty"`
 	Toolchain  string   `json:"toolchain,omitempty"`
 	Roots      []string `json:"roots"`
 	Jobs       int      `json:"jobs"`    // processes at once that were allowed

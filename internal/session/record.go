@@ -19,7 +19,7 @@ import (
 func (s *Session) TraceFile() string { return filepath.Join(s.Config.Out(), trace.FileName) }
 
 func (s *Session) about(b *builder.Builder, roots []*graph.Node) trace.About {
-	a := trace.About{Target: s.Config.Target, Profile: s.Config.Profile, Toolchain: b.Toolchain(), Jobs: s.Config.Jobs}
+	a := trace.About{Target: s.Config.Target, Set: s.Config.Set, Toolchain: b.Toolchain(), Jobs: s.Config.Jobs}
 	for _, n := range roots {
 		a.Roots = append(a.Roots, n.ID)
 	}

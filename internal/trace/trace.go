@@ -60,7 +60,7 @@ type Build struct {
 // About is what a build was of, and with what. The recorder is told it.
 type About struct {
 	Target    string   `json:"target"`
-	Profile   string   `json:"profile,omitempty"`
+	Set       string   `json:"set,omitempty"`
 	Toolchain string   `json:"toolchain"`
 	Roots     []string `json:"roots"` // the steps that were wanted
 	Jobs      int      `json:"jobs"`
