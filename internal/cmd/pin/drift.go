@@ -36,7 +36,7 @@ func Drift(ctx context.Context, s *session.Session, f DriftFlags) error {
 		failed = errors.Join(failed, err)
 		reports = append(reports, r)
 	}
-	s.Keep("drift", r)
+	s.Keep("drift", reports[0]) // a page is about one set: with all the active one, which is the first
 	if f.JSON {
 		failed = errors.Join(failed, writeDrift(s, reports, f.All))
 	} else {
