@@ -236,7 +236,7 @@ func (c *checkout) mend() {
 		func() error { return Pin(c.t.Context(), s, testPin, false, false) },
 		func() error { s, _ = c.open(config.Flags{}); return Lock(c.t.Context(), s, false, false) },
 		func() error { return TargetSpec(c.t.Context(), s, SpecOptions{Write: true}) },
-		func() error { _, err := gen.Write(c.root); return err },
+		func() error { _, err := gen.Write(c.root, nil); return err },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

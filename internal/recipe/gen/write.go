@@ -9,17 +9,12 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/recipe"
-	"github.com/pannous/redox-clif/internal/releaseset"
 )
 
 // Write brings the files of the checkout at root up to date and returns the slash paths of those it
-// changed. A file that is right is left alone with its times.
-func Write(root string) ([]string, error) {
-	sets, err := releaseset.Load(filepath.Join(root, "toolchain"))
-	if err != nil {
-		return nil, err
-	}
-	recipes, err := recipe.LoadAll(filepath.Join(root, "recipes"), sets.Tables())
+// changed. A file that is right is left alone with its times. releases are the checkout's release sets.
+func Write(root string, releases recipe.Releases) ([]string, error) {
+	recipes, err := recipe.LoadAll(filepath.Join(root, "recipes"), releases)
 	if err != nil {
 		return nil, err
 	}

@@ -6,8 +6,10 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/pannous/redox-clif/internal/recipe/gen"
+	"github.com/pannous/redox-clif/internal/releaseset"
 )
 
 func main() {
@@ -15,7 +17,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: magefile ROOT")
 		os.Exit(2)
 	}
-	changed, err := gen.Write(os.Args[1])
+	changed, err := write(os.Args[1])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -23,4 +25,12 @@ func main() {
 	for _, name := range changed {
 		fmt.Println("wrote", name)
 	}
+}
+
+func write(root string) ([]string, error) {
+	sets, err := releaseset.Load(filepath.Join(root, "toolchain"))
+	if err != nil {
+		return nil, err
+	}
+	return gen.Write(root, sets.Tables())
 }
