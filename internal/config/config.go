@@ -467,6 +467,9 @@ func (c *Config) Image(name string) string { return filepath.Join(c.Out(), name+
 // Work is the part of the cache that tools work in.
 func (c *Config) Work() string { return filepath.Join(c.Cache, "work") }
 
+// Crates is the CARGO_HOME of what fetches.
+func (c *Config) Crates() string { return filepath.Join(c.Cache, "cargo-home") }
+
 // Sources is that of fetched repositories and archives.
 func (c *Config) Sources() string { return filepath.Join(c.Cache, "sources") }
 

@@ -68,6 +68,7 @@ type Host struct {
 
 // Sandbox is what shuts steps off from the rest of this machine.
 type Sandbox struct {
+	Fence   bool   // around what fetches
 	Way     string // how, "" when none works
 	Problem string // why none does
 	// Setting of the kernel's denies it unless it has the value Wanted; "" when none is known to.
@@ -242,11 +243,19 @@ func (c *checker) lacksQEMU(what, purpose string, err error) {
 	c.lacks(what, purpose, "not installed", e.Package.Install(c.family))
 }
 
+// fence says what keeps a git or cargo that fetches from writing elsewhere.
+func (s Sandbox) fence() string {
+	if s.Fence {
+		return "what fetches: Landlock"
+	}
+	return "what fetches is in none"
+}
+
 func (c *checker) sandbox(s Settings) {
 	const what = "sandbox"
 	switch {
 	case s.Sandbox.Way != "":
-		c.ok(what, forSandbox, s.Sandbox.Way)
+		c.ok(what, forSandbox, s.Sandbox.Way+"; "+s.Sandbox.fence())
 	case s.GOOS == "darwin":
 		c.lacks(what, forSandbox, errs.FirstLine(s.Sandbox.Problem), "sandbox-exec is part of macOS: look whether /usr/bin is in PATH")
 	case s.Sandbox.Setting != "":

@@ -34,6 +34,7 @@ import (
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/sandbox"
+	"github.com/pannous/redox-clif/internal/secretkey"
 	"github.com/pannous/redox-clif/internal/terminal"
 )
 
@@ -50,8 +51,9 @@ type Runner struct {
 	// those of actions. Neither may change what they make: that is what `mage repro` uses them to find out.
 	User     *process.User
 	ExtraEnv []string
-	// Sandbox is what every process of an action begins in; nil is none.
+	// Sandbox is what every process of an action begins in; nil is none. What fetches may write to the folders Fetched besides its own.
 	Sandbox *sandbox.Sandbox
+	Fetched []string
 	// Install, when it is set, makes the tools be there. It is called before each command.
 	Install func(context.Context) error
 	// Notice receives lines about waiting.
@@ -354,15 +356,24 @@ func (r *Runner) environment(s Spec, root string, extra []string) []string {
 	return slices.Concat(env, extra, r.ExtraEnv)
 }
 
-// Tool runs a program that fetches, see [sandbox.Access], in a folder of the caller's, with its placeholders expanded for that
+// Fetch runs a program that fetches, see [sandbox.Access], in a folder of the caller's, with its placeholders expanded for that
 // folder. It takes no job: such programs hardly compute.
-func (r *Runner) Tool(ctx context.Context, dir string, env map[string]string, extra []string, log io.Writer, args ...string) error {
+func (r *Runner) Fetch(ctx context.Context, dir string, env map[string]string, extra []string, log io.Writer, args ...string) error {
+	return r.light(ctx, dir, env, log, Command{Args: args, Network: true, Private: extra})
+}
+
+// Tool is the same for one that fetches nothing.
+func (r *Runner) Tool(ctx context.Context, dir string, env map[string]string, log io.Writer, args ...string) error {
+	return r.light(ctx, dir, env, log, Command{Args: args})
+}
+
+func (r *Runner) light(ctx context.Context, dir string, env map[string]string, log io.Writer, c Command) error {
 	temp, err := r.temporary()
 	if err != nil {
 		return err
 	}
-	s := Spec{Action: &action.Action{Args: args, Env: env}, Log: log, Light: true}
-	return r.command(ctx, s, folder{dir: dir, locks: []*os.File{temp.lock.File()}}, Command{Args: args, Network: true, Private: extra})
+	s := Spec{Action: &action.Action{Args: c.Args, Env: env}, Log: log, Light: true}
+	return r.command(ctx, s, folder{dir: dir, locks: []*os.File{temp.lock.File()}}, c)
 }
 
 // Plain runs a tool that sees one folder of the caller's and may write it. Its standard error goes to warnings.
@@ -423,7 +434,8 @@ func (r *Runner) command(ctx context.Context, s Spec, root folder, todo Command)
 	}
 	fmt.Fprintf(s.Log, "$ cd %s\n$ %s\n", process.Quote([]string{c.dir}), process.Quote(c.args))
 	watch, log := &watcher{status: s.Status}, terminal.NewUncoloured(s.Log)
-	p := process.Process{Args: c.args, Env: slices.Concat(c.env, c.private, s.Colours), Dir: c.dir, Output: io.MultiWriter(log, watch), Files: slices.Clone(root.locks), User: r.User}
+	shown := secretkey.Redact(watch) // a terminal is looked at by more than one, and what it shows is kept by CI
+	p := process.Process{Args: c.args, Env: slices.Concat(c.env, c.private, s.Colours), Dir: c.dir, Output: io.MultiWriter(log, shown), Files: slices.Clone(root.locks), User: r.User}
 	if r.Jobs != nil {
 		p.Env = append(p.Env, r.Jobs.Env(3+len(p.Files))...)
 		p.Files = append(p.Files, r.Jobs.Files()...)
@@ -435,7 +447,7 @@ func (r *Runner) command(ctx context.Context, s Spec, root folder, todo Command)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	watch.end()
+	_ = shown.Close()
 	failed := &CommandError{Args: c.args, First: watch.message(), Script: script, Root: root.dir, Err: err}
 	failed.Messages, failed.More = watch.errors.Messages()
 	return failed
@@ -454,6 +466,9 @@ type expanded struct {
 func (r *Runner) expandCommand(s Spec, root folder, todo Command) expanded {
 	c := expanded{dir: filepath.Join(root.dir, s.Dir), env: r.environment(s, root.dir, todo.ExtraEnv), private: todo.Private}
 	c.access = sandbox.Access{ReadWrite: []string{root.dir}, ReadOnly: slices.Concat(root.shared, s.ReadOnly), Instead: s.Instead, Network: todo.Network}
+	if todo.Network {
+		c.access.ReadWrite = append(c.access.ReadWrite, r.Fetched...)
+	}
 	for _, a := range todo.Args {
 		c.args = append(c.args, r.expand(a, root.dir))
 	}

@@ -129,7 +129,7 @@ func TestTheRepositoryAroundIsNotFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Tool(t.Context(), dir, env, nil, &out, "/bin/sh", "-c", "git rev-parse HEAD 2>/dev/null || echo none"); err != nil || !strings.HasSuffix(out.String(), "\nnone\n") {
+	if err := r.Tool(t.Context(), dir, env, &out, "/bin/sh", "-c", "git rev-parse HEAD 2>/dev/null || echo none"); err != nil || !strings.HasSuffix(out.String(), "\nnone\n") {
 		t.Errorf("a tool: %v\n%s", err, out.String())
 	}
 	git("status") // the owner of the repository still works with it

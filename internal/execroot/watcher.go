@@ -47,6 +47,12 @@ func (w *watcher) end() {
 	w.rest = nil
 }
 
+// Close implements io.Closer.
+func (w *watcher) Close() error {
+	w.end()
+	return nil
+}
+
 // line takes a line. Its blanks and colours stay for those who show it: carets stand below what they point at.
 func (w *watcher) line(line string) {
 	line = strings.TrimRight(line, " \t\r")

@@ -2,8 +2,11 @@ package execroot
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -29,5 +32,22 @@ func TestALineOf50MegabytesIsNotHeld(t *testing.T) {
 	}
 	if peak > before+most {
 		t.Errorf("%d KiB are held", (peak-before)>>10)
+	}
+}
+
+// What a failing step says is shown while it runs, and again when it has failed: neither has a secret key in it.
+func TestNoSecretKeyIsShown(t *testing.T) {
+	r := newRunner(t)
+	key := strings.Repeat("c3", 64)
+	script := fmt.Sprintf(`printf 'read skey = "%%s' %s; printf '%%s"\n' %s; echo 'error: skey = "%s"'; exit 1`, key[:50], key[50:], key)
+	var shown []string
+	_, err := r.Run(t.Context(), Spec{Action: shell(script, inputs(t, r, nil)), Log: io.Discard, Status: func(line string) { shown = append(shown, line) }}, collectOut(r))
+	var failed *CommandError
+	if !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+	all := fmt.Sprintf("%q %q %+v", shown, failed.Error(), failed.Messages)
+	if strings.Contains(all, "c3c3") || strings.Count(all, "(a secret key)") < 3 {
+		t.Error(all)
 	}
 }

@@ -22,6 +22,8 @@ import (
 type Git struct {
 	Program string   // "" is "git"
 	Env     []string // the whole environment; how to fetch is the user's business
+	// Fence, when it is set, is the command line by which git runs where it can write only what it has to.
+	Fence func(args []string) []string
 }
 
 // Error is a git that ran and failed.
@@ -83,7 +85,7 @@ func (g Git) Command(ctx context.Context, repo string, args ...string) *exec.Cmd
 		// A bare repository that git has to find is refused under safe.bareRepository=explicit, the default from git 3.0 on.
 		all = append(all, "--git-dir="+repo)
 	}
-	cmd := exec.CommandContext(ctx, program, append(all, args...)...)
+	cmd := g.fenced(ctx, program, append(all, args...))
 	cmd.Dir = repo
 	if repo == "" {
 		cmd.Dir = "/" // the repository around the caller has no say
@@ -91,6 +93,16 @@ func (g Git) Command(ctx context.Context, repo string, args ...string) *exec.Cmd
 	cmd.Env = append(withoutRepository(g.Env), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")
 	cmd.WaitDelay = 5 * time.Second // a transport helper may hold the pipe after a cancel
 	return cmd
+}
+
+// fenced is git's command. One that is not there is not looked for inside of the fence.
+func (g Git) fenced(ctx context.Context, program string, args []string) *exec.Cmd {
+	path, err := exec.LookPath(program)
+	if err != nil || g.Fence == nil {
+		return exec.CommandContext(ctx, program, args...)
+	}
+	args = g.Fence(append([]string{path}, args...))
+	return exec.CommandContext(ctx, args[0], args[1:]...)
 }
 
 // withoutRepository drops the variables by which a surrounding git command (a hook, a rebase) would redirect ours to

@@ -20,6 +20,8 @@ type Options struct {
 	ObjectDir string // git objects that hold the diffs' base blobs; empty: no 3-way merge, unless the tree is a DirTree with its own .git
 	TempDir   string // where unified diffs are tried; empty: the system's
 	DryRun    bool   // report only
+	// Fence, when it is set, is the command line by which a program runs where it can write to that folder alone.
+	Fence func(folder string) func(args []string) []string
 }
 
 // Apply applies the series to the tree. Everything is computed in memory

@@ -67,6 +67,7 @@ type gitApply struct {
 	program, scratch string
 	repository       string // empty but for its borrowed objects
 	threeWay         bool
+	fence            func(args []string) []string
 	n                int
 }
 
@@ -81,6 +82,9 @@ func newGitApply(ctx context.Context, opts Options) (*gitApply, error) {
 	g := &gitApply{program: opts.Git, scratch: scratch, repository: filepath.Join(scratch, "git"), threeWay: opts.ObjectDir != ""}
 	if g.program == "" {
 		g.program = "git"
+	}
+	if g.fence = func(args []string) []string { return args }; opts.Fence != nil {
+		g.fence = opts.Fence(scratch)
 	}
 	if err := g.init(ctx, opts.ObjectDir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(scratch))
@@ -289,12 +293,17 @@ func (g *gitApply) merge(ctx context.Context, at *scratch, c *commit) (bool, err
 // run returns git's message and whether it succeeded; err is only for a git
 // that could not be run.
 func (g *gitApply) run(ctx context.Context, dir, stdin string, args ...string) (message string, ok bool, err error) {
-	cmd := exec.CommandContext(ctx, g.program, args...)
+	program, err := exec.LookPath(g.program)
+	if err != nil {
+		return "", false, err
+	}
+	args = g.fence(append([]string{program}, args...))
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = dir
 	cmd.Stdin = strings.NewReader(stdin)
 	// Nothing of the user's git configuration may change a result.
 	cmd.Env = []string{
-		"LC_ALL=C", "HOME=" + g.scratch, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "PATH=" + filepath.Dir(cmd.Path),
+		"LC_ALL=C", "HOME=" + g.scratch, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "PATH=" + filepath.Dir(program),
 		"GIT_DIR=" + g.repository, "GIT_WORK_TREE=" + dir, "GIT_INDEX_FILE=" + dir + ".index",
 	}
 	out, err := cmd.CombinedOutput()

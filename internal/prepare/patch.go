@@ -65,6 +65,11 @@ func (s *Sources) series(names []string) (all []*patch.Series, digests []string,
 	return all, digests, nil
 }
 
+// fence keeps git, which reads what strangers wrote, in a folder.
+func (s *Sources) fence(folder string) func(args []string) []string {
+	return s.o.Roots.Sandbox.Fence(folder)
+}
+
 // applyPatches applies the series one after the other and stores what they change.
 func (s *Sources) applyPatches(ctx context.Context, job *graph.Job, src cas.Digest, all []*patch.Series) (cas.Digest, error) {
 	tree, err := s.o.Store.LoadTree(src)
@@ -72,7 +77,7 @@ func (s *Sources) applyPatches(ctx context.Context, job *graph.Job, src cas.Dige
 		return cas.Digest{}, err
 	}
 	for _, one := range all {
-		report, err := patch.Apply(ctx, one, &castree.Tree{Store: s.o.Store, Files: tree}, patch.Options{})
+		report, err := patch.Apply(ctx, one, &castree.Tree{Store: s.o.Store, Files: tree}, patch.Options{Fence: s.fence})
 		if report != nil {
 			fmt.Fprintf(job.Log, "%s: %s\n", one.Name, report.Summary())
 			for _, result := range report.Results {

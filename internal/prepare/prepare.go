@@ -127,7 +127,7 @@ func (s *Sources) cargo(ctx context.Context, log io.Writer, dir string, args ...
 // fetcher runs a program that fetches.
 func (s *Sources) fetcher(ctx context.Context, log io.Writer, dir string, env map[string]string, args ...string) error {
 	own, users := s.networkEnv()
-	return s.o.Roots.Tool(ctx, dir, env, slices.Concat(own, users), log, args...)
+	return s.o.Roots.Fetch(ctx, dir, env, slices.Concat(own, users), log, args...)
 }
 
 // edited gives f a fresh copy of a tree to change and takes the result.

@@ -17,9 +17,8 @@ type Access struct {
 	// Instead are files that are seen with the content of others: path and path. Where a sandbox has no places of its own (macOS) they
 	// are seen as they are.
 	Instead map[string]string
-	// Network is for a process that fetches and runs no program of a source. It begins outside of the sandbox: it needs the user's
-	// credentials and settings, which may be anywhere, and ssh takes none of them in a user namespace, where root's files
-	// seem to be nobody's.
+	// Network is for a process that fetches and runs no program of a source. It begins outside of the sandbox, in a [Fence]: it needs the
+	// user's credentials and settings, which may be anywhere.
 	Network bool
 }
 

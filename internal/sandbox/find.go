@@ -42,6 +42,8 @@ type State struct {
 	// Way is how a sandbox is enforced, "" when none works; then Problem says why.
 	Way     string
 	Problem *NoSandboxError
+	// Fence says that what fetches has one.
+	Fence bool
 }
 
 // Probe tries what a build would use, whatever the mode is.
@@ -52,9 +54,9 @@ func (b *Sandbox) Probe(ctx context.Context) (State, error) {
 	}
 	found, problem := b.find(ctx)
 	if found == nil {
-		return State{Problem: problem}, nil
+		return State{Problem: problem, Fence: b.fences()}, nil
 	}
-	return State{Way: found.name()}, nil
+	return State{Way: found.name(), Fence: b.fences()}, nil
 }
 
 // find tries the ways of this system, the best first.

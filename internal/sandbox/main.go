@@ -10,11 +10,14 @@ import (
 	"github.com/pannous/redox-clif/internal/process"
 )
 
-// Main has this program be the first process of a sandbox when its command line says so, and does not return then. A program
-// that sandboxes are to be entered by calls it before anything else.
+// Main has this program be the first process of a sandbox, or the one in a fence, when its command line says so, and does not return then. A
+// program that sandboxes are to be entered by calls it before anything else.
 func Main(args []string) struct{} {
 	if len(args) > 3 && args[1] == word {
 		os.Exit(begin(args[2], args[3:]))
+	}
+	if len(args) > 3 && args[1] == fenceWord {
+		os.Exit(beginFenced(args[2], args[3:]))
 	}
 	return struct{}{}
 }
@@ -38,6 +41,17 @@ func begin(text string, args []string) int {
 		return failed
 	}
 	return code
+}
+
+// beginFenced returns only when it failed.
+func beginFenced(text string, args []string) int {
+	var f fenced
+	err := json.Unmarshal([]byte(text), &f)
+	if err == nil {
+		err = enclose(f, args)
+	}
+	fmt.Fprintln(os.Stderr, "error: the fence around what fetches:", err)
+	return failed
 }
 
 // again starts this program once more, in namespaces: it was called by hand.

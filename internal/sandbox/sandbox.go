@@ -66,7 +66,10 @@ func (b *Sandbox) Run(ctx context.Context, p process.Process, a Access, temp str
 	if err != nil {
 		return err
 	}
-	if w == nil || a.Network {
+	if a.Network && b != nil && b.s.Mode != Off {
+		return b.runFenced(ctx, p, append(slices.Clone(a.ReadWrite), temp))
+	}
+	if w == nil {
 		return process.Exec(ctx, p)
 	}
 	v, err := b.view(a, p.Dir, temp)
@@ -78,6 +81,19 @@ func (b *Sandbox) Run(ctx context.Context, p process.Process, a Access, temp str
 		return err
 	}
 	return asItWas(p, process.Exec(ctx, confined))
+}
+
+// runFenced runs a process that fetches. The last of the folders is for its temporary files.
+func (b *Sandbox) runFenced(ctx context.Context, p process.Process, writable []string) error {
+	fenced := p
+	fenced.Args = b.Fence(writable...)(p.Args)
+	fenced.Env = append(slices.Clone(p.Env), "TMPDIR="+writable[len(writable)-1])
+	err := process.Exec(ctx, fenced)
+	var exit *process.ExitError
+	if errors.As(err, &exit) {
+		return &process.ExitError{Args: p.Args, Code: exit.Code, Signal: exit.Signal}
+	}
+	return err
 }
 
 // asItWas says of an error that it is the program's own. The first process of a sandbox tells by its status which signal

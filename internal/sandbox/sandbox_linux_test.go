@@ -348,3 +348,68 @@ func BenchmarkProcess(b *testing.B) {
 		})
 	}
 }
+
+// What fetches may write to the folders that are named, move files between them, and read and reach what its user does.
+func TestWhatFetchesWritesOnlyWhereItMay(t *testing.T) {
+	b := New(Settings{Reenter: true, Look: look("namespaces")})
+	if !b.fences() {
+		t.Skip("this kernel has no Landlock")
+	}
+	root := tree(t, "store/a/", "/", "home/", "/", "secret", "read", "link", "->secret", "out", "->.", "kept", "kept")
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer server.Close()
+	for _, c := range []struct {
+		name, script string
+		want         string // of its output, "" when it must fail
+	}{
+		{"its own folder", "echo x >store/f && mkdir store/d && ln -s f store/l && rm store/f && echo fine", "fine"},
+		{"a folder that was not there", "echo x >new/f && echo fine", "fine"},
+		{"from one folder to another", "echo x >store/g && mv store/g new/g && ln new/g store/h && echo fine", "fine"},
+		{"reading", "cat secret", "read"},
+		{"the network", os.Args[0] + " " + dialer + " tcp " + server.Addr().String() + " && echo fine", "fine"},
+		{"no output", "echo x >/dev/null && echo fine", "fine"},
+		{"temporary files", "mktemp >/dev/null && echo fine", "fine"},
+		{"another folder", "echo x >home/f", ""},
+		{"a new folder", "mkdir home/d", ""},
+		{"a file that is there", "echo x >secret", ""},
+		{"emptying one", ": >kept", ""},
+		{"through a link in its folder", "ln -s ../secret store/away && echo x >store/away", ""},
+		{"through a link that was there", "echo x >out/secret", ""},
+		{"removing", "rm secret", ""},
+		{"moving something in", "mv secret store/stolen", ""},
+		{"linking something in", "ln secret store/stolen && echo x >store/stolen", ""},
+		{"a child of a child", "sh -c 'sh -c \"echo x >home/f\"'", ""},
+		{"the processes of others", "kill -CONT $PPID", ""},
+		{"privileges", "grep -q 'NoNewPrivs:.*1' /proc/self/status && echo fine", "fine"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out, err := run(t, b, sh(root, c.script), Access{ReadWrite: []string{filepath.Join(root, "store"), filepath.Join(root, "new")}, Network: true})
+			if c.want == "" && err == nil || c.want != "" && (err != nil || strings.TrimSpace(out) != c.want) {
+				t.Errorf("%q, %v", out, err)
+			}
+		})
+	}
+	for file, want := range map[string]string{"secret": "read", "kept": "kept"} {
+		if got, err := os.ReadFile(filepath.Join(root, file)); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", file, got, err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(root, "home")); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// The fence changes nothing of what is known of a program's end.
+func TestAFencedProgramEndsAsItDoes(t *testing.T) {
+	b := New(Settings{Reenter: true, Look: look("namespaces")})
+	for script, want := range map[string]string{"exit 129": "/bin/sh exited with status 129", "kill -KILL $$": "/bin/sh was ended by signal killed", "exit 0": ""} {
+		_, err := run(t, b, sh(t.TempDir(), script), Access{Network: true})
+		if got := fmt.Sprint(err); got != want && !(want == "" && err == nil) {
+			t.Errorf("%s: %s", script, got)
+		}
+	}
+	if got := New(Settings{Mode: Off, Reenter: true}).Fence("/x")([]string{"git"}); len(got) != 1 {
+		t.Errorf("off: %q", got)
+	}
+}

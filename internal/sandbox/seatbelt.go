@@ -14,14 +14,17 @@ type seatbelt struct{ program string }
 
 func (s seatbelt) name() string { return "sandbox-exec" }
 
-// macFolders are what programs of macOS read: the system, the developer tools of Xcode or of the command line, and what
-// package managers bring: Homebrew (on Intel in /usr/local), MacPorts, Nix with the links of its profiles.
+// macFolders are what programs of macOS read: the system, the developer tools of the command line, and what package managers bring: Homebrew
+// (on Intel in /usr/local), MacPorts, Nix with the links of its profiles.
 var macFolders = []string{
-	"/System", "/Library/Developer", "/Library/Apple", "/Applications/Xcode.app", "/usr", "/bin", "/sbin", "/opt/homebrew", "/opt/local",
+	"/System", "/Library/Developer", "/Library/Apple", "/usr", "/bin", "/sbin", "/opt/homebrew", "/opt/local",
 	"/nix/store", "/nix/var/nix/profiles", "/run/current-system",
 	"/private/etc/ssl", "/private/var/db/dyld", "/private/var/db/timezone", "/private/var/select", "/private/var/db/xcode_select_link",
 	"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/fd", "/dev/dtracehelper", "/dev/tty",
 }
+
+// xcode is Xcode.app, which may be a link to one of several that have their version in their names.
+const xcode = `^/Applications/Xcode[^/]*\.app(/|$)`
 
 // macDevices are written as well.
 var macDevices = []string{"/dev/null", "/dev/zero", "/dev/tty", "/dev/dtracehelper"}
@@ -39,6 +42,7 @@ func profile(v view) string {
 	for _, dir := range macFolders {
 		rule("file-read*", dir)
 	}
+	fmt.Fprintf(&b, "(allow file-read* (regex #\"%s\"))\n", xcode)
 	for _, device := range macDevices {
 		rule("file-write*", device)
 	}

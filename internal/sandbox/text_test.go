@@ -18,6 +18,7 @@ func TestProfileOfMacOSAllowsWhatIsDeclaredAndNoNetwork(t *testing.T) {
 	for _, want := range []string{
 		"(version 1)\n(deny default)\n", "(deny network*)\n", `(allow file-read* (subpath "/usr"))`, `(allow file-read* (subpath "/Library/Developer"))`,
 		`(allow file-read* (subpath "/opt/local"))`, `(allow file-read* (subpath "/nix/var/nix/profiles"))`,
+		`(allow file-read* (regex #"^/Applications/Xcode[^/]*\.app(/|$)"))`,
 		`(deny file-read-data file-write* (subpath "/home/u"))` + "\n" + `(allow file-read* (subpath "/home/u/rust"))`,
 		`(allow file-read* file-write* (subpath "/c/made/it\"s"))`, `(allow file-read* file-write* (subpath "/c/tmp-1"))`,
 	} {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pannous/redox-clif/internal/builder"
+	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/sandbox"
 )
 
@@ -28,6 +29,19 @@ func (s *Session) sandbox(tools builder.Tools, around Surroundings) (*sandbox.Sa
 // ProbeSandbox tries the sandbox of this host.
 func (s *Session) ProbeSandbox() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Settings{Look: s.LookPath, Reenter: s.Reenter})
+}
+
+// Git is the git that fetches, with the user's settings. It may write only to the folders.
+func (s *Session) Git(writable ...string) git.Git {
+	return git.Git{Env: s.Config.GitEnv(), Fence: s.fence(writable...)}
+}
+
+func (s *Session) fence(writable ...string) sandbox.Fence {
+	mode, err := sandbox.ParseMode(s.Config.Sandbox)
+	if err != nil {
+		mode = sandbox.Auto // what builds says it
+	}
+	return sandbox.New(sandbox.Settings{Mode: mode, Look: s.LookPath, Reenter: s.Reenter}).Fence(writable...)
 }
 
 // foldersOf are where the tools lie with all that belongs to them: the toolchain, and the installations of those that are only

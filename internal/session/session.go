@@ -22,7 +22,6 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/execroot"
-	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/lockfile"
 	"github.com/pannous/redox-clif/internal/prepare"
@@ -184,7 +183,7 @@ func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o
 	return prepare.Options{
 		Recipes: d.recipes, Store: s.Store,
 		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
-			Install: tools.Install, User: o.Around.User, ExtraEnv: o.Around.Env, Sandbox: confined, Jobs: jobs, Notice: notice},
+			Install: tools.Install, User: o.Around.User, ExtraEnv: o.Around.Env, Sandbox: confined, Fetched: []string{cargoHome}, Jobs: jobs, Notice: notice},
 		Patches: os.DirFS(s.Config.Patches()), Fetcher: s.Fetcher(tools, cargoHome), Overrides: d.overrides,
 		Stats: s.Stats, CargoHome: cargoHome, Offline: s.Config.Offline, NetworkEnv: s.Config.NetworkEnv, Transports: s.Config.Transports, Notice: notice,
 	}, nil
@@ -196,8 +195,8 @@ func (s *Session) Fetcher(tools builder.Tools, cargoHome string) *source.Fetcher
 	// has under that name is rustup's proxy, which fails without a default toolchain.
 	env := append([]string{"PATH=" + s.Config.Path, "HOME=" + s.Config.Home, "RUSTC=" + tools.Rustc}, s.Config.NetworkEnv...)
 	return &source.Fetcher{
-		Store: s.Config.Sources(), Offline: s.Config.Offline, Git: git.Git{Env: s.Config.GitEnv()},
-		Cargo: tools.Cargo, CargoHome: cargoHome, Install: tools.Install, Replaced: &source.Replaced{}, Env: env,
+		Store: s.Config.Sources(), Offline: s.Config.Offline, Git: s.Git(s.Config.Sources()),
+		Cargo: tools.Cargo, CargoHome: cargoHome, Fence: s.fence(s.Config.Sources(), cargoHome), Install: tools.Install, Replaced: &source.Replaced{}, Env: env,
 		Notice: func(line string) { s.Say("%s", line) },
 	}
 }

@@ -240,7 +240,7 @@ func absolute(path string) string {
 
 // CargoHome makes the build's own CARGO_HOME: the user's download settings and nothing else.
 func (s *Session) CargoHome() (string, error) {
-	home := filepath.Join(s.Config.Cache, "cargo-home")
+	home := s.Config.Crates()
 	if err := git.Bound(home); err != nil {
 		return "", err
 	}

@@ -84,7 +84,11 @@ func (f *Fetcher) askCargo(ctx context.Context, what, name, requirement, verb st
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, f.Cargo, verb, "--quiet")
+	args := []string{f.Cargo, verb, "--quiet"}
+	if f.Fence != nil {
+		args = f.Fence(args)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = dir
 	cmd.Env = append(slices.Clone(f.Env), "CARGO_HOME="+f.CargoHome, "CARGO_TERM_COLOR=never", toolenv.CargoRoot+"="+dir,
 		"CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS=fallback")

@@ -39,6 +39,8 @@ type Fetcher struct {
 	// replacements, proxies and credentials.
 	Cargo     string // cargo program
 	CargoHome string // the CARGO_HOME that has the user's configuration
+	// Fence, when it is set, is the command line by which cargo runs where it can write only to its home and the store.
+	Fence func(args []string) []string
 	// Install, when it is set, makes that program be there.
 	Install func(context.Context) error
 

@@ -16,7 +16,6 @@ import (
 	"github.com/pannous/redox-clif/internal/doctor"
 	"github.com/pannous/redox-clif/internal/drift"
 	"github.com/pannous/redox-clif/internal/errs"
-	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/toolchain"
@@ -91,7 +90,7 @@ func doctorSettings(ctx context.Context, s *session.Session, network bool) (doct
 func doctorSandbox(ctx context.Context, s *session.Session) (doctor.Sandbox, error) {
 	state, err := s.ProbeSandbox().Probe(ctx)
 	if err != nil || state.Way != "" {
-		return doctor.Sandbox{Way: state.Way}, err
+		return doctor.Sandbox{Way: state.Way, Fence: state.Fence}, err
 	}
 	p := state.Problem
 	return doctor.Sandbox{Problem: strings.Join(p.Tried, "; "), Setting: p.Cause.Setting, Wanted: p.Cause.Want}, nil
@@ -134,7 +133,7 @@ func hosts(s *session.Session, in *toolchain.Installed) ([]doctor.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	git := git.Git{Env: s.Config.GitEnv()}
+	git := s.Git()
 	var hosts []doctor.Host
 	for _, name := range recipes.Names() {
 		url := recipes[name].Source.Git

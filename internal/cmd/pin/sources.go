@@ -7,7 +7,6 @@ import (
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/drift"
-	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -110,8 +109,9 @@ func (f sources) Tree(ctx context.Context, recipe string) (cas.Digest, error) {
 // remote is the way to the repositories of the sources.
 func remote(s *session.Session) (drift.Remote, error) {
 	overrides, err := s.Overrides()
+	dir := filepath.Join(s.Config.Cache, "upstream")
 	return drift.Remote{
-		Git:     drift.Git{Git: git.Git{Env: s.Config.GitEnv()}, Dir: filepath.Join(s.Config.Cache, "upstream")},
+		Git:     drift.Git{Git: s.Git(dir), Dir: dir},
 		Fetcher: s.Fetcher(builder.Tools{}, ""), Overrides: overrides,
 	}, err
 }
