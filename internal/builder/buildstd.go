@@ -81,7 +81,11 @@ func (b *Builder) stdSource(kind recipe.TargetKind, set recipe.Std) (*graph.Node
 	if !hasPatchedCrates(kind, set) {
 		return nil, nil
 	}
-	return b.sources.StdSource()
+	on, err := b.stdPlatforms()
+	if err != nil {
+		return nil, err
+	}
+	return b.sources.StdSource(on)
 }
 
 // checkOwnStd makes sure that the library that cargo built is the step's own: what a crate was compiled from

@@ -255,7 +255,7 @@ func (c *cargoRun) checkStd() (err error) {
 	switch set := s.StdOrDefault(); {
 	case set == recipe.StdNone:
 	case b.buildsStd(s):
-		if c.stdCrates, err = b.sources.StdCrates(); err != nil {
+		if c.stdCrates, err = b.stdCrates(); err != nil {
 			return err
 		}
 		c.std, err = b.stdSource(s.TargetOrDefault(), set)

@@ -57,7 +57,7 @@ func (c *cargoRun) manifest() string {
 
 func (c *cargoRun) env() map[string]string {
 	env := toolenv.ForCargo()
-	env["CARGO_HOME"] = ownCargoHome
+	env["CARGO_HOME"] = toolenv.OwnCargoHome
 	for _, more := range []map[string]string{c.clang, c.t.s.Env} {
 		for name, value := range more {
 			env[name] = strings.ReplaceAll(value, commitWord, c.commit)

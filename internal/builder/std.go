@@ -27,14 +27,6 @@ var stdPackages = map[recipe.Std][]string{
 	recipe.StdCore: {"-p", "alloc", "--features", "alloc/compiler-builtins-mem"},
 }
 
-// vendorConfig makes cargo take every crate of the registry from the folder.
-func vendorConfig() []string {
-	return []string{
-		"--config", `source.crates-io.replace-with="redox-clif-vendor"`,
-		"--config", `source.redox-clif-vendor.directory="%{root}/` + prepare.VendorFolder + `"`,
-	}
-}
-
 // hasPatchedCrates tells whether some of the crates in a set of the library are patched: those of programs that have all of it.
 func hasPatchedCrates(kind recipe.TargetKind, set recipe.Std) bool {
 	return kind == recipe.TargetUser && set == recipe.StdFull
@@ -54,7 +46,7 @@ func (b *Builder) std(kind recipe.TargetKind, set recipe.Std, backend recipe.Bac
 		if err != nil {
 			return err
 		}
-		vendor, err := b.sources.StdCrates()
+		vendor, err := b.stdCrates()
 		if err != nil {
 			return err
 		}
@@ -88,7 +80,7 @@ func (b *Builder) stdAction(triple string, set recipe.Std, spec []byte, backend 
 	flags = append(flags, backendFlags(backend)...)
 	flags = append(flags, remaps()...)
 	env := toolenv.ForCargo()
-	env["CARGO_HOME"] = ownCargoHome
+	env["CARGO_HOME"] = toolenv.OwnCargoHome
 	env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(flags)
 	// Marks the crates as another std than the host's, as rustc's own build does.
 	env["__CARGO_DEFAULT_LIB_METADATA"] = "redox-clif"
@@ -97,7 +89,7 @@ func (b *Builder) stdAction(triple string, set recipe.Std, spec []byte, backend 
 	args := []string{toolenv.Cargo, "build", "--manifest-path", toolenv.RustSrc + "/library/Cargo.toml", "--frozen", "--release",
 		"--target", "%{root}/spec/" + triple + ".json"}
 	args = append(args, cargoJSON...)
-	args = slices.Concat(args, vendorConfig(), stdPackages[set])
+	args = slices.Concat(args, prepare.StdConfig(), stdPackages[set])
 	return &action.Action{
 		Args: args, Env: env, Inputs: inputs, Salt: b.salt(),
 		Outputs: []string{"target/" + triple + "/release/deps"},

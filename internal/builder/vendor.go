@@ -1,6 +1,8 @@
 package builder
 
 import (
+	"errors"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -14,8 +16,7 @@ import (
 
 // vendor is the node of the crates that the cargo steps of a recipe compile.
 func (b *Builder) vendor(r *recipe.Recipe) (*graph.Node, error) {
-	on := prepare.Platforms{Specs: map[string][]byte{}}
-	on.Rustc, on.Cargo = b.jsonTargetFlags()
+	on := b.platforms()
 	var packages []string
 	for i := range r.Steps {
 		s := &r.Steps[i]
@@ -37,10 +38,42 @@ func (b *Builder) vendor(r *recipe.Recipe) (*graph.Node, error) {
 	return b.sources.Vendor(r, slices.Compact(packages), on)
 }
 
+// platforms has no spec yet.
+func (b *Builder) platforms() prepare.Platforms {
+	on := prepare.Platforms{Specs: map[string][]byte{}}
+	on.Rustc, on.Cargo = b.jsonTargetFlags()
+	return on
+}
+
+// stdPlatforms are all that the standard library may be compiled for, so that one node serves all steps.
+func (b *Builder) stdPlatforms() (prepare.Platforms, error) {
+	on := b.platforms()
+	for _, kind := range []recipe.TargetKind{recipe.TargetUser, recipe.TargetKernel, recipe.TargetUEFI} {
+		triple := b.Triple(kind)
+		spec, err := b.spec(triple)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a target of one's own need not have all
+		}
+		if err != nil {
+			return on, err
+		}
+		on.Specs[triple] = spec
+	}
+	return on, nil
+}
+
+func (b *Builder) stdCrates() (*graph.Node, error) {
+	on, err := b.stdPlatforms()
+	if err != nil {
+		return nil, err
+	}
+	return b.sources.StdCrates(on)
+}
+
 // Fetch is the nodes that bring everything the recipes need to this machine: sources, the crates their lock files name, and the
 // crates of the standard library. After them builds work offline.
 func (b *Builder) Fetch(names []string) ([]*graph.Node, error) {
-	std, err := b.sources.StdCrates()
+	std, err := b.stdCrates()
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +104,6 @@ func (b *Builder) Fetch(names []string) ([]*graph.Node, error) {
 func fromVendor() []string {
 	return []string{"--frozen", "--config", "%{root}/" + prepare.VendorFolder + "/" + crates.ConfigName}
 }
-
-// ownCargoHome is cargo's home where it compiles: it notes there what it used, and finds nothing of the user's.
-const ownCargoHome = "%{root}/home/.cargo"
 
 // crateFolder gives crates the place that they have in cargo's home, where they lay before they were inputs: their paths are in panic
 // messages.

@@ -259,7 +259,7 @@ func fakeRustSrc(t *testing.T) string {
 // A std that cargo builds has the patched libc crate as the prepared one has.
 func TestStdByCargoHasThePatchedCrates(t *testing.T) {
 	s := newSources(t, func(o *Options) { o.RustSrc = fakeRustSrc(t) })
-	n, err := s.StdSource()
+	n, err := s.StdSource(Platforms{})
 	if err != nil {
 		t.Fatal(err)
 	}

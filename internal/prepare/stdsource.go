@@ -24,8 +24,8 @@ const (
 
 // StdSource is the node of the standard library's sources with the patched crates in the place of the registry's, as
 // a sysroot has them: below [InSysroot].
-func (s *Sources) StdSource() (*graph.Node, error) {
-	crates, err := s.StdCrates()
+func (s *Sources) StdSource(on Platforms) (*graph.Node, error) {
+	crates, err := s.StdCrates(on)
 	if err != nil {
 		return nil, err
 	}

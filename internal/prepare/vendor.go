@@ -82,22 +82,30 @@ type vendoring struct {
 
 func (v *vendoring) action(manifests cas.Digest) (*action.Action, error) {
 	store := v.s.o.Store
-	specs := map[string]cas.Entry{}
-	for name, text := range v.on.Specs {
-		d, err := store.PutBytes(text)
-		if err != nil {
-			return nil, err
-		}
-		specs[name+".json"] = cas.Entry{Digest: d}
-	}
-	spec, err := store.Compose(nil, specs)
+	spec, err := v.on.folder(store)
 	if err != nil {
 		return nil, err
 	}
 	a := action.Builtin("vendor", vendorVersion, slices.Concat([]string{"dir=" + v.r.Cargo.Dir}, v.packages)...)
 	a.Salt = v.s.salt()
-	a.Inputs, err = store.Compose(map[string]cas.Digest{"manifests": manifests, "spec": spec}, nil)
+	a.Inputs, err = store.Compose(map[string]cas.Digest{"manifests": manifests, specFolder: spec}, nil)
 	return a, err
+}
+
+// specFolder is where cargo finds the specs of Platforms when it is asked what is needed.
+const specFolder = "spec"
+
+// folder has the specs as files.
+func (on Platforms) folder(store *cas.Store) (cas.Digest, error) {
+	specs := map[string]cas.Entry{}
+	for name, text := range on.Specs {
+		d, err := store.PutBytes(text)
+		if err != nil {
+			return cas.Digest{}, err
+		}
+		specs[name+".json"] = cas.Entry{Digest: d}
+	}
+	return store.Compose(nil, specs)
 }
 
 func (v *vendoring) run(ctx context.Context, job *graph.Job) (cas.Digest, error) {
@@ -109,8 +117,9 @@ func (v *vendoring) run(ctx context.Context, job *graph.Job) (cas.Digest, error)
 	if err := v.s.o.Store.Materialise(ctx, job.Action.Inputs, dir, nil, nil); err != nil {
 		return cas.Digest{}, err
 	}
-	w := &vendorFolder{s: v.s, job: job, dir: dir, folder: filepath.Join(dir, VendorFolder),
+	w := &vendorFolder{s: v.s, job: job, dir: dir, folder: filepath.Join(dir, VendorFolder), place: crates.Crate.Folder,
 		manifest: filepath.Join(dir, "manifests/src", filepath.FromSlash(v.r.Cargo.Dir), "Cargo.toml")}
+	w.config = []string{"--config", filepath.Join(w.folder, crates.ConfigName)}
 	if err := w.readLock(); err != nil {
 		return cas.Digest{}, err
 	}
@@ -136,6 +145,8 @@ type vendorFolder struct {
 	folder   string // in dir
 	manifest string // of the workspace
 	lock     *crates.Lock
+	place    func(crates.Crate) string // of a crate in folder
+	config   []string                  // by which cargo takes crates from there
 }
 
 func (w *vendorFolder) readLock() error {
@@ -205,7 +216,7 @@ func asSource(c crates.Crate) source.Crate {
 
 // stub lays out a crate as one that is not compiled.
 func (w *vendorFolder) stub(ctx context.Context, c crates.Crate) error {
-	at := filepath.Join(w.folder, filepath.FromSlash(c.Folder()))
+	at := filepath.Join(w.folder, filepath.FromSlash(w.place(c)))
 	if err := os.MkdirAll(at, 0o755); err != nil {
 		return err
 	}
@@ -237,18 +248,19 @@ func (w *vendorFolder) needed(ctx context.Context, packages []string, on Platfor
 		return nil, err
 	}
 	// The features that a step turns off do no harm.
-	args := []string{toolenv.Cargo, "metadata", "--format-version=1", "--frozen", "--all-features", "--manifest-path", w.manifest,
-		"--config", filepath.Join(w.folder, crates.ConfigName), "--filter-platform", host}
+	args := []string{toolenv.Cargo, "metadata", "--format-version=1", "--frozen", "--all-features", "--manifest-path", w.manifest, "--filter-platform", host}
+	args = append(args, w.config...)
 	for _, name := range slices.Sorted(maps.Keys(on.Specs)) {
-		args = append(args, "--filter-platform", filepath.Join(w.dir, "spec", name+".json"))
+		args = append(args, "--filter-platform", filepath.Join(w.dir, specFolder, name+".json"))
 	}
 	if len(on.Specs) > 0 {
 		args = append(args, on.Cargo...)
 	}
 	env := toolenv.ForCargo()
+	env["CARGO_HOME"] = toolenv.OwnCargoHome
 	env["CARGO_ENCODED_RUSTFLAGS"] = strings.Join(on.Rustc, "\x1f")
 	var out bytes.Buffer
-	if err := w.s.o.Roots.Tool(ctx, w.dir, env, nil, &out, args...); err != nil {
+	if err := w.s.o.Roots.Tool(ctx, w.dir, env, &out, args...); err != nil {
 		_, _ = w.job.Log.Write(out.Bytes())
 		return nil, err
 	}
@@ -262,7 +274,7 @@ func (w *vendorFolder) fill(ctx context.Context, needed map[crates.Crate]bool) e
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for c := range needed {
 		group.Go(func() error {
-			at := filepath.Join(w.folder, filepath.FromSlash(c.Folder()))
+			at := filepath.Join(w.folder, filepath.FromSlash(w.place(c)))
 			if err := unpackCrate(ctx, w.s.o.Fetcher, c, at); err != nil {
 				return fmt.Errorf("%s %s: %w", c.Name, c.Version, err)
 			}
@@ -368,7 +380,7 @@ func (s *Sources) submodules(ctx context.Context, g source.Git, tree string) (ma
 // host is the triple of the machine that build scripts run on.
 func (s *Sources) host(ctx context.Context, dir string) (string, error) {
 	var out bytes.Buffer
-	if err := s.o.Roots.Tool(ctx, dir, toolenv.ForTools(), nil, &out, toolenv.Rustc, "-vV"); err != nil {
+	if err := s.o.Roots.Tool(ctx, dir, toolenv.ForTools(), &out, toolenv.Rustc, "-vV"); err != nil {
 		return "", err
 	}
 	for line := range strings.Lines(out.String()) {

@@ -26,6 +26,9 @@ const (
 	CargoHome = "%{cargo-home}"
 )
 
+// OwnCargoHome is cargo's home where it downloads nothing: it notes there what it used, and finds nothing of the user's.
+const OwnCargoHome = "%{root}/home/.cargo"
+
 // ForTools is the environment of every tool: this and nothing of the user's. The reasons:
 //
 //	PATH           the toolchain, and the system's folders for the C compiler that links host build scripts, see [systemPath]
