@@ -13,6 +13,6 @@ import (
 func Of(s *session.Session) *gc.Cache {
 	return &gc.Cache{
 		Dir: s.Config.Cache, Locks: s.Config.Locks(), Store: s.Store, Actions: s.Actions, Work: s.Roots(),
-		Archives: packages.Archives(s), Toolchains: s.BuiltToolchains(), Checkout: s.Config.Root,
+		Archives: packages.Archives(s), Toolchains: s.BuiltToolchains(), CargoHome: s.Config.Crates(), Checkout: s.Config.Root,
 	}
 }

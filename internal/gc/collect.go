@@ -12,6 +12,7 @@ import (
 	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/rustbuild"
+	"github.com/pannous/redox-clif/internal/source"
 )
 
 // Bounds say what a collection leaves. Zero means no bound.
@@ -26,6 +27,7 @@ type Collection struct {
 	Results  int  `json:"results"`
 	Blobs    int  `json:"blobs"`
 	Folders  int  `json:"folders"`  // that tools worked in, or in which toolchains were built
+	Unpacked int  `json:"unpacked"` // crates that cargo unpacked when it fetched them
 	Archives int  `json:"archives"` // of packages; they are among the blobs
 	Partial  int  `json:"partial"`  // unfinished downloads
 	// InUse are folders that would have gone and that somebody works in.
@@ -43,7 +45,7 @@ func (c *Cache) Collect(ctx context.Context, bounds Bounds, now time.Time, dryRu
 	r := &run{cache: c, bounds: bounds, now: now, pinned: map[cas.Digest]bool{}, kept: map[string]bool{},
 		users: map[cas.Digest]int{}, blobs: map[string]blob{}, done: Collection{DryRun: dryRun}}
 	for _, step := range []func(context.Context) error{
-		r.pinLastBuilds, r.readBlobs, r.readResults, r.readArchives, r.readWork, r.readToolchains, r.evict, r.dropBlobs,
+		r.pinLastBuilds, r.readBlobs, r.readResults, r.readArchives, r.readWork, r.readToolchains, r.readUnpacked, r.evict, r.dropBlobs,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -83,6 +85,7 @@ type item struct {
 	size   int64        // in bytes, of what lies outside of the store
 	broken bool         // goes however young it is
 	kept   bool         // stays however old it is, unless it is broken
+	spare  bool         // nobody needs it: goes whatever the bounds are, unless it is fresh
 	count  *int         // of the collection
 	// remove says no where somebody works with it.
 	remove func() (removed bool, err error)
@@ -198,6 +201,22 @@ func (r *run) readToolchains(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// readUnpacked adds what cargo unpacked when it fetched.
+func (r *run) readUnpacked(ctx context.Context) error {
+	all, err := source.UnpackedIn(r.cache.CargoHome)
+	if err != nil {
+		return err
+	}
+	for _, u := range all {
+		_, size, err := FolderSize(ctx, u.Path)
+		if err != nil {
+			return err
+		}
+		r.add(&item{used: u.Made, size: size, spare: true, count: &r.done.Unpacked, remove: u.Remove})
+	}
+	return nil
+}
+
 // evict goes through the items, the least recently used first. Blobs that no result uses go in any
 // case and count as gone already.
 func (r *run) evict(ctx context.Context) error {
@@ -225,7 +244,7 @@ func (r *run) mayGo(it *item) bool {
 	age := r.now.Sub(it.used)
 	tooOld := r.bounds.Age > 0 && age > r.bounds.Age
 	tooMuch := r.bounds.Size > 0 && r.total > r.bounds.Size
-	return it.broken || !it.kept && age >= freshTime && (tooOld || tooMuch)
+	return it.broken || !it.kept && age >= freshTime && (tooOld || tooMuch || it.spare)
 }
 
 func (r *run) evictOne(it *item) error {

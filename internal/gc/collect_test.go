@@ -32,7 +32,7 @@ var later = time.Now().Add(48 * time.Hour)
 // cacheOf are the parts of a session's cache.
 func cacheOf(s *session.Session) *gc.Cache {
 	return &gc.Cache{
-		Dir: s.Config.Cache, Locks: s.Config.Locks(), Store: s.Store, Actions: s.Actions, Work: s.Roots(), Toolchains: s.BuiltToolchains(),
+		Dir: s.Config.Cache, Locks: s.Config.Locks(), Store: s.Store, Actions: s.Actions, Work: s.Roots(), Toolchains: s.BuiltToolchains(), CargoHome: s.Config.Crates(),
 		Archives: pkgrepo.Archives{Store: s.Store, Dir: s.Config.Packages()}, Checkout: s.Config.Root,
 	}
 }
@@ -168,6 +168,35 @@ func TestCollectBySize(t *testing.T) {
 	}
 	if has(s, a, aOut) || exists(dir) || !has(s, b, bOut) || !has(s, c, cOut) {
 		t.Errorf("a %v, folder %v, b %v, c %v; want only b and c\n%+v", has(s, a, aOut), exists(dir), has(s, b, bOut), has(s, c, cOut), done)
+	}
+}
+
+// Builds take crates from their archives: what cargo unpacked beside them goes whatever the bounds are, unless a cargo may just have done it.
+func TestUnpackedCratesGo(t *testing.T) {
+	s, _ := sessiontest.New(t)
+	unpacked := filepath.Join(s.Config.Crates(), "registry/src/index-1/a-1.0.0")
+	archive := filepath.Join(s.Config.Crates(), "registry/cache/index-1/a-1.0.0.crate")
+	for _, file := range []string{filepath.Join(unpacked, "lib.rs"), archive} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte("1234567"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		now    time.Time
+		dryRun bool
+		want   int
+		there  bool
+	}{{time.Now(), false, 0, true}, {later, true, 1, true}, {later, false, 1, false}, {later, false, 0, false}} {
+		done, err := cacheOf(s).Collect(t.Context(), gc.Bounds{}, c.now, c.dryRun)
+		if err != nil || done.Unpacked != c.want || done.Freed != int64(7*c.want) {
+			t.Errorf("%v: %+v, %v", c, done, err)
+		}
+		if _, err := os.Stat(unpacked); (err == nil) != c.there {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+	if _, err := os.Stat(archive); err != nil {
+		t.Error(err)
 	}
 }
 

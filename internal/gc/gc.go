@@ -31,6 +31,7 @@ type Cache struct {
 	Work       *execroot.Runner
 	Archives   pkgrepo.Archives
 	Toolchains rustbuild.Store
+	CargoHome  string // in which crates are fetched
 	// Checkout is the folder whose last builds, of all targets and profiles, keep what they consist of.
 	Checkout string
 }

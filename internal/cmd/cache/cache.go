@@ -121,8 +121,11 @@ func printCollection(out io.Writer, c *gc.Collection, bounds gc.Bounds) {
 	if c.Archives+c.Partial > 0 {
 		fmt.Fprintf(out, "%s %d archives of packages, which are among the blobs, and %d unfinished downloads\n", verb, c.Archives, c.Partial)
 	}
+	if c.Unpacked > 0 {
+		fmt.Fprintf(out, "%s %d crates that cargo unpacked when it fetched them, and that no build reads\n", verb, c.Unpacked)
+	}
 	if c.InUse > 0 {
-		fmt.Fprintf(out, "%d work folders are in use and stay\n", c.InUse)
+		fmt.Fprintf(out, "%d folders are in use and stay\n", c.InUse)
 	}
 	if c.Over {
 		fmt.Fprintf(out, "that is more than %s: the rest is what the last builds of this checkout consist of, or was used within the hour\n", ui.Bytes(bounds.Size))
