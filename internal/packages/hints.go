@@ -8,6 +8,7 @@ import (
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
 	"github.com/pannous/redox-clif/internal/pkgrepo/trust"
+	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/redoxfs"
 )
 
@@ -76,5 +77,5 @@ func removalHint(e *pkgrepo.RemovalError) string {
 
 // forgetting is how a repository is met for the first time again.
 func forgetting(file string) string {
-	return fmt.Sprintf("`rm -f %q %q` forgets the repository, its key included", file, trust.Copy(file))
+	return fmt.Sprintf("`rm -f %s` forgets the repository, its key included", process.Quote([]string{file, trust.Copy(file)}))
 }

@@ -44,6 +44,9 @@ type repository struct {
 	Mirrors []string `toml:"mirrors"`
 	// Key is the public key that signs the packages, 64 hex digits. By default the one that is seen first is trusted and remembered.
 	Key string `toml:"key"`
+	// ID is what pkg:publish says that the repository's id is, 32 hex digits: another repository of the same key is refused, also the first
+	// time. By default the one that is seen first is remembered.
+	ID string `toml:"id"`
 	// MaxAge is how many days old the repository's signed index may be; 0 is any age. An older one, or none, is refused.
 	MaxAge int `toml:"max-age"`
 }
@@ -87,7 +90,7 @@ func listed(s *session.Session, content Repositories) ([]pkgrepo.Repo, error) {
 		all = multierror.Append(all, fmt.Errorf("%s: repository %d: %w", RepositoriesFile, i+1, err))
 	}
 	for i, r := range content.Repository {
-		one := pkgrepo.Repo{Name: r.Name, MaxAge: time.Duration(r.MaxAge) * 24 * time.Hour}
+		one := pkgrepo.Repo{Name: r.Name, ID: r.ID, MaxAge: time.Duration(r.MaxAge) * 24 * time.Hour}
 		if r.MaxAge < 0 || r.MaxAge > maxDays {
 			fail(i, fmt.Errorf("max-age %d is not a number of days from 0 to %d", r.MaxAge, maxDays))
 		}

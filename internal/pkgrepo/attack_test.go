@@ -181,7 +181,7 @@ func TestLostMemory(t *testing.T) {
 	for _, f := range []string{file, file + ".copy"} {
 		write(t, f, "{")
 	}
-	if _, err := fetchAll(again(t, c, nil), "libc"); err == nil || !strings.Contains(err.Error(), "rm -f") {
+	if _, err := fetchAll(again(t, c, nil), "libc"); err == nil || !strings.Contains(err.Error(), "rm -rf") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -269,6 +269,7 @@ func TestSameTableOtherArchive(t *testing.T) {
 func TestSameSerial(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	publish(t, dir, 1, pkg(t, "vim"))
+	write(t, filepath.Join(other, idFile), idOf(t, dir))
 	publish(t, other, 1, textPkg(t, "vim", "3", "bin/vim", "other"))
 	c := testClient(t, nil, dir)
 	if _, err := fetchAll(c, "vim"); err != nil {
@@ -279,6 +280,108 @@ func TestSameSerial(t *testing.T) {
 		if _, err := fetchAll(again(t, c, change), "vim"); err == nil || !strings.Contains(err.Error(), "other content than the index of the same serial") {
 			t.Errorf("error %v", err)
 		}
+	}
+}
+
+// idOf is the identity of a repository.
+func idOf(t *testing.T, dir string) string {
+	t.Helper()
+	x, err := indexIn(filepath.Join(dir, target), target, testKey(t, 1).Public())
+	if err != nil || x.Repository == "" {
+		t.Fatal(x, err)
+	}
+	return x.Repository
+}
+
+// Two repositories of one key: what a mirror gives of the one is not taken for the other, whatever its serial is, also where the identity is
+// known and the repository is not, and without a network.
+func TestRepositoriesOfOneKeyAreNotSwapped(t *testing.T) {
+	stable, nightly := t.TempDir(), t.TempDir()
+	publish(t, stable, 1, textPkg(t, "vim", "1", "bin/vim", "stable"))
+	if _, err := Publish(bg, nightly, target, testKey(t, 1), testNow.Add(time.Hour), []Publishing{textPkg(t, "vim", "2", "bin/vim", "nightly")}); err != nil {
+		t.Fatal(err)
+	}
+	id := idOf(t, stable)
+	known := func(c *Config) { c.Repos[0].ID = id }
+	for name, test := range map[string]struct {
+		swap   func(t *testing.T, dir string)
+		change func(*Config)
+		first  bool
+		want   string
+	}{
+		"the same":               {func(*testing.T, string) {}, known, true, ""},
+		"after the first":        {func(t *testing.T, dir string) { replaced(t, dir, nightly) }, nil, false, "another repository with the same key"},
+		"after, with -downgrade": {func(t *testing.T, dir string) { replaced(t, dir, nightly) }, downgrade, false, "another repository with the same key"},
+		"at first":               {func(t *testing.T, dir string) { replaced(t, dir, nightly) }, known, true, "which the repository's id wants"},
+		"no index":               {func(t *testing.T, dir string) { unsigned(t, dir) }, known, true, "the repository's id needs one"},
+		"not an id":              {func(*testing.T, string) {}, func(c *Config) { c.Repos[0].ID = "stable" }, true, "is not the identity of a repository"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := copyOf(t, stable)
+			c := testClient(t, nil, dir)
+			if !test.first {
+				if _, err := fetchAll(c, "vim"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			test.swap(t, dir)
+			config := c.config
+			config.Repos = []Repo{c.config.Repos[0]}
+			if test.change != nil {
+				test.change(&config)
+			}
+			next, err := New(config)
+			if err == nil {
+				_, err = fetchAll(next, "vim")
+			}
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	c := testClient(t, nil, nightly)
+	if _, err := fetchAll(c, "vim"); err != nil {
+		t.Fatal(err)
+	}
+	offline := again(t, c, func(c *Config) { c.Offline, c.Repos[0].ID = true, id })
+	if _, err := fetchAll(offline, "vim"); err == nil || !strings.Contains(err.Error(), "not of "+id) {
+		t.Errorf("offline: %v", err)
+	}
+}
+
+// A repository stays who it is: for another target, when its index is lost, and when the file beside it is.
+func TestRepositoryStaysWhoItIs(t *testing.T) {
+	dir := t.TempDir()
+	publish(t, dir, 1, pkg(t, "vim"))
+	id := idOf(t, dir)
+	again := func(what, target string) {
+		t.Helper()
+		done, err := Publish(bg, dir, target, testKey(t, 1), testNow, []Publishing{pkg(t, "vim")})
+		if err != nil || done.ID != id {
+			t.Errorf("%s: %v, %v, not %s", what, done, err, id)
+		}
+	}
+	unsigned(t, dir)
+	again("the index is lost", target)
+	if err := os.Remove(filepath.Join(dir, idFile)); err != nil {
+		t.Fatal(err)
+	}
+	again("its file is lost", target)
+	again("another target", "x86_64-unknown-redox")
+	// An index of a version that gave none gets one without another change.
+	x, err := indexIn(filepath.Join(dir, target), target, testKey(t, 1).Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Repository = ""
+	data, err := x.Sign(testKey(t, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, target, signedindex.FileName), string(data))
+	again("an index of an earlier version", target)
+	if idOf(t, dir) != id {
+		t.Error("it has none afterwards")
 	}
 }
 
@@ -681,7 +784,7 @@ func TestUpstreamFilesStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		if !strings.HasSuffix(name, ".toml") && !strings.HasSuffix(name, ".pkgar") && name != target+"/"+signedindex.FileName && name != ".lock" {
+		if !strings.HasSuffix(name, ".toml") && !strings.HasSuffix(name, ".pkgar") && name != target+"/"+signedindex.FileName && name != ".lock" && name != idFile {
 			t.Errorf("%s is no file of upstream's form", name)
 		}
 	}

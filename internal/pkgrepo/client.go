@@ -53,6 +53,8 @@ type Repo struct {
 	Mirrors []string
 	// Key, if set, is the key to trust instead of the one seen first.
 	Key *pkgar.PublicKey
+	// ID, if set, is the identity that the repository's signed index has to have, also when it is seen for the first time.
+	ID string
 	// MaxAge, if set, refuses a repository whose signed index is older, or that has none. It is the only protection from a server that
 	// stays as it is.
 	MaxAge time.Duration
@@ -164,6 +166,11 @@ func (c *Client) addRepos() error {
 			all = multierror.Append(all, fmt.Errorf("two repositories are named %q", added.Name))
 		}
 		seen[added.Name] = true
+		if added.ID != "" {
+			if err := signedindex.CheckID(added.ID); err != nil {
+				all = multierror.Append(all, fmt.Errorf("repository %s: id %w", added.Name, err))
+			}
+		}
 		for _, location := range added.locations() {
 			if err := checkLocation(location); err != nil {
 				all = multierror.Append(all, fmt.Errorf("repository %s: %w", added.Name, err))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo/trust"
+	"github.com/pannous/redox-clif/internal/process"
 )
 
 // KeyChangedError says that a repository offers another key than the pinned one.
@@ -23,8 +24,8 @@ type KeyChangedError struct {
 }
 
 func (e *KeyChangedError) Error() string {
-	return fmt.Sprintf("repository %s offers the key %v, but %v has been pinned since %s; if the change is legitimate, `rm -f %q %q` "+
-		"forgets the repository", e.Repo, e.Offered, e.Pinned, e.Since.UTC().Format(time.DateOnly), e.File, trust.Copy(e.File))
+	return fmt.Sprintf("repository %s offers the key %v, but %v has been pinned since %s; if the change is legitimate, `rm -f %s` "+
+		"forgets the repository", e.Repo, e.Offered, e.Pinned, e.Since.UTC().Format(time.DateOnly), process.Quote([]string{e.File, trust.Copy(e.File)}))
 }
 
 // pin is the key of one repository.

@@ -43,6 +43,7 @@ type Published struct {
 type Publication struct {
 	Packages []Published
 	Serial   uint64 // of the signed index
+	ID       string // of the repository, in its signed index
 	// Adopted are packages that others had put into a repository without a signed index, and that the index vouches for now.
 	Adopted []Name
 	// Unlisted are packages of the list that the signed index does not have, since others added or changed them after it was signed.
@@ -82,7 +83,7 @@ func Publish(ctx context.Context, dir, target string, key pkgar.SecretKey, now t
 	if err := caseConflicts(index, packages); err != nil {
 		return nil, err
 	}
-	signing, err := openSigning(folder, target, key)
+	signing, err := openSigning(dir, target, key)
 	if err != nil {
 		return nil, err
 	}

@@ -169,6 +169,14 @@ func TestTOMLRoundTrip(t *testing.T) {
 	}
 }
 
+// runClient runs the reference client with a folder of its own for what it downloads.
+func runClient(t *testing.T, client string, args ...string) ([]byte, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), client, args...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	return cmd.CombinedOutput()
+}
+
 // TestUpstreamPublishes installs from a repository that the reference tools made.
 func TestUpstreamPublishes(t *testing.T) {
 	client := upstream.Path(t, upstream.Client)
@@ -178,7 +186,7 @@ func TestUpstreamPublishes(t *testing.T) {
 	}
 	for name, depends := range map[string][]string{"vim": {"ncurses", "nano.doc"}, "ncurses": nil, "nano.doc": {"ncurses"}} {
 		args := append([]string{"publish", dir, target, secret, name, tree(t, name, 5000)}, depends...)
-		if out, err := exec.Command(client, args...).CombinedOutput(); err != nil {
+		if out, err := runClient(t, client, args...); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
@@ -207,7 +215,7 @@ func TestUpstreamInstallsOurs(t *testing.T) {
 	server := httptest.NewServer(http.FileServer(http.Dir(sample(t, 1))))
 	defer server.Close()
 	root := t.TempDir()
-	out, err := exec.Command(client, "install", server.URL, target, root, "tools").CombinedOutput()
+	out, err := runClient(t, client, "install", server.URL, target, root, "tools")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -260,7 +268,7 @@ func TestUpstreamRemovesOurs(t *testing.T) {
 	if _, err := Apply(bg, root, Change{Install: fetched}, pkgar.ExtractOptions{NoSync: true}); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(client, "remove", server.URL, target, root, "vim").CombinedOutput(); err != nil {
+	if out, err := runClient(t, client, "remove", server.URL, target, root, "vim"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if diff := cmp.Diff([]string{"usr/bin/a", "usr/bin/b"}, paths(files(t, root))); diff != "" {

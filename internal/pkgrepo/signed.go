@@ -54,7 +54,7 @@ func (c *Client) readSigned(ctx context.Context, r *repo) (*signedindex.Index, e
 		return nil, err
 	}
 	seen, required := m.Indexes[c.placeOf(r)]
-	if c.config.Offline && !required {
+	if c.config.Offline && !required && r.ID == "" {
 		return nil, nil
 	}
 	key, err := c.repoKey(ctx, r)
@@ -72,6 +72,8 @@ func (c *Client) readSigned(ctx context.Context, r *repo) (*signedindex.Index, e
 		return nil, c.indexError(r, fmt.Sprintf("it is gone (serial %d was seen), which would leave the packages without protection", seen.Serial), false)
 	case errors.Is(err, ErrNotFound) && r.MaxAge > 0:
 		return nil, c.indexError(r, "there is none, and the repository's max-age needs one", false)
+	case errors.Is(err, ErrNotFound) && r.ID != "":
+		return nil, c.indexError(r, "there is none, and the repository's id needs one", false)
 	case errors.Is(err, ErrNotFound):
 		return nil, nil
 	case err != nil:
@@ -117,19 +119,30 @@ func (g *gotten) read(in io.Reader) (err error) {
 }
 
 func (g *gotten) seen() trust.Index {
-	return trust.Index{Key: g.key.String(), Serial: g.index.Serial, Digest: g.digest}
+	return trust.Index{Key: g.key.String(), ID: g.index.Repository, Serial: g.index.Serial, Digest: g.digest}
 }
 
 // check compares with what was seen.
 func (g *gotten) check(m *trust.Repository) error {
-	place := g.c.placeOf(g.r)
-	switch problem := m.CheckIndex(place, g.seen()); {
+	if g.r.ID != "" && g.index.Repository != g.r.ID {
+		return g.c.indexError(g.r, fmt.Sprintf("it is that of repository %s, not of %s, which the repository's id wants", orNone(g.index.Repository), g.r.ID), false)
+	}
+	switch problem := m.CheckIndex(g.r.place, g.c.config.Target, g.seen()); {
 	case problem == trust.Fell && g.c.config.Downgrade, problem == "":
 		return nil
+	case problem == trust.Another:
+		return g.c.indexError(g.r, fmt.Sprintf("%s (%s is offered, %s was seen)", problem, orNone(g.index.Repository), m.IDs[g.r.place+" "+g.key.String()]), false)
 	default:
-		return g.c.indexError(g.r, fmt.Sprintf("%s (serial %d of %s is offered, %d was seen)", problem, g.index.Serial, g.index.Date, m.Indexes[place].Serial),
+		return g.c.indexError(g.r, fmt.Sprintf("%s (serial %d of %s is offered, %d was seen)", problem, g.index.Serial, g.index.Date, m.Indexes[g.c.placeOf(g.r)].Serial),
 			problem == trust.Fell)
 	}
+}
+
+func orNone(id string) string {
+	if id == "" {
+		return "one without an id"
+	}
+	return id
 }
 
 // fresh refuses an index that is older than the repository's user wants it.
@@ -157,7 +170,7 @@ func (c *Client) keepIndex(ctx context.Context, g *gotten) error {
 		if err := g.check(m); err != nil { // another process may have seen a newer one meanwhile
 			return err
 		}
-		m.SawIndex(c.placeOf(g.r), g.seen())
+		m.SawIndex(g.r.place, c.config.Target, g.seen())
 		newest = m.Indexes[c.placeOf(g.r)] == g.seen()
 		return nil
 	})
@@ -183,6 +196,9 @@ func (c *Client) cachedIndex(r *repo, key pkgar.PublicKey, seen trust.Index) (*s
 	x, digest, err := verifyIndex(data, key, c.config.Target)
 	if err != nil || digest != seen.Digest {
 		return nil, fmt.Errorf("%w: the signed index in the cache is not the one that was seen last", ErrOffline)
+	}
+	if r.ID != "" && x.Repository != r.ID {
+		return nil, fmt.Errorf("%w: the signed index in the cache is that of repository %s, not of %s", ErrOffline, orNone(x.Repository), r.ID)
 	}
 	return x, nil
 }

@@ -8,8 +8,12 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/google/renameio/v2"
+
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo/signedindex"
 )
@@ -19,31 +23,69 @@ type signing struct {
 	folder, target string
 	key            pkgar.SecretKey
 	before         *signedindex.Index // nil if there was none
-	digest         string             // of before
+	id             string             // of the repository
 }
 
-func openSigning(folder, target string, key pkgar.SecretKey) (*signing, error) {
-	s := &signing{folder: folder, target: target, key: key}
-	data, err := os.ReadFile(s.file())
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	if err == nil {
-		s.before, s.digest, err = verifyIndex(data, key.Public(), target)
-	}
+func openSigning(dir, target string, key pkgar.SecretKey) (*signing, error) {
+	s := &signing{folder: filepath.Join(dir, target), target: target, key: key}
+	before, err := indexIn(s.folder, target, key.Public())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; put back the one that was there, or remove it: what the folder has is then signed as it is", s.file(), err)
 	}
-	return s, nil
+	s.before = before
+	s.id, err = s.identity(dir)
+	return s, err
 }
 
 func (s *signing) file() string { return filepath.Join(s.folder, signedindex.FileName) }
 
+// indexIn is the signed index in the folder of a target, nil if there is none.
+func indexIn(folder, target string, key pkgar.PublicKey) (*signedindex.Index, error) {
+	data, err := os.ReadFile(filepath.Join(folder, signedindex.FileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	x, _, err := verifyIndex(data, key, target)
+	return x, err
+}
+
+// idFile has the identity of a repository, in its folder, for when its indexes are lost.
+const idFile = ".id"
+
+// identity is what the repository's indexes say, that of this target first, else its file, else a new one. It is the same from then on.
+func (s *signing) identity(dir string) (string, error) {
+	if s.before != nil && s.before.Repository != "" {
+		return s.before.Repository, nil
+	}
+	others, err := globdir.In(dir, "*/"+signedindex.FileName)
+	if err != nil {
+		return "", err
+	}
+	for _, file := range others {
+		folder := filepath.Dir(file)
+		if x, err := indexIn(folder, filepath.Base(folder), s.key.Public()); err == nil && x != nil && x.Repository != "" {
+			return x.Repository, nil
+		}
+	}
+	file := filepath.Join(dir, idFile)
+	if data, err := os.ReadFile(file); err == nil && signedindex.CheckID(strings.TrimSpace(string(data))) == nil {
+		return strings.TrimSpace(string(data)), nil
+	}
+	id, err := signedindex.NewID()
+	if err != nil {
+		return "", err
+	}
+	return id, renameio.WriteFile(file, []byte(id+"\n"), 0o644)
+}
+
 // publish writes the index of what was published now and, of what the list has besides, of what is as the index before says. Without an
 // index before, the rest is taken as it lies there: the folder is its owner's.
 func (s *signing) publish(list []Published, names *Index, now time.Time) (*Publication, error) {
-	done := &Publication{Packages: list}
-	x := &signedindex.Index{Target: s.target, Serial: s.serial(now), Date: signedindex.Date(now)}
+	done := &Publication{Packages: list, ID: s.id}
+	x := &signedindex.Index{Target: s.target, Repository: s.id, Serial: s.serial(now), Date: signedindex.Date(now)}
 	fresh := map[string]bool{}
 	for i := range list {
 		fresh[list[i].Name] = true
@@ -103,7 +145,7 @@ func (s *signing) since(p signedindex.Package, serial uint64) signedindex.Packag
 
 // same reports whether the index before says all that x does.
 func (s *signing) same(x *signedindex.Index) bool {
-	return s.before != nil && slices.EqualFunc(sortedPackages(x), s.before.Packages, equal)
+	return s.before != nil && s.before.Repository == x.Repository && slices.EqualFunc(sortedPackages(x), s.before.Packages, equal)
 }
 
 func equal(a, b signedindex.Package) bool {

@@ -266,7 +266,7 @@ func Publish(ctx context.Context, s *session.Session, dir string, f PublishFlags
 	if err := ui.Table(s.Streams.Out, rows); err != nil {
 		return err
 	}
-	s.Say("%s: repository for %s, signed by %v, index %d; clients take it with -repo=%s", dir, packages.Target(s), key.Public(), done.Serial, dir)
+	s.Say("%s: repository for %s, signed by %v, id %s, index %d; clients take it with -repo=%s", dir, packages.Target(s), key.Public(), done.ID, done.Serial, dir)
 	if len(done.Adopted) > 0 {
 		s.Say("  there was no signed index: it vouches for what was there already, too: %s", packages.JoinNames(done.Adopted))
 	}

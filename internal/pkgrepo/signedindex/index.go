@@ -21,6 +21,7 @@ package signedindex
 import (
 	"bytes"
 	"cmp"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -50,9 +51,11 @@ const maxSignatures = 8
 // Index is what a repository has for one target.
 type Index struct {
 	Target string `json:"target"`
-	Key    string `json:"key"`    // the repository's public key, 64 hexadecimal digits
-	Serial uint64 `json:"serial"` // 1 to MaxSerial, higher in each later index
-	Date   string `json:"date"`   // when it was made: RFC 3339, UTC, whole seconds
+	Key    string `json:"key"` // the repository's public key, 64 hexadecimal digits
+	// Repository tells it from others of the same key: see [NewID]. Indexes of earlier versions have none.
+	Repository string `json:"repository,omitempty"`
+	Serial     uint64 `json:"serial"` // 1 to MaxSerial, higher in each later index
+	Date       string `json:"date"`   // when it was made: RFC 3339, UTC, whole seconds
 	// Packages are sorted by name.
 	Packages []Package `json:"packages"`
 }
@@ -89,6 +92,24 @@ type signature struct {
 // signedBytes is DSSE's pre-authentication encoding.
 func signedBytes(payload []byte) []byte {
 	return append(fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(payloadType), payloadType, len(payload)), payload...)
+}
+
+// idBytes is the length of a repository's identity, which nobody meets twice by chance.
+const idBytes = 16
+
+// NewID makes the identity of a repository: 32 hexadecimal digits from the system's randomness, so that two repositories of one key differ.
+func NewID() (string, error) {
+	raw := make([]byte, idBytes)
+	_, err := rand.Read(raw)
+	return hex.EncodeToString(raw), err
+}
+
+// CheckID refuses what is not the identity of a repository.
+func CheckID(id string) error {
+	if raw, err := hex.DecodeString(id); err != nil || len(raw) != idBytes || strings.ToLower(id) != id {
+		return fmt.Errorf("%q is not the identity of a repository, %d hexadecimal digits", id, 2*idBytes)
+	}
+	return nil
 }
 
 // Date is a time as an index has it.
@@ -202,6 +223,11 @@ func (x *Index) check() error {
 	}
 	if at, err := time.Parse(time.RFC3339, x.Date); err != nil || Date(at) != x.Date {
 		return fmt.Errorf("date %q is not one in UTC with whole seconds", x.Date)
+	}
+	if x.Repository != "" {
+		if err := CheckID(x.Repository); err != nil {
+			return err
+		}
 	}
 	folded := map[string]string{}
 	for i := range x.Packages {

@@ -27,7 +27,7 @@ func testKey(t testing.TB, n byte) pkgar.SecretKey {
 
 func sample() *Index {
 	hash := strings.Repeat("ab", 32)
-	return &Index{Target: target, Serial: 7, Date: "2026-01-21T12:00:00Z", Packages: []Package{
+	return &Index{Target: target, Repository: strings.Repeat("0f", 16), Serial: 7, Date: "2026-01-21T12:00:00Z", Packages: []Package{
 		{Name: "vim", Since: 7, Version: "9 <&>", Depends: []string{"ncurses"}, Table: hash, Archive: hash, NetworkSize: 5, StorageSize: 6, Source: "abc"},
 		{Name: "tools", Since: 3, Depends: []string{"vim"}},
 	}}
@@ -110,6 +110,7 @@ func TestOneForm(t *testing.T) {
 		"out of order":        {`[{"name":"tools"`, `[{"name":"z","since":3},{"name":"tools"`},
 		"case only":           {`[{"name":"tools"`, `[{"name":"Tools","since":3},{"name":"tools"`},
 		"null":                {`"depends":["vim"]`, `"depends":null`},
+		"not an identity":     {`"repository":"0f`, `"repository":"0F`},
 		"no packages":         {`"packages":[{"name":"tools","since":3,"depends":["vim"]}]`, `"packages":null`},
 		"archive, no version": {`"name":"tools","since":3,"depends":["vim"]`, `"name":"tools","since":3,"depends":["vim"],"table":"` + hash + `"`},
 		"upper case":          {`"name":"tools","since":3,"depends":["vim"]`, `"name":"tools","since":3,` + strings.Replace(archive, `"table":"ab`, `"table":"AB`, 1)},

@@ -13,6 +13,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/pannous/redox-clif/internal/lockfile"
+	"github.com/pannous/redox-clif/internal/process"
 )
 
 // copySuffix ends the name of the second copy of a file.
@@ -22,8 +23,8 @@ const copySuffix = ".copy"
 type DamagedError struct{ File string }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("%s and its copy are both damaged, and with them what was remembered of packages; `rm -f %q %q` starts anew: keys are then trusted "+
-		"as they are seen first", e.File, e.File, e.File+copySuffix)
+	return fmt.Sprintf("%s and its copy are both damaged, and with them what was remembered of packages; `rm -rf %s` starts anew: keys are then trusted "+
+		"as they are seen first", e.File, process.Quote([]string{e.File, e.File + copySuffix}))
 }
 
 // file is a small file that outlives damage: there are two copies, each with a checksum, and the newest sound one counts.

@@ -26,6 +26,8 @@ type Repository struct {
 	Since time.Time `json:"since,omitzero"`
 	// Indexes are the signed indexes seen, by place and target.
 	Indexes map[string]Index `json:"indexes,omitempty"`
+	// IDs are the identities that its signed indexes have, by place and key with a space between.
+	IDs map[string]string `json:"ids,omitempty"`
 	// Packages are those of a repository without a signed index, by target and name with a slash between.
 	Packages map[string]Package `json:"packages,omitempty"`
 }
@@ -33,6 +35,7 @@ type Repository struct {
 // Index is the newest signed index that was seen.
 type Index struct {
 	Key    string `json:"key"`
+	ID     string `json:"id,omitempty"` // of the repository, "" in indexes of earlier versions
 	Serial uint64 `json:"serial"`
 	Digest string `json:"digest"` // of its signed bytes
 }
@@ -80,14 +83,18 @@ type IndexProblem string
 
 // The problems of an index that is signed as it has to be.
 const (
+	Another   IndexProblem = "it is that of another repository with the same key"
 	Fell      IndexProblem = "its serial fell"
 	Different IndexProblem = "it has other content than the index of the same serial that was seen before"
 )
 
-// CheckIndex compares an index with the newest that was seen in that place; "" if nothing speaks against it. With another key, which the
+// CheckIndex compares an index for a target with what was seen in that place; "" if nothing speaks against it. With another key, which the
 // caller has reason to trust, everything begins anew.
-func (r *Repository) CheckIndex(place string, x Index) IndexProblem {
-	seen, ok := r.Indexes[place]
+func (r *Repository) CheckIndex(place, target string, x Index) IndexProblem {
+	if id := r.IDs[place+" "+x.Key]; id != "" && id != x.ID {
+		return Another
+	}
+	seen, ok := r.Indexes[place+" "+target]
 	switch {
 	case !ok || seen.Key != x.Key || x.Serial > seen.Serial:
 		return ""
@@ -100,14 +107,21 @@ func (r *Repository) CheckIndex(place string, x Index) IndexProblem {
 }
 
 // SawIndex remembers an index. The highest serial stays.
-func (r *Repository) SawIndex(place string, x Index) {
-	if seen, ok := r.Indexes[place]; ok && seen.Key == x.Key && seen.Serial >= x.Serial {
+func (r *Repository) SawIndex(place, target string, x Index) {
+	if x.ID != "" {
+		if r.IDs == nil {
+			r.IDs = map[string]string{}
+		}
+		r.IDs[place+" "+x.Key] = x.ID
+	}
+	at := place + " " + target
+	if seen, ok := r.Indexes[at]; ok && seen.Key == x.Key && seen.Serial >= x.Serial {
 		return
 	}
 	if r.Indexes == nil {
 		r.Indexes = map[string]Index{}
 	}
-	r.Indexes[place] = x
+	r.Indexes[at] = x
 }
 
 // PackageError says that a package is not believed, since no index is there to vouch for what differs from what was seen before.

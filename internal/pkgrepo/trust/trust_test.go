@@ -12,22 +12,39 @@ import (
 
 func TestIndex(t *testing.T) {
 	var r Repository
-	r.SawIndex("p", Index{"k", 5, "d5"})
+	r.SawIndex("p", "t", Index{"k", "a", 5, "d5"})
 	for _, test := range []struct {
-		place string
-		x     Index
-		want  IndexProblem
+		place, target string
+		x             Index
+		want          IndexProblem
 	}{
-		{"p", Index{"k", 5, "d5"}, ""}, {"p", Index{"k", 6, "d6"}, ""}, {"p", Index{"k", 4, "d4"}, Fell}, {"p", Index{"k", 5, "other"}, Different},
-		{"q", Index{"k", 1, "d1"}, ""}, {"p", Index{"another key", 1, "d1"}, ""},
+		{"p", "t", Index{"k", "a", 5, "d5"}, ""}, {"p", "t", Index{"k", "a", 6, "d6"}, ""}, {"p", "t", Index{"k", "a", 4, "d4"}, Fell},
+		{"p", "t", Index{"k", "a", 5, "other"}, Different}, {"q", "t", Index{"k", "b", 1, "d1"}, ""}, {"p", "t", Index{"another key", "b", 1, "d1"}, ""},
+		// Another repository of the same key, whose serial is higher, or that is seen for another target, or that says nothing of itself.
+		{"p", "t", Index{"k", "b", 9, "d9"}, Another}, {"p", "u", Index{"k", "b", 1, "d1"}, Another}, {"p", "t", Index{"k", "", 9, "d9"}, Another},
+		{"p", "u", Index{"k", "a", 1, "d1"}, ""},
 	} {
-		if got := r.CheckIndex(test.place, test.x); got != test.want {
+		if got := r.CheckIndex(test.place, test.target, test.x); got != test.want {
 			t.Errorf("%v: %q, want %q", test.x, got, test.want)
 		}
 	}
-	r.SawIndex("p", Index{"k", 4, "d4"})
-	if r.Indexes["p"].Serial != 5 {
+	r.SawIndex("p", "t", Index{"k", "a", 4, "d4"})
+	if r.Indexes["p t"].Serial != 5 {
 		t.Errorf("the highest serial did not stay: %v", r.Indexes)
+	}
+}
+
+// An index of an earlier version has no identity. The first that has one is remembered.
+func TestIdentityIsLearned(t *testing.T) {
+	var r Repository
+	r.SawIndex("p", "t", Index{"k", "", 5, "d5"})
+	next := Index{"k", "a", 6, "d6"}
+	if got := r.CheckIndex("p", "t", next); got != "" {
+		t.Error(got)
+	}
+	r.SawIndex("p", "t", next)
+	if got := r.CheckIndex("p", "t", Index{"k", "", 7, "d7"}); got != Another {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -6,7 +6,7 @@
 
 use std::{cell::RefCell, env, error::Error, fs, rc::Rc};
 
-use pkg::{callback::SilentCallback, Library, Package, PackageName};
+use pkg::{callback::SilentCallback, Library, LibraryBuilder, Package, PackageName};
 use pkgar_core::{Architecture, HeaderFlags, PackageSrc, Packaging};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -30,9 +30,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The library keeps keys and archives by the host's name in one folder in /tmp for all: tests that run at once would read each
+/// other's, half-written, and those of an earlier run. So they get one in TMPDIR.
 fn open(args: &[String]) -> Result<Library, Box<dyn Error>> {
     let silent = Rc::new(RefCell::new(SilentCallback::new()));
-    Ok(Library::new_remote(&vec![args[1].as_str()], args[3].clone(), &args[2], silent)?)
+    let builder = LibraryBuilder::new(&args[3]).with_callback(silent);
+    Ok(Library::new_with_builder(builder, |repositories| {
+        repositories.set_download_path(env::temp_dir().join("pkg-client"));
+        repositories.add_remote(&args[1], &args[2])
+    })?)
 }
 
 /// Adds a package to a repository, the archive compressed.
