@@ -15,6 +15,7 @@ import (
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/patch"
+	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/rustbuild"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/source"
@@ -134,7 +135,7 @@ func (b *build) isBuilt() error {
 func (b *build) sayHowToUse() {
 	name := b.rust.Recipe.Name
 	b.s.Say("  use it here:    export REDOX_TOOLCHAIN=%s", name)
-	b.s.Say("  with rustup:    rustup toolchain link %s %s", name, b.rust.Store.Link(name))
+	b.s.Say("  with rustup:    %s", process.Quote([]string{"rustup", "toolchain", "link", name, b.rust.Store.Link(name)}))
 	b.s.Say("  take it along:  mage toolchain:pack %s", name)
 	lock, err := toolchain.LoadLock(b.s.Config.PinLock())
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pannous/redox-clif/internal/builder"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/sdk"
 	"github.com/pannous/redox-clif/internal/session"
@@ -72,7 +73,7 @@ func Make(ctx context.Context, s *session.Session, o Options) error {
 	if err := s.Export(ctx, tree, dir); err != nil {
 		return err
 	}
-	s.Say("%s: in the folder of any crate, PATH=%s:$PATH cargo build --release", s.Relative(dir), filepath.Join(dir, "bin"))
+	s.Say("%s: in the folder of any crate, PATH=%s:$PATH cargo build --release", s.Relative(dir), process.Quote([]string{filepath.Join(dir, "bin")}))
 	if o.Out == "" {
 		return nil
 	}

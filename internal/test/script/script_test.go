@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"mkelf":   mkelf,
 			"flip":    flip,
 			"samesum": sameSum,
+			"remedy":  remedy,
 		},
 	})
 }
@@ -147,4 +148,24 @@ func sameSum(ts *testscript.TestScript, neg bool, args []string) {
 	if bytes.Equal(a, b) == neg {
 		ts.Fatalf("%s: %s", strings.Join(args, " and "), map[bool]string{true: "the bytes are the same", false: "the bytes differ"}[neg])
 	}
+}
+
+// remedy [-in=DIR] WORD... runs in a shell the command that begins with the words, as the last output has it between backticks.
+func remedy(ts *testscript.TestScript, neg bool, args []string) {
+	dir := "."
+	if len(args) > 0 && strings.HasPrefix(args[0], "-in=") {
+		dir, args = strings.TrimPrefix(args[0], "-in="), args[1:]
+	}
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: remedy [-in=DIR] WORD...")
+	}
+	said := ts.ReadFile("stderr") + "\n" + ts.ReadFile("stdout")
+	_, after, found := strings.Cut(said, "`"+strings.Join(args, " ")+" ")
+	rest, _, closed := strings.Cut(after, "`")
+	if !found || !closed {
+		ts.Fatalf("no message has `%s …`:\n%s", strings.Join(args, " "), said)
+	}
+	command := strings.Join(args, " ") + " " + rest
+	ts.Logf("remedy: %s", command)
+	ts.Check(ts.Exec("sh", "-c", "cd \"$1\" && "+command, "sh", ts.MkAbs(dir)))
 }
