@@ -42,6 +42,9 @@ import (
 // another letter case is a typo here.
 func Decode(path string, data []byte, into any, more ...func() []*Problem) error {
 	_, data, _ = tomledit.CutMark(data)
+	// Of Windows' line ends only those between lines would be left out by the format: in a text of several lines they would stay, and reach
+	// a source by a patch. Who wants one in a text writes \r\n.
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	doc := &document{path: path, data: data}
 	if err := doc.parse(); err != nil {
 		return doc.failure([]*Problem{err})
