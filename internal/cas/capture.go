@@ -113,7 +113,7 @@ func (c *capture) folder(ctx context.Context, rel string) error {
 			dirs = append(dirs, p)
 		default:
 			at := filepath.Join(c.root, filepath.FromSlash(p))
-			entry, err := c.file(ctx, f, e, at)
+			entry, err := c.entry(ctx, f, e, at)
 			if err != nil {
 				return err
 			}
@@ -156,19 +156,27 @@ func (c *capture) add(files []named, dirs, skipped []string) {
 // unlike is equal to no entry of a tree.
 var unlike = Entry{Digest: Digest{Size: -1}}
 
+// entry reads what is no folder.
+func (c *capture) entry(ctx context.Context, at *os.File, e fs.DirEntry, path string) (Entry, error) {
+	n, err := nameOf(at.Name(), e)
+	if err != nil {
+		return Entry{}, err
+	}
+	return c.file(ctx, int(at.Fd()), n, path)
+}
+
 // file reads what is no folder. at is the open folder around it: a name in it is found faster than a path.
-func (c *capture) file(ctx context.Context, at *os.File, e fs.DirEntry, path string) (Entry, error) {
+func (c *capture) file(ctx context.Context, at int, n name, path string) (Entry, error) {
 	switch {
-	case e.Type()&fs.ModeSymlink != 0:
-		target, err := os.Readlink(path)
-		return Entry{Link: target}, err
-	case !e.Type().IsRegular() && c.opt.Lenient:
+	case n.kind == aLink:
+		return Entry{Link: n.link}, nil
+	case n.kind != aFile && c.opt.Lenient:
 		return unlike, nil
-	case !e.Type().IsRegular():
+	case n.kind != aFile:
 		return Entry{}, fmt.Errorf("%s is neither a file, a folder nor a link", path)
 	}
 	var st unix.Stat_t
-	if err := unix.Fstatat(int(at.Fd()), e.Name(), &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := unix.Fstatat(at, n.name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return Entry{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	now := inodeOf(&st)

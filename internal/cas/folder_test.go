@@ -125,6 +125,83 @@ func TestPutFolderSeesEveryChange(t *testing.T) {
 	}
 }
 
+// The names in a folder are remembered; whatever becomes of one shows, also while the folder is too young to be remembered.
+func TestPutFolderSeesEveryName(t *testing.T) {
+	for name, change := range map[string]func(dir string) error{
+		"nothing":           func(string) error { return nil },
+		"a new file":        func(dir string) error { return os.WriteFile(filepath.Join(dir, "new"), nil, 0o644) },
+		"a new link":        func(dir string) error { return os.Symlink("f", filepath.Join(dir, "new")) },
+		"a new folder":      func(dir string) error { return os.Mkdir(filepath.Join(dir, "new"), 0o755) },
+		"a file is gone":    func(dir string) error { return os.Remove(filepath.Join(dir, "f")) },
+		"a folder is gone":  func(dir string) error { return os.RemoveAll(filepath.Join(dir, "sub")) },
+		"a file is renamed": func(dir string) error { return os.Rename(filepath.Join(dir, "f"), filepath.Join(dir, "g")) },
+		"a file may be run": func(dir string) error { return os.Chmod(filepath.Join(dir, "f"), 0o755) },
+		"a link leads elsewhere": func(dir string) error {
+			return errors.Join(os.Remove(filepath.Join(dir, "link")), os.Symlink("x", filepath.Join(dir, "link")))
+		},
+		"a file becomes a link": func(dir string) error {
+			return errors.Join(os.Remove(filepath.Join(dir, "f")), os.Symlink("link", filepath.Join(dir, "f")))
+		},
+		"the folder is another": func(dir string) error {
+			return errors.Join(os.Rename(dir, dir+"-before"), os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "f"), nil, 0o644))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, top, path := newStore(t), t.TempDir(), filepath.Join(t.TempDir(), "stats")
+			write(t, top, "in/f", "one")
+			write(t, top, "in/sub/f", "two")
+			if err := os.Symlink("f", filepath.Join(top, "in/link")); err != nil {
+				t.Fatal(err)
+			}
+			put := func(stats *StatCache) Digest {
+				t.Helper()
+				d, err := s.PutFolder(t.Context(), top, CaptureOptions{Store: true, Trusted: true, Stats: stats})
+				if err := errors.Join(err, stats.Save()); err != nil {
+					t.Fatal(err)
+				}
+				return d
+			}
+			put(s.OpenStatCache(path)) // all of it too young
+			time.Sleep(2 * racyWindow)
+			put(s.OpenStatCache(path))
+			if err := change(filepath.Join(top, "in")); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if got, want := put(s.OpenStatCache(path)), put(nil); got != want {
+					t.Errorf("with what is remembered %s, without %s", got, want)
+				}
+			}
+		})
+	}
+}
+
+// A message that is gone from the store is stored again when somebody has missed it.
+func TestPutFolderStoresALostMessage(t *testing.T) {
+	s, dir, path := newStore(t), t.TempDir(), filepath.Join(t.TempDir(), "stats")
+	write(t, dir, "sub/f", "one")
+	time.Sleep(2 * racyWindow)
+	put := func(trusted bool) Digest {
+		t.Helper()
+		stats := s.OpenStatCache(path)
+		root, err := s.PutFolder(t.Context(), dir, CaptureOptions{Store: true, Trusted: trusted, Stats: stats})
+		if err := errors.Join(err, stats.Save()); err != nil {
+			t.Fatal(err)
+		}
+		return root
+	}
+	root := put(true)
+	if err := s.Remove(root); err != nil {
+		t.Fatal(err)
+	}
+	if put(true); s.Complete(root) == nil {
+		t.Error("the store was asked for what it was known to have")
+	}
+	if put(false); s.Complete(root) != nil {
+		t.Error("it is still gone")
+	}
+}
+
 // Folders, links and files are named, those that are new and those that the cache knows; what is skipped is not.
 func TestWhatWasLookedAtIsNamed(t *testing.T) {
 	dir := t.TempDir()

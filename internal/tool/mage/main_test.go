@@ -22,6 +22,30 @@ func TestCompilingForAnotherSystemSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// At each call the go command looks at every package of a tool, half a millisecond for each: this one has no more than packages os and strconv bring.
+func TestNothingIsImportedThatTakesTime(t *testing.T) {
+	brought := dependencies(t, "os", "strconv")
+	for path := range dependencies(t, ".") {
+		if !brought[path] && !strings.Contains(path, "/internal/tool/") {
+			t.Errorf("%s is imported, which packages os and strconv do without: `go list -deps ./internal/tool/mage`", path)
+		}
+	}
+}
+
+// dependencies are packages and all that they import.
+func dependencies(t *testing.T, paths ...string) map[string]bool {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-deps"}, paths...)...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		all[strings.TrimSpace(line)] = true
+	}
+	return all
+}
+
 // checkout has a tool that is kept and a go command, which say what they are called with.
 func checkout(t *testing.T) string {
 	t.Helper()
