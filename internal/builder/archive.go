@@ -14,7 +14,11 @@ import (
 // archiveRun puts the step's inputs into a static library.
 type archiveRun struct{ t *step }
 
-func (a archiveRun) check() (needs, error) { return a.t.bind(a.t.s.Inputs...) }
+func (a archiveRun) check() (needs, error) {
+	n, err := a.t.bind(a.t.s.Inputs...)
+	n.elsewhere = true
+	return n, err
+}
 
 func (a archiveRun) plan(in graph.Outputs) (*action.Action, error) {
 	tree, files, err := a.t.lay(in)

@@ -31,6 +31,7 @@ import (
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/targetspec"
 	"github.com/pannous/redox-clif/internal/toolenv"
+	"github.com/pannous/redox-clif/internal/worker"
 )
 
 // Tools is what a build needs to know of the toolchain. The paths are not part of any digest, the
@@ -85,6 +86,8 @@ type Options struct {
 	Std StdMode
 	// MayFallBack lets steps go on with LLVM where Cranelift is missing. It is announced by Sources.Notice.
 	MayFallBack bool
+	// Workers are other machines that run steps; nil without any.
+	Workers *worker.Farm
 	// DebugInfo has programs and kernels compiled with debug information, for those who look at them with their symbols.
 	DebugInfo bool
 }
@@ -201,9 +204,12 @@ func (b *Builder) subdir(root cas.Digest, path string) (cas.Digest, error) {
 	return e.Digest, nil
 }
 
-// run performs an action in an exec root, with the log and status of its job.
-func (b *Builder) run(ctx context.Context, job *graph.Job, s execroot.Spec, collect execroot.Collect) (cas.Digest, error) {
+// run performs an action, with the log and status of its job: on a worker where one may do it, else in an exec root.
+func (b *Builder) run(ctx context.Context, job *graph.Job, s execroot.Spec, collect execroot.Collect, e elsewhere) (cas.Digest, error) {
 	s.Action, s.Log, s.LogPath, s.Status, s.Waits = job.Action, job.Log, job.LogPath, job.Status, job.Waits
+	if b.o.Workers != nil && !job.Here {
+		return b.runElsewhere(ctx, job, s, e)
+	}
 	s.Colours = []string{"CARGO_TERM_COLOR=always"}
 	return b.roots.Run(ctx, s, collect)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/execroot"
 	"github.com/pannous/redox-clif/internal/graph"
+	"github.com/pannous/redox-clif/internal/linkline"
 	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/recipe"
 )
@@ -210,7 +211,7 @@ func (c *cargoRun) check() (needs, error) {
 			return needs{}, err
 		}
 	}
-	n := needs{nodes: []*graph.Node{c.sources, c.vendor}, memory: 2 << 30, typical: 30 * time.Second, local: c.host(), provenance: provenance{backend: c.g.backend, recipe: c.t.r, step: c.t.s}}
+	n := needs{nodes: []*graph.Node{c.sources, c.vendor}, memory: 2 << 30, typical: 30 * time.Second, local: c.host(), elsewhere: c.mayGo(), provenance: provenance{backend: c.g.backend, recipe: c.t.r, step: c.t.s}}
 	for _, node := range []*graph.Node{c.std, c.sysroot, c.stdCrates} {
 		if node != nil {
 			n.nodes = append(n.nodes, node)
@@ -335,7 +336,7 @@ func (c *cargoRun) inputs(in graph.Outputs) (cas.Digest, error) {
 		}
 	}
 	if c.recordsLinks() {
-		if dirs[recorderFolder], err = b.recorder(); err != nil {
+		if dirs[linkline.RecorderFolder], err = b.recorder(); err != nil {
 			return cas.Digest{}, err
 		}
 	}
@@ -357,7 +358,7 @@ func (c *cargoRun) run(ctx context.Context, job *graph.Job) (cas.Digest, error) 
 		return cas.Digest{}, err
 	}
 	b := c.t.b
-	out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared()}, c.collect)
+	out, err := b.run(ctx, job, execroot.Spec{Key: key, State: cargoState, Shared: c.shared()}, c.collect, c.elsewhere(job))
 	if err == nil {
 		err = b.roots.Keep(path.Dir(key), keptRoots)
 	}

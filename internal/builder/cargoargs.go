@@ -88,7 +88,7 @@ func (c *cargoRun) env() map[string]string {
 	}
 	flags = append(flags, own...)
 	if c.recordsLinks() {
-		flags = append(flags, "-Clinker=%{root}/"+recorderFolder+"/"+linkline.RecorderName, "-Clink-arg="+linkline.Arguments)
+		flags = append(flags, "-Clinker=%{root}/"+linkline.RecorderFolder+"/"+linkline.RecorderName, "-Clink-arg="+linkline.Arguments)
 	}
 	env["CARGO_ENCODED_RUSTFLAGS"] = encodeFlags(flags)
 	return env
@@ -110,10 +110,7 @@ func (c *cargoRun) codegenFlags() []string {
 	return flags
 }
 
-// recorderFolder is where an exec root has what stands in for the linker.
-const recorderFolder = "recorder"
-
-// recorder is the folder with it.
+// recorder is the folder with what stands in for the linker.
 func (b *Builder) recorder() (cas.Digest, error) {
 	d, err := b.store.PutBytes(linkline.Recorder)
 	if err != nil {

@@ -58,9 +58,6 @@ func (in *collection) file(ctx context.Context, out string) error {
 	return err
 }
 
-// lineName is the file with the arguments of a program's linker, in the folder of that program.
-const lineName = "line"
-
 // line takes what a program is linked of, to a folder of its name.
 func (in *collection) line(ctx context.Context, out string) error {
 	name := path.Base(out)
@@ -72,7 +69,7 @@ func (in *collection) line(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	in.tree.Entries[path.Join(name, lineName)] = cas.Entry{Digest: d}
+	in.tree.Entries[path.Join(name, linkline.LineName)] = cas.Entry{Digest: d}
 	in.tree.Entries[path.Join(name, linkline.InFolder)] = cas.Entry{Dir: true}
 	for to, file := range line.Files {
 		if in.tree.Entries[path.Join(name, linkline.InFolder, to)], err = in.entry(ctx, file); err != nil {
@@ -85,11 +82,15 @@ func (in *collection) line(ctx context.Context, out string) error {
 // recordedAt is where a program's line was recorded. What is there of the standard library and of the C libraries is
 // there as well when it is linked.
 func (c *cargoRun) recordedAt(root, name string) linkline.Place {
-	at := linkline.Place{Root: root, Given: []string{"sysroot"}, Output: name}
+	return linkline.Place{Root: root, Given: c.given(), Output: name}
+}
+
+// given are the folders that are there as well when a program is linked.
+func (c *cargoRun) given() []string {
 	if c.sharesStd() {
-		at.Given = append(at.Given, "std")
+		return []string{"sysroot", "std"}
 	}
-	return at
+	return []string{"sysroot"}
 }
 
 // entry stores a file.

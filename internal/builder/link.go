@@ -32,7 +32,11 @@ type linkLine interface {
 	plan(in graph.Outputs) (args []string, inputs cas.Digest, err error)
 }
 
-func (l *linkRun) check() (needs, error) { return l.line.check() }
+func (l *linkRun) check() (needs, error) {
+	n, err := l.line.check()
+	n.elsewhere = true
+	return n, err
+}
 
 func (l *linkRun) plan(in graph.Outputs) (*action.Action, error) {
 	args, inputs, err := l.line.plan(in)
@@ -167,7 +171,7 @@ func (l *recordedLine) plan(in graph.Outputs) ([]string, cas.Digest, error) {
 // args are the recorded arguments with those of the step among them. The CRT objects, which rustc did not see when it
 // compiled, are the sysroot's.
 func (l *recordedLine) args(in graph.Outputs, recorded cas.Digest) ([]string, error) {
-	e, ok, err := l.t.b.store.Lookup(recorded, lineName)
+	e, ok, err := l.t.b.store.Lookup(recorded, linkline.LineName)
 	if err != nil || !ok {
 		return nil, errors.Join(err, fmt.Errorf("there is no line for %s", l.t.s.Output))
 	}

@@ -36,7 +36,7 @@ func (c *rustcRun) check() (needs, error) {
 		return needs{}, err
 	}
 	n.nodes = append(n.nodes, c.std)
-	n.provenance = provenance{backend: c.backend, recipe: c.t.r, step: s}
+	n.provenance, n.elsewhere = provenance{backend: c.backend, recipe: c.t.r, step: s}, true
 	return n, nil
 }
 

@@ -51,14 +51,14 @@ func (b *Builder) std(kind recipe.TargetKind, set recipe.Std, backend recipe.Bac
 			return err
 		}
 		n.Deps = []*graph.Node{vendor}
-		n.Memory, n.Typical = 2<<30, time.Minute
+		n.Memory, n.Typical, n.Elsewhere = 2<<30, time.Minute, true
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) {
 			return b.stdAction(triple, set, spec, backend, map[string]cas.Digest{prepare.VendorFolder: in[vendor]})
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
 			return b.run(ctx, job, execroot.Spec{}, func(ctx context.Context, root string) (*cas.Tree, error) {
 				return b.collectRlibs(ctx, filepath.Join(root, "target", triple, "release", "deps"), triple)
-			})
+			}, b.stdElsewhere(triple))
 		}
 		return nil
 	})
@@ -114,10 +114,15 @@ func (b *Builder) collectRlibs(ctx context.Context, deps, triple string) (*cas.T
 		}
 		tree.Entries[path.Join("lib/rustlib", triple, "lib", file.Name())] = cas.Entry{Digest: d}
 	}
+	return tree, checkCore(tree, deps)
+}
+
+// checkCore makes sure that a library has its first crate.
+func checkCore(tree *cas.Tree, where string) error {
 	if !hasCrate(tree, "libcore-") {
-		return nil, fmt.Errorf("the build of the standard library left no libcore in %s", deps)
+		return fmt.Errorf("the build of the standard library left no libcore in %s", where)
 	}
-	return tree, nil
+	return nil
 }
 
 func hasCrate(t *cas.Tree, prefix string) bool {

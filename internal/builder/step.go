@@ -35,6 +35,8 @@ type stepRun interface {
 type needs struct {
 	nodes  []*graph.Node
 	memory int64 // bytes, at its peak
+	// elsewhere: a worker may do it.
+	elsewhere bool
 	// local results hold what this machine's linker and libraries put into them.
 	local bool
 	// typical is how long a run of the kind takes; 0 is a moment.
@@ -54,7 +56,7 @@ func (b *Builder) runNode(id string, run stepRun) (*graph.Node, error) {
 			return err
 		}
 		n.Deps = graph.Unique(needed.nodes)
-		n.Memory, n.Typical, n.Local = needed.memory, needed.typical, needed.local
+		n.Memory, n.Typical, n.Local, n.Elsewhere = needed.memory, needed.typical, needed.local, needed.elsewhere
 		n.Plan = func(_ context.Context, in graph.Outputs) (*action.Action, error) { return run.plan(in) }
 		n.Run = run.run
 		b.provenance[n] = needed.provenance
@@ -162,7 +164,7 @@ func (t *step) runTool(ctx context.Context, job *graph.Job, how execroot.Spec, e
 		tree := cas.NewTree()
 		tree.Entries[t.s.Output] = cas.Entry{Digest: d, Executable: executable}
 		return tree, nil
-	})
+	}, t.b.oneFile("out/"+t.s.Output, t.s.Output, executable, func(file string) error { return t.b.checkLinked(file, t.s) }))
 }
 
 // inPlainFolder has f make the step's output in out, with the inputs in dir, in a folder that is gone afterwards.

@@ -95,6 +95,8 @@ type Spec struct {
 	Status func(string)
 	// Waits, when set, is told what the command waits for before it begins; the function that it returns is called when it goes on.
 	Waits func(what string) (until func())
+	// Ran says where the command ran when it was not here, for the log and the script.
+	Ran string
 	// Light commands are over in a moment, or wait for disks and servers. They take no job: beside a cargo that keeps all jobs for
 	// minutes they would wait for those.
 	Light bool
@@ -422,7 +424,7 @@ func (r *Runner) command(ctx context.Context, s Spec, root folder, todo Command)
 		return err
 	}
 	c := r.expandCommand(s, root, todo)
-	script, err := r.writeScript(ctx, c, s.LogPath)
+	script, err := r.writeScript(ctx, c, s.LogPath, s.Ran)
 	if err != nil {
 		return err
 	}
@@ -493,7 +495,7 @@ func (r *Runner) keepFailed(ctx context.Context, s Spec, root folder, failed *Co
 		if c := r.expandCommand(s, root, todo); slices.Equal(c.args, failed.Args) {
 			c = r.expandCommand(s, kept, todo)
 			failed.moved(c.args, root.dir, kept.dir)
-			_, _ = r.writeScript(ctx, c, s.LogPath)
+			_, _ = r.writeScript(ctx, c, s.LogPath, s.Ran)
 			return
 		}
 	}

@@ -19,7 +19,8 @@ const folderLine = "# Exec roots: "
 
 // writeScript keeps the command as a shell script beside the log. It begins in the same sandbox, with a /tmp that is gone when it ends.
 // What is the user's own and may be a secret (a proxy's password) it takes from whoever calls it.
-func (r *Runner) writeScript(ctx context.Context, c expanded, logPath string) (string, error) {
+// ran says where the command ran when it was not here.
+func (r *Runner) writeScript(ctx context.Context, c expanded, logPath, ran string) (string, error) {
 	if logPath == "" {
 		return "", nil
 	}
@@ -29,7 +30,11 @@ func (r *Runner) writeScript(ctx context.Context, c expanded, logPath string) (s
 	}
 	path := scriptOf(logPath)
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "#!/bin/sh\n# Repeats the command of %s with the same environment.\n%s\n", filepath.Base(logPath), r.folderLine())
+	fmt.Fprintf(&b, "#!/bin/sh\n# Repeats the command of %s with the same environment.\n", filepath.Base(logPath))
+	if ran != "" {
+		fmt.Fprintf(&b, "# It ran on %s; this runs it here.\n", strings.Join(strings.Fields(ran), " "))
+	}
+	fmt.Fprintln(&b, r.folderLine())
 	fmt.Fprintf(&b, "cd %s &&\nexec env -i \\\n", process.Quote([]string{c.dir}))
 	for _, e := range c.env {
 		fmt.Fprintf(&b, "  %s \\\n", process.Quote([]string{e}))

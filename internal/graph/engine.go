@@ -35,6 +35,8 @@ type Engine struct {
 	LockDir string
 	// Jobs bounds how many nodes run at once, the light ones not counted; at least 1.
 	Jobs int
+	// Elsewhere bounds how many steps other machines run at once; 0 has all run here.
+	Elsewhere int
 	// Memory bounds the sum of the running nodes' expected peaks, in bytes; 0 means no bound.
 	Memory int64
 	// Distrust reads every byte of the outputs of roots that were up to date: somebody has found damage in the store.
@@ -88,6 +90,7 @@ type build struct {
 	repair map[*Node]*sync.Mutex
 	turns  map[*turn]bool // of the nodes that are between ready and an outcome
 	halted bool           // a step failed and nothing else is to begin
+	here   map[*Node]bool // that no other machine runs
 }
 
 // Build brings the outputs of roots up to date. The error lists every failure
@@ -100,7 +103,7 @@ func (e *Engine) Build(ctx context.Context, roots []*Node) (*Summary, error) {
 	e.Observer.Begin(order)
 	b := &build{
 		Engine: e, ctx: ctx, sum: &Summary{Outputs{}, map[*Node]Outcome{}, map[*Node]time.Duration{}, map[*Node]cas.Digest{}},
-		repair: map[*Node]*sync.Mutex{}, turns: map[*turn]bool{},
+		repair: map[*Node]*sync.Mutex{}, turns: map[*turn]bool{}, here: map[*Node]bool{},
 	}
 	if e.Memory > 0 {
 		b.memory = semaphore.NewWeighted(e.Memory)
@@ -128,8 +131,12 @@ func (b *build) schedule(order []*Node) error {
 	waiting, dependents := map[*Node]int{}, map[*Node][]*Node{}
 	cost := b.costs(order)
 	heavy, light := &lane{queue: queue{cost: cost}, jobs: b.Jobs}, &lane{queue: queue{cost: cost}, jobs: maxLight}
+	elsewhere := &lane{queue: queue{cost: cost}, jobs: b.Elsewhere}
 	laneOf := func(n *Node) *lane {
-		if n.Light {
+		switch {
+		case b.elsewhere(n):
+			return elsewhere
+		case n.Light:
 			return light
 		}
 		return heavy
@@ -150,16 +157,21 @@ func (b *build) schedule(order []*Node) error {
 	done := make(chan ended)
 	var failures *multierror.Error
 	for {
-		for _, l := range []*lane{light, heavy} {
+		for _, l := range []*lane{light, elsewhere, heavy} {
 			for n := l.next(); n != nil; n = l.next() {
 				go func() { done <- ended{n, b.process(n)} }()
 			}
 		}
-		if light.running+heavy.running == 0 {
+		if light.running+elsewhere.running+heavy.running == 0 {
 			return failures.ErrorOrNil()
 		}
 		end := <-done
 		laneOf(end.n).running--
+		if errors.As(end.err, new(*HereError)) {
+			b.keepHere(end.n)
+			heap.Push(laneOf(end.n), end.n)
+			continue
+		}
 		if end.err != nil {
 			failures = multierror.Append(failures, end.err)
 			if !b.KeepGoing {
@@ -174,7 +186,21 @@ func (b *build) schedule(order []*Node) error {
 	}
 }
 
-// process takes one node from ready to an outcome.
+// elsewhere tells whether another machine is to run a node.
+func (b *build) elsewhere(n *Node) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Elsewhere > 0 && n.Elsewhere && !b.here[n]
+}
+
+// keepHere has a node run on this machine.
+func (b *build) keepHere(n *Node) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.here[n] = true
+}
+
+// process takes one node from ready to an outcome. A HereError is none: the node is to be processed again.
 func (b *build) process(n *Node) error {
 	t, end := b.begin(n)
 	defer end()
@@ -188,6 +214,9 @@ func (b *build) process(n *Node) error {
 		// It did not fail: it was told to end, by the user or because another step failed.
 		b.finish(n, Skipped, cas.Digest{}, took, nil)
 		return nil
+	case errors.As(err, new(*HereError)):
+		b.Observer.Finished(n, Skipped, 0, nil) // for now
+		return err
 	case err != nil:
 		err = failure(n, err)
 		b.finish(n, Failed, cas.Digest{}, took, err)
@@ -258,10 +287,17 @@ func (b *build) bringUpToDate(t *turn, n *Node) (cas.Digest, Outcome, time.Durat
 	return b.execute(t, n, act, false)
 }
 
+// keptHere tells whether a node is processed again: its result was looked for on another machine before, and is to be made here now.
+func (b *build) keptHere(n *Node) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.here[n]
+}
+
 // remote takes the result of an action from another machine's cache and keeps it. A lost output is not looked for there: what
 // was fetched once and is wrong would be fetched again (see remake).
 func (b *build) remote(t *turn, n *Node, act *action.Action) (action.Result, bool, error) {
-	if b.Remote == nil || n.Local {
+	if b.Remote == nil || n.Local || b.keptHere(n) {
 		return action.Result{}, false, nil
 	}
 	r, ok := b.Remote.Lookup(t.ctx, act)
@@ -337,7 +373,7 @@ func (b *build) execute(turn *turn, n *Node, act *action.Action, complete bool) 
 	if err != nil {
 		return cas.Digest{}, Failed, t.took, err
 	}
-	r := action.Result{Output: t.out, Node: n.ID, Start: t.start.UTC(), Duration: t.took, Notices: t.notices}
+	r := action.Result{Output: t.out, Node: n.ID, Start: t.start.UTC(), Duration: t.took, Notices: t.notices, Remote: t.remote}
 	if err := b.Cache.Put(key, r); err != nil {
 		return cas.Digest{}, Failed, t.took, err
 	}
@@ -360,8 +396,9 @@ type try struct {
 	idle  time.Duration // since start, waiting for a job or for another build: not the step's own time
 	took  time.Duration // its own
 	taken int64         // of the memory bound
-	// notices of the last run.
+	// notices of the last run, and whether its output is on another machine.
 	notices []string
+	remote  bool
 	// complete is set when the inputs are looked at before the run. The first run of a build goes without: looking
 	// costs a system call for each file of every source, and a run that misses one says so.
 	complete bool
@@ -385,7 +422,7 @@ func (t *try) run(in Outputs) (err error) {
 			return err
 		}
 	}
-	if t.memory != nil && !t.n.Light {
+	if t.memory != nil && !t.n.Light && !t.mayGo() {
 		need := min(t.n.Memory, t.Memory)
 		if err := t.memory.Acquire(t.turn.ctx, need); err != nil {
 			return err
@@ -397,6 +434,9 @@ func (t *try) run(in Outputs) (err error) {
 	t.took = t.Now().Sub(t.start) - t.idle
 	return err
 }
+
+// mayGo tells whether another machine is to do this run. What turned out to be lost is made here: another machine would give the same again.
+func (t *try) mayGo() bool { return !t.complete && t.elsewhere(t.n) }
 
 // waits notes that the step waits until the function that it returns is called.
 func (t *try) waits(what string) (until func()) {
@@ -446,12 +486,12 @@ func (t *try) runLogged(in Outputs) (cas.Digest, error) {
 		return cas.Digest{}, err
 	}
 	log := secretkey.Redact(file) // logs are shown around, and kept by CI
-	t.notices = nil
+	t.notices, t.remote = nil, false
 	out, err := t.n.Run(t.turn.ctx, &Job{
-		Action: t.act, Inputs: in, Log: log, LogPath: path,
+		Node: t.n.ID, Action: t.act, Inputs: in, Log: log, LogPath: path,
 		Status: func(line string) { t.Observer.Status(t.n, line) },
 		Notice: func(line string) { t.notices = append(t.notices, line) },
-		Waits:  t.waits,
+		Waits:  t.waits, Here: !t.mayGo(), Remote: func() { t.remote = true },
 	})
 	if closeErr := log.Close(); err == nil {
 		// A log that could not be written (full disk) may hide that more could not be.

@@ -45,6 +45,9 @@ type Node struct {
 	Light bool
 	// Local says that the result is of use on this machine alone, so that no other is asked for it or offered it.
 	Local bool
+	// Elsewhere says that another machine may run the step. It takes none of the Jobs and of the Memory of this one then, until its Run
+	// gives a [HereError].
+	Elsewhere bool
 	// Typical is how long a step of its kind takes; it counts until it is known how long this one does.
 	Typical time.Duration
 }
@@ -83,6 +86,8 @@ type Outputs map[*Node]cas.Digest
 
 // Job is what a running node is given.
 type Job struct {
+	// Node is the ID of the node.
+	Node   string
 	Action *action.Action
 	Inputs Outputs
 	// Log takes everything worth keeping about the run.
@@ -94,6 +99,10 @@ type Job struct {
 	// Notice says something about the output that whoever uses it should know. It is kept with the result and said in
 	// every build that the step is part of. It is called by the goroutine that Run runs in.
 	Notice func(string)
+	// Here says that the step has to run on this machine.
+	Here bool
+	// Remote says that files of the output are on another machine and not here. It is called by the goroutine that Run runs in.
+	Remote func()
 	// Waits says that the step waits for something that is not its own work ("a free job"), until the function that it returns is
 	// called. That time is not the step's. It is called by the goroutine that Run runs in.
 	Waits func(what string) (until func())
@@ -146,6 +155,11 @@ type Failure struct {
 func (f *Failure) Error() string { return fmt.Sprintf("%s: %v", f.Node, f.Err) }
 
 func (f *Failure) Unwrap() error { return f.Err }
+
+// HereError is the error of a Run that another machine was to do and did not: the step is run again on this one.
+type HereError struct{ Why string }
+
+func (e *HereError) Error() string { return e.Why }
 
 // Order returns every node reachable from roots, each after what it depends on, in an
 // order that depends on the IDs alone. Two nodes with one ID or a cycle are errors.

@@ -19,8 +19,15 @@ import (
 //go:embed record.sh
 var Recorder []byte
 
+// Root stands for the exec root in what is kept of a line. It is action.Root: this package needs nothing, so that a worker's launcher,
+// which has it, stays small.
+const Root = "%{root}"
+
 // RecorderName is the file name it must have: rustc takes hints on the linker's kind from names like ld, lld and link.
 const RecorderName = "record"
+
+// RecorderFolder is the folder of an exec root that has it.
+const RecorderFolder = "recorder"
 
 // Arguments stands, among the arguments of a recorded line, for those that are only known when it is linked.
 const Arguments = "--arguments-of-the-step"
@@ -33,7 +40,10 @@ const (
 	OutFolder = "out"
 )
 
-// Line is what a linker is to be given: its arguments, with paths below [action.Root], and the files that they name.
+// LineName is the name of the file with the arguments of a program's line, where it is kept beside [InFolder].
+const LineName = "line"
+
+// Line is what a linker is to be given: its arguments, with paths below [Root], and the files that they name.
 type Line struct {
 	Args []string
 	// Files says where each file of InFolder lies now, by its path there.

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/pannous/redox-clif/internal/action"
 )
 
 // linkable are the endings of what a linker takes from a folder, or what its scripts include from there. A bare name
@@ -57,7 +55,7 @@ func (r *reader) argument(i int) (string, error) {
 	w := r.word(i)
 	switch w.kind {
 	case output:
-		return w.option + action.Root + "/" + path.Join(OutFolder, r.Output), nil
+		return w.option + Root + "/" + path.Join(OutFolder, r.Output), nil
 	case search:
 		folder, err := r.folder(r.absolute(w.path))
 		return w.option + folder, err
@@ -118,7 +116,7 @@ func (r *reader) take(at, name string) string {
 		}
 		r.names[at], r.files[name] = name, at
 	}
-	return action.Root + "/" + path.Join(InFolder, r.names[at])
+	return Root + "/" + path.Join(InFolder, r.names[at])
 }
 
 // folder takes what is linkable in a folder that is searched for libraries, and returns its path. One that is not there is
@@ -137,7 +135,7 @@ func (r *reader) folder(dir string) (string, error) {
 			r.files[path.Join(name, e.Name())] = at
 		}
 	}
-	return action.Root + "/" + path.Join(InFolder, name), nil
+	return Root + "/" + path.Join(InFolder, name), nil
 }
 
 // given is the path of what will be there when the line is linked.
@@ -149,7 +147,7 @@ func (r *reader) given(at string) (string, bool) {
 		}
 		for _, dir := range dirs {
 			if below, ok := strings.CutPrefix(at+"/", dir+"/"); ok {
-				return action.Root + "/" + path.Join(name, below), true
+				return Root + "/" + path.Join(name, below), true
 			}
 		}
 	}
@@ -158,7 +156,7 @@ func (r *reader) given(at string) (string, bool) {
 
 // anywhere takes the places of this recording out of a text.
 func (r *reader) anywhere(text string) string {
-	return temporary.ReplaceAllString(strings.ReplaceAll(text, r.Root+"/", action.Root+"/"), "/rustc/")
+	return temporary.ReplaceAllString(strings.ReplaceAll(text, r.Root+"/", Root+"/"), "/rustc/")
 }
 
 // temporary is the name of a folder that rustc makes for one link.

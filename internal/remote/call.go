@@ -77,7 +77,6 @@ func (c *Client) ready() *Capabilities {
 // call makes a call that moves so many bytes, again when it failed for the moment. What the server says of the request itself (not
 // found, refused) is an answer and no failure of the server's.
 func (c *Client) call(ctx context.Context, size int64, f func(context.Context) error) error {
-	pause := firstPause
 	for again := 0; ; again++ {
 		if c.gone() {
 			return errGone
@@ -98,12 +97,20 @@ func (c *Client) call(ctx context.Context, size int64, f func(context.Context) e
 			c.note(err)
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(pause + rand.N(pause)):
+		if err := pause(ctx, again); err != nil {
+			return err
 		}
-		pause *= 2
+	}
+}
+
+// pause waits before something is tried for the next time, after it was tried so many times again.
+func pause(ctx context.Context, again int) error {
+	d := firstPause << again
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d + rand.N(d)):
+		return nil
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,15 +48,12 @@ func dial(config Config) (*grpc.ClientConn, error) {
 	} else if err := config.checkPlain(target); err != nil {
 		return nil, err
 	}
-	who, err := proto.Marshal(&repb.RequestMetadata{
-		ToolDetails: &repb.ToolDetails{ToolName: "redox-clif"}, ToolInvocationId: config.Build,
-	})
-	if err != nil {
-		return nil, err
-	}
-	headers := []string{metadataKey, string(who)}
+	var headers []string
 	for _, h := range config.Headers {
 		headers = append(headers, h.Name, h.Value)
+	}
+	with := func(ctx context.Context) context.Context {
+		return metadata.AppendToOutgoingContext(ctx, slices.Concat(headers, []string{metadataKey, caller(ctx, config.Build)})...)
 	}
 	return grpc.NewClient(target,
 		grpc.WithNoProxy(), // the library would look for one in the environment
@@ -63,12 +61,32 @@ func dial(config Config) (*grpc.ClientConn, error) {
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: connectTimeout}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, in, out any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, o ...grpc.CallOption) error {
-			return invoke(metadata.AppendToOutgoingContext(ctx, headers...), method, in, out, cc, o...)
+			return invoke(with(ctx), method, in, out, cc, o...)
 		}),
 		grpc.WithChainStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, o ...grpc.CallOption) (grpc.ClientStream, error) {
-			return open(metadata.AppendToOutgoingContext(ctx, headers...), desc, cc, method, o...)
+			return open(with(ctx), desc, cc, method, o...)
 		}),
 	)
+}
+
+// nameKey is the key of a context for the name of what its calls are for.
+type nameKey struct{}
+
+// named has the calls of a context say what they are for.
+func named(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, nameKey{}, name)
+}
+
+// caller is the message that tells a server who calls, encoded.
+func caller(ctx context.Context, build string) string {
+	name, _ := ctx.Value(nameKey{}).(string)
+	text, err := proto.Marshal(&repb.RequestMetadata{
+		ToolDetails: &repb.ToolDetails{ToolName: "redox-clif"}, ToolInvocationId: build, TargetId: name,
+	})
+	if err != nil {
+		return "" // a name that is no text; nobody depends on this
+	}
+	return string(text)
 }
 
 // ParseAddress is the target of an address in gRPC's form, and whether it is reached by TLS.
@@ -185,6 +203,20 @@ func (c *Client) ask(ctx context.Context) (*Capabilities, error) {
 		found.Zstd = found.Zstd || z == repb.Compressor_ZSTD
 	}
 	return found, nil
+}
+
+// askExecutor asks whether the executor runs commands.
+func (c *Client) askExecutor(ctx context.Context) (runs bool, err error) {
+	if c.executorConnection == c.connection {
+		found, err := c.capabilities()
+		return err == nil && found.Execute, err
+	}
+	err = c.call(ctx, 0, func(ctx context.Context) error {
+		got, err := c.executorAbout.GetCapabilities(ctx, &repb.GetCapabilitiesRequest{InstanceName: c.config.Instance})
+		runs = got.GetExecutionCapabilities().GetExecEnabled()
+		return err
+	})
+	return runs, err
 }
 
 // Check asks the server what it can do, for whoever wants to know whether it is of use.

@@ -50,18 +50,7 @@ func (c *Client) lookup(ctx context.Context, key cas.Digest) (action.Result, err
 	if err != nil {
 		return r, err
 	}
-	if tree.Size > maxTree {
-		return r, fmt.Errorf("its Tree has %d bytes", tree.Size)
-	}
-	var text bytes.Buffer
-	if err := c.read(ctx, tree, &text); err != nil {
-		return r, err
-	}
-	if cas.DigestBytes(text.Bytes()) != tree {
-		c.counts.wrong.Add(1)
-		return r, errors.New("its Tree is another one")
-	}
-	root, err := keepTree(c.store, text.Bytes())
+	root, err := c.fetchTree(ctx, tree)
 	if err != nil {
 		return r, err
 	}
@@ -70,4 +59,20 @@ func (c *Client) lookup(ctx context.Context, key cas.Digest) (action.Result, err
 	}
 	r.Output = root
 	return r, nil
+}
+
+// fetchTree brings the folders of a Tree into the store and returns the digest of its root. Its files stay where they are.
+func (c *Client) fetchTree(ctx context.Context, tree cas.Digest) (root cas.Digest, err error) {
+	if tree.Size > maxTree {
+		return root, fmt.Errorf("its Tree has %d bytes", tree.Size)
+	}
+	var text bytes.Buffer
+	if err := c.read(ctx, tree, &text); err != nil {
+		return root, err
+	}
+	if cas.DigestBytes(text.Bytes()) != tree {
+		c.counts.wrong.Add(1)
+		return root, errors.New("its Tree is another one")
+	}
+	return keepTree(c.store, text.Bytes())
 }

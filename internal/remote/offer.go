@@ -1,16 +1,11 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"sync"
 
 	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
-	"github.com/google/uuid"
-	"github.com/klauspost/compress/zstd"
-	"google.golang.org/genproto/googleapis/bytestream"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -23,10 +18,6 @@ const (
 	waiting = 4096
 	// uploaders is how many results are uploaded at once.
 	uploaders = 4
-	// asked is how many digests one question about missing blobs names: 350 kB.
-	asked = 5000
-	// piece is how much of a blob one message of a stream holds.
-	piece = 1 << 20
 )
 
 // uploads are the results on their way to the server.
@@ -64,9 +55,10 @@ func newUploads(c *Client) *uploads {
 	return u
 }
 
-// Offer uploads a result that was made here, later and beside the build. Without an upload in the configuration it does nothing.
+// Offer uploads a result that was made here or by a worker, later and beside the build. Without an upload in the configuration it does
+// nothing.
 func (c *Client) Offer(a *action.Action, r action.Result) {
-	if c.upload == nil || r.Remote || c.gone() {
+	if c.upload == nil || c.gone() {
 		return
 	}
 	c.upload.mu.Lock()
@@ -125,7 +117,7 @@ func (u *uploads) upload(o offer) error {
 		own[d] = text
 		blobs = append(blobs, d)
 	}
-	if err := u.send(found, blobs, own); err != nil {
+	if err := (&parcel{c: u.c, found: found, own: own}).deliver(u.ctx, blobs); err != nil {
 		return u.refused(err)
 	}
 	err = u.c.call(u.ctx, 0, func(ctx context.Context) error {
@@ -148,138 +140,4 @@ func (u *uploads) refused(err error) error {
 		return u.end(err)
 	}
 	return err
-}
-
-// send uploads those of the blobs that the server lacks. own are those that are not in the store.
-func (u *uploads) send(found *Capabilities, blobs []cas.Digest, own map[cas.Digest][]byte) error {
-	missing, err := u.missing(blobs)
-	if err != nil {
-		return err
-	}
-	for batch := range batches(missing, found.BatchBytes) {
-		if len(batch) == 1 {
-			err = u.sendStream(found, batch[0], own)
-		} else {
-			err = u.sendBatch(batch, own)
-		}
-		if err != nil {
-			return err
-		}
-		for _, d := range batch {
-			u.c.present.Store(d, true)
-			u.c.counts.up.Add(d.Size)
-		}
-	}
-	return nil
-}
-
-// missing asks which blobs the server lacks.
-func (u *uploads) missing(blobs []cas.Digest) ([]cas.Digest, error) {
-	var ask []*repb.Digest
-	once := map[cas.Digest]bool{}
-	for _, d := range blobs {
-		if _, known := u.c.present.Load(d); !known && !once[d] {
-			once[d] = true
-			ask = append(ask, digestMessage(d))
-		}
-	}
-	var missing []cas.Digest
-	for len(ask) > 0 {
-		n := min(asked, len(ask))
-		var got *repb.FindMissingBlobsResponse
-		err := u.c.call(u.ctx, 0, func(ctx context.Context) (err error) {
-			got, err = u.c.blobs.FindMissingBlobs(ctx, &repb.FindMissingBlobsRequest{InstanceName: u.c.config.Instance, BlobDigests: ask[:n]})
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range got.GetMissingBlobDigests() {
-			d, err := digestOf(m)
-			if err != nil || !once[d] {
-				return nil, fmt.Errorf("the server misses a blob that it was not asked for: %v", m)
-			}
-			missing = append(missing, d)
-			delete(once, d)
-		}
-		ask = ask[n:]
-	}
-	for d := range once {
-		u.c.present.Store(d, true)
-	}
-	return missing, nil
-}
-
-// open gives the bytes of a blob.
-func (u *uploads) open(d cas.Digest, own map[cas.Digest][]byte) ([]byte, error) {
-	if text, ok := own[d]; ok {
-		return text, nil
-	}
-	return u.c.store.ReadAll(d)
-}
-
-func (u *uploads) sendBatch(batch []cas.Digest, own map[cas.Digest][]byte) error {
-	request := &repb.BatchUpdateBlobsRequest{InstanceName: u.c.config.Instance}
-	size := int64(0)
-	for _, d := range batch {
-		text, err := u.open(d, own)
-		if err != nil {
-			return err
-		}
-		size += d.Size
-		request.Requests = append(request.Requests, &repb.BatchUpdateBlobsRequest_Request{Digest: digestMessage(d), Data: text})
-	}
-	var got *repb.BatchUpdateBlobsResponse
-	err := u.c.call(u.ctx, size, func(ctx context.Context) (err error) {
-		got, err = u.c.blobs.BatchUpdateBlobs(ctx, request)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, one := range got.GetResponses() {
-		if code := codes.Code(one.GetStatus().GetCode()); code != codes.OK {
-			return status.Error(code, one.GetStatus().GetMessage())
-		}
-	}
-	return nil
-}
-
-// sendStream uploads one blob by a stream of its own.
-func (u *uploads) sendStream(found *Capabilities, d cas.Digest, own map[cas.Digest][]byte) error {
-	text, err := u.open(d, own)
-	if err != nil {
-		return err
-	}
-	kind, sent := "blobs", text
-	if u.c.config.Compress && found.Zstd {
-		encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
-		if err != nil {
-			return err
-		}
-		kind, sent = "compressed-blobs/zstd", encoder.EncodeAll(text, nil)
-	}
-	return u.c.call(u.ctx, d.Size, func(ctx context.Context) error {
-		stream, err := u.c.streams.Write(ctx)
-		if err != nil {
-			return err
-		}
-		name := u.c.resource("uploads/"+uuid.NewString()+"/", kind, d)
-		r := bytes.NewReader(sent)
-		for at := int64(0); ; {
-			next := sent[at:min(at+piece, int64(len(sent)))]
-			last := at+int64(len(next)) == r.Size()
-			if err := stream.Send(&bytestream.WriteRequest{ResourceName: name, WriteOffset: at, Data: next, FinishWrite: last}); err != nil && err != io.EOF {
-				return err
-			} else if err == io.EOF {
-				break // the server has it already, or says below what it does not like
-			}
-			name = ""
-			if at += int64(len(next)); last {
-				break
-			}
-		}
-		_, err = stream.CloseAndRecv()
-		return err
-	})
 }

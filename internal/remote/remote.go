@@ -1,11 +1,13 @@
-// Package remote is a cache on another machine: results by action and blobs by digest, over the Bazel Remote Execution API v2.
+// Package remote is a cache on another machine, and workers: results by action, blobs by digest and commands, over the Bazel Remote
+// Execution API v2.
 //
-// It owns the address and its credentials, deadlines, retries and giving up, the batching of blobs and the form of an entry. Nothing that it
-// is given is trusted: every byte is checked against its digest before it gets a name here. It must not know recipes or steps, nor decide
-// when a result is looked for or offered (package graph does).
+// It owns the address and its credentials, deadlines, retries and giving up, the batching of blobs and the form of an entry, and how an
+// operation is begun, listened to and ended. Nothing that it is given is trusted: every byte is checked against its digest before it gets a
+// name here. It must not know recipes or steps, nor decide when a result is looked for or offered (package graph does), nor what a command
+// needs that it finds on this machine (package worker does).
 //
 // A server that is dead, hangs, lies or forbids something never fails a build: a lookup is a miss, what cannot be fetched is missing
-// and is made here, what cannot be uploaded stays here, and one notice says why.
+// and is made here, what cannot be uploaded stays here, what no worker runs is run here, and one notice says why.
 //
 // # The form of an entry
 //
@@ -23,6 +25,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
 	"google.golang.org/genproto/googleapis/bytestream"
 	"google.golang.org/grpc"
@@ -50,7 +53,16 @@ type Config struct {
 	Retries int
 	// Build names the build for whoever looks at the server: the same for all its calls.
 	Build string
+	// Executor is the address of the server whose workers run commands, "" for none. It reads the same blobs as the cache and is
+	// mostly the same server. Properties are what a worker must be.
+	Executor   string
+	Properties []Property
+	// Beat is how long a server may say nothing of a command before it is asked whether it is there; 0 is DefaultBeat.
+	Beat time.Duration
 }
+
+// Property is one of a worker's platform: "container-image" and "docker://…".
+type Property struct{ Name, Value string }
 
 // Header is one line of a call's metadata. The name is in lower case.
 type Header struct{ Name, Value string }
@@ -74,15 +86,23 @@ type Client struct {
 	streams    bytestream.ByteStreamClient
 	about      repb.CapabilitiesClient
 
+	// Without an executor these are nil.
+	executorConnection *grpc.ClientConn
+	workers            repb.ExecutionClient
+	operations         longrunningpb.OperationsClient
+	executorAbout      repb.CapabilitiesClient
+	executor           func() (bool, error) // asks once whether it runs commands
+	beat               time.Duration
+
 	capabilities func() (*Capabilities, error) // asks once
 	breaker      breaker
-	present      sync.Map // digests that the server is known to have
+	known        known // of the blobs at the server
 	upload       *uploads
 	counts       counts
 }
 
 // counts are what a build has had of the server.
-type counts struct{ hits, misses, calls, down, up, uploaded, wrong atomic.Int64 }
+type counts struct{ hits, misses, calls, down, up, uploaded, wrong, executed, refused atomic.Int64 }
 
 // Stats are what a build has had of the server.
 type Stats struct {
@@ -94,6 +114,8 @@ type Stats struct {
 	UpBytes   int64 `json:"up_bytes"`
 	Uploaded  int64 `json:"uploaded"` // results offered and taken
 	Wrong     int64 `json:"wrong"`    // blobs that were not what they were asked for as, and were dropped
+	Executed  int64 `json:"executed"` // commands that a worker ran, also those that failed
+	Refused   int64 `json:"refused"`  // commands that no worker ran, and that were run here
 }
 
 // New prepares the use of a server for the store. It sends nothing: errors are about the configuration. notice is told, at most once for
@@ -101,6 +123,7 @@ type Stats struct {
 func New(config Config, store *cas.Store, notice func(string)) (*Client, error) {
 	config.Timeout = cmp.Or(config.Timeout, DefaultTimeout)
 	c := &Client{config: config, store: store, notice: notice}
+	c.known.blobs, c.known.whole = map[cas.Digest]*arrival{}, map[cas.Digest]bool{}
 	var err error
 	if c.connection, err = dial(config); err != nil {
 		return nil, fmt.Errorf("the remote cache %s: %w", config.Address, err)
@@ -108,10 +131,32 @@ func New(config Config, store *cas.Store, notice func(string)) (*Client, error) 
 	c.results, c.blobs = repb.NewActionCacheClient(c.connection), repb.NewContentAddressableStorageClient(c.connection)
 	c.streams, c.about = bytestream.NewByteStreamClient(c.connection), repb.NewCapabilitiesClient(c.connection)
 	c.capabilities = sync.OnceValues(func() (*Capabilities, error) { return c.ask(context.Background()) })
+	if err := c.openExecutor(); err != nil {
+		return nil, err
+	}
 	if config.Upload {
 		c.upload = newUploads(c)
 	}
 	return c, nil
+}
+
+// openExecutor prepares the use of workers, if there are any.
+func (c *Client) openExecutor() (err error) {
+	if c.config.Executor == "" {
+		return nil
+	}
+	c.executorConnection = c.connection
+	if c.config.Executor != c.config.Address {
+		other := c.config
+		other.Address = c.config.Executor
+		if c.executorConnection, err = dial(other); err != nil {
+			return fmt.Errorf("the remote executor %s: %w", other.Address, err)
+		}
+	}
+	c.workers, c.operations = repb.NewExecutionClient(c.executorConnection), longrunningpb.NewOperationsClient(c.executorConnection)
+	c.executorAbout, c.beat = repb.NewCapabilitiesClient(c.executorConnection), cmp.Or(c.config.Beat, DefaultBeat)
+	c.executor = sync.OnceValues(func() (bool, error) { return c.askExecutor(context.Background()) })
+	return nil
 }
 
 // Stats are the counts so far.
@@ -119,7 +164,7 @@ func (c *Client) Stats() Stats {
 	n := &c.counts
 	return Stats{
 		Hits: n.hits.Load(), Misses: n.misses.Load(), Calls: n.calls.Load(), DownBytes: n.down.Load(), UpBytes: n.up.Load(),
-		Uploaded: n.uploaded.Load(), Wrong: n.wrong.Load(),
+		Uploaded: n.uploaded.Load(), Wrong: n.wrong.Load(), Executed: n.executed.Load(), Refused: n.refused.Load(),
 	}
 }
 
@@ -133,5 +178,8 @@ func (c *Client) Close(ctx context.Context) (left int) {
 		c.notice(fmt.Sprintf("the remote cache %s gave other bytes than asked for, %d times; they were dropped", c.config.Address, n))
 	}
 	_ = c.connection.Close()
+	if c.executorConnection != nil && c.executorConnection != c.connection {
+		_ = c.executorConnection.Close()
+	}
 	return left
 }

@@ -6,10 +6,12 @@
 package remotesetting
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,10 +46,21 @@ type Table struct {
 	Retries *int `toml:"retries"`
 	// CacheCompression moves large files as zstd where the server can.
 	CacheCompression *bool `toml:"cache-compression"`
+	// Executor is the address of a server whose workers run steps. Without `cache` it is the cache as well.
+	Executor string `toml:"executor"`
+	// ExecProperties has lines like "container-image=docker://…" that say what a worker must be; servers refuse those that they do not know.
+	ExecProperties []string `toml:"exec-properties"`
+	// ExecJobs is how many steps workers run at once; 16 if it is not said.
+	ExecJobs int `toml:"exec-jobs"`
+	// LocalFallback has a step run here that no worker runs; true unless it says otherwise.
+	LocalFallback *bool `toml:"local-fallback"`
 }
 
 // Header is one line of a call's metadata; the name is in lower case. The value may be a secret.
 type Header struct{ Name, Value string }
+
+// Property is what a worker must be.
+type Property struct{ Name, Value string }
 
 // Settings say which server is used, and how. Without an address none is.
 type Settings struct {
@@ -57,6 +70,11 @@ type Settings struct {
 	Upload, Accept, Compress                           bool
 	Timeout                                            time.Duration
 	Retries                                            int
+	// Executor is the address of the server that runs steps, "" for none.
+	Executor   string
+	Properties []Property
+	ExecJobs   int
+	Fallback   bool
 }
 
 // Modes are the values of -remote.
@@ -90,6 +108,13 @@ func Resolve(mode string, env map[string]string, table *Table, file string) (Set
 		Compress:             r.boolean(environ.RemoteCacheCompression, r.table.CacheCompression, false),
 		Timeout:              time.Duration(r.number(environ.RemoteTimeout, table != nil && r.table.Timeout != 0, r.table.Timeout, 5)) * time.Second,
 	}
+	s.Executor = r.text(environ.RemoteExecutor, r.table.Executor)
+	s.Fallback = r.boolean(environ.RemoteLocalFallback, r.table.LocalFallback, true)
+	s.ExecJobs = r.number(environ.RemoteExecJobs, r.table.ExecJobs != 0, r.table.ExecJobs, 16)
+	r.properties(&s)
+	if s.Cache == "" {
+		s.Cache = s.Executor
+	}
 	retries := r.table.Retries
 	s.Retries = r.number(environ.RemoteRetries, retries != nil, value(retries), 3)
 	r.headers(&s)
@@ -98,7 +123,7 @@ func Resolve(mode string, env map[string]string, table *Table, file string) (Set
 	case ModeOff:
 		s = Settings{}
 	case ModeReadOnly:
-		s.Upload = false
+		s.Upload, s.Executor = false, "" // a worker's inputs are uploaded
 		fallthrough
 	case ModeOn:
 		if s.Cache == "" {
@@ -174,6 +199,27 @@ func (r *resolver) number(name string, inTable bool, table, otherwise int) int {
 		r.fail("%s wants a number, 0 or more", from)
 	}
 	return n
+}
+
+// properties reads the lines of the variable, or those of the table.
+func (r *resolver) properties(s *Settings) {
+	from, lines := filepath.Base(r.file)+": [remote] exec-properties", r.table.ExecProperties
+	if v := r.env[environ.RemoteExecProperties]; v != "" {
+		from, lines = environ.RemoteExecProperties, strings.Split(v, "\n")
+	}
+	for i, line := range lines {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		if !ok || name == "" {
+			r.fail("%s, line %d is %q, not NAME=VALUE", from, i+1, line)
+			continue
+		}
+		s.Properties = append(s.Properties, Property{name, value})
+	}
+	// As the interface wants them.
+	slices.SortFunc(s.Properties, func(a, b Property) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value)) })
 }
 
 // headers reads the lines of the variable, or those of the table.

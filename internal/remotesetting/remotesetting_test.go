@@ -19,7 +19,7 @@ func TestResolve(t *testing.T) {
 	if err := os.WriteFile(token, []byte("# of the year\nAuthorization=Bearer very-secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	base := Settings{Accept: true, Timeout: 5 * time.Second, Retries: 3}
+	base := Settings{Accept: true, Timeout: 5 * time.Second, Retries: 3, ExecJobs: 16, Fallback: true}
 	with := func(f func(*Settings)) Settings { s := base; f(&s); return s }
 	bearer := []Header{{"authorization", "Bearer very-secret"}}
 	for name, c := range map[string]struct {
@@ -39,16 +39,26 @@ func TestResolve(t *testing.T) {
 			want: with(func(s *Settings) {
 				s.Cache, s.Retries, s.Headers = "grpc://b:2", 0, append([]Header{{"x", "1"}}, bearer...)
 			})},
-		"off":               {mode: "off", table: &Table{Cache: "grpcs://a:1"}},
-		"readonly":          {mode: "readonly", table: &Table{Cache: "a:1", UploadLocalResults: yes()}, want: with(func(s *Settings) { s.Cache = "a:1" })},
-		"on without any":    {mode: "on", err: "-remote=on wants a server"},
-		"another mode":      {mode: "maybe", err: `-remote is "maybe", not one of on, off, readonly`},
-		"not a boolean":     {env: map[string]string{"REDOX_REMOTE_ACCEPT_CACHED": "ja"}, err: `REDOX_REMOTE_ACCEPT_CACHED is "ja", not 0 or 1`},
-		"not a number":      {env: map[string]string{"REDOX_REMOTE_TIMEOUT": "soon"}, err: "REDOX_REMOTE_TIMEOUT wants a number"},
-		"a negative number": {table: &Table{Timeout: -1}, err: "overrides.toml: [remote] wants a number"},
-		"no header":         {env: map[string]string{"REDOX_REMOTE_HEADER": "x=1\nvery-secret"}, err: "REDOX_REMOTE_HEADER, line 2 is not NAME=VALUE"},
-		"a header of gRPC":  {table: &Table{Header: []string{"grpc-timeout=1"}}, err: "overrides.toml: [remote] header, line 1 is not"},
-		"no file":           {table: &Table{Header: []string{"@nothing"}}, err: "nothing: no such file"},
+		"off":      {mode: "off", table: &Table{Cache: "grpcs://a:1"}},
+		"readonly": {mode: "readonly", table: &Table{Cache: "a:1", UploadLocalResults: yes()}, want: with(func(s *Settings) { s.Cache = "a:1" })},
+		"workers": {table: &Table{Executor: "a:1", ExecProperties: []string{"b=2=3", "a=1"}, ExecJobs: 5},
+			want: with(func(s *Settings) {
+				s.Cache, s.Executor, s.ExecJobs, s.Properties = "a:1", "a:1", 5, []Property{{"a", "1"}, {"b", "2=3"}}
+			})},
+		"workers and a cache": {env: map[string]string{"REDOX_REMOTE_EXECUTOR": "a:1", "REDOX_REMOTE_CACHE": "b:1", "REDOX_REMOTE_EXEC_PROPERTIES": "x=y\n", "REDOX_REMOTE_LOCAL_FALLBACK": "0"},
+			want: with(func(s *Settings) {
+				s.Cache, s.Executor, s.Fallback, s.Properties = "b:1", "a:1", false, []Property{{"x", "y"}}
+			})},
+		"readonly has no workers": {mode: "readonly", table: &Table{Executor: "a:1"}, want: with(func(s *Settings) { s.Cache = "a:1" })},
+		"no property":             {table: &Table{ExecProperties: []string{"gcc"}}, err: `exec-properties, line 1 is "gcc", not NAME=VALUE`},
+		"on without any":          {mode: "on", err: "-remote=on wants a server"},
+		"another mode":            {mode: "maybe", err: `-remote is "maybe", not one of on, off, readonly`},
+		"not a boolean":           {env: map[string]string{"REDOX_REMOTE_ACCEPT_CACHED": "ja"}, err: `REDOX_REMOTE_ACCEPT_CACHED is "ja", not 0 or 1`},
+		"not a number":            {env: map[string]string{"REDOX_REMOTE_TIMEOUT": "soon"}, err: "REDOX_REMOTE_TIMEOUT wants a number"},
+		"a negative number":       {table: &Table{Timeout: -1}, err: "overrides.toml: [remote] wants a number"},
+		"no header":               {env: map[string]string{"REDOX_REMOTE_HEADER": "x=1\nvery-secret"}, err: "REDOX_REMOTE_HEADER, line 2 is not NAME=VALUE"},
+		"a header of gRPC":        {table: &Table{Header: []string{"grpc-timeout=1"}}, err: "overrides.toml: [remote] header, line 1 is not"},
+		"no file":                 {table: &Table{Header: []string{"@nothing"}}, err: "nothing: no such file"},
 	} {
 		got, err := Resolve(c.mode, c.env, c.table, file)
 		switch {

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,14 @@ func (s *Session) Remote(notice func(string)) (*remote.Client, error) {
 	c := remote.Config{
 		Address: set.Cache, Instance: set.InstanceName, CA: set.TLSCertificate, ClientCert: set.TLSClientCertificate, ClientKey: set.TLSClientKey,
 		Accept: set.Accept, Upload: set.Upload, Compress: set.Compress, Timeout: set.Timeout, Retries: set.Retries, Build: uuid.NewString(),
+		Executor: set.Executor,
+	}
+	for _, p := range set.Properties {
+		c.Properties = append(c.Properties, remote.Property(p))
+	}
+	if c.Executor != "" && runtime.GOOS != "linux" {
+		notice("workers run the toolchain of this machine, so that they and it have to be Linux: steps run here")
+		c.Executor = ""
 	}
 	for _, h := range set.Headers {
 		c.Headers = append(c.Headers, remote.Header(h))
@@ -47,27 +56,43 @@ type remoteUse struct {
 	client *remote.Client
 	ctx    context.Context // of that build
 	stop   func()
-	notice atomic.Pointer[func(string)] // who is told what a user has to know: what shows the build, while there is one
+	// jobs is how many steps workers run at once; fallback has a step run here that none runs.
+	jobs     int
+	fallback bool
+	notice   atomic.Pointer[func(string)] // who is told what a user has to know: what shows the build, while there is one
 }
 
 // RemoteFound is the name by which the figures of the last run that asked a remote cache are kept, a [remote.Stats].
 const RemoteFound = "remote-cache"
 
-// useRemote has a build ask the remote cache, if there is one. The function that it returns ends the showing of notices by show.
-func (s *Session) useRemote(ctx context.Context, show func(string)) (end func(), err error) {
+// openRemote opens the remote cache, if there is one.
+func (s *Session) openRemote(ctx context.Context) error {
+	if s.remote != nil {
+		return nil
+	}
+	set, err := s.RemoteSettings()
+	if err != nil {
+		return err
+	}
+	u := &remoteUse{ctx: ctx, jobs: set.ExecJobs, fallback: set.Fallback}
+	say := func(line string) { s.Say("%s", line) }
+	u.notice.Store(&say)
+	client, err := s.Remote(func(line string) { (*u.notice.Load())(line) })
+	if err != nil || client == nil {
+		return err
+	}
+	u.client, u.stop = client, s.Store.Use(ctx, client)
+	s.remote = u
+	return nil
+}
+
+// showRemote has show tell what the remote cache has to say, until the function that it returns is called.
+func (s *Session) showRemote(show func(string)) (end func()) {
 	if s.remote == nil {
-		u := &remoteUse{ctx: ctx}
-		say := func(line string) { s.Say("%s", line) }
-		u.notice.Store(&say)
-		client, err := s.Remote(func(line string) { (*u.notice.Load())(line) })
-		if err != nil || client == nil {
-			return func() {}, err
-		}
-		u.client, u.stop = client, s.Store.Use(ctx, client)
-		s.remote = u
+		return func() {}
 	}
 	before := s.remote.notice.Swap(&show)
-	return func() { s.remote.notice.Store(before) }, nil
+	return func() { s.remote.notice.Store(before) }
 }
 
 // asRemote is what an engine asks; nil without a remote cache.
@@ -96,10 +121,16 @@ func (s *Session) closeRemote() {
 
 // remoteSummary says what a remote cache was good for; "" when it was not asked for anything.
 func remoteSummary(n remote.Stats, left int) string {
-	if n.Hits+n.Misses+n.DownBytes+n.UpBytes == 0 && left == 0 {
+	if n.Hits+n.Misses+n.DownBytes+n.UpBytes+n.Executed+n.Refused == 0 && left == 0 {
 		return ""
 	}
 	text := fmt.Sprintf("remote cache: %d hits, %d misses, %s down, %s up", n.Hits, n.Misses, ui.Bytes(n.DownBytes), ui.Bytes(n.UpBytes))
+	if n.Executed+n.Refused > 0 {
+		text += fmt.Sprintf("; workers ran %d steps", n.Executed)
+	}
+	if n.Refused > 0 {
+		text += fmt.Sprintf(", and did not run %d", n.Refused)
+	}
 	if left > 0 {
 		text += fmt.Sprintf("; %d results were not uploaded", left)
 	}

@@ -162,6 +162,7 @@ func (s *Session) Builder(tools builder.Tools, jobs *process.Jobserver, o BuildO
 	return builder.New(builder.Options{
 		Sources: sources, Set: s.Config.Set, Target: s.Config.Target, Tools: tools, Specs: os.DirFS(s.Config.Targets()),
 		Backends: backends, Std: builder.StdMode(s.Config.Std), MayFallBack: o.FallBack, DebugInfo: s.Config.DebugInfo,
+		Workers: s.workers(tools),
 	}), nil
 }
 
@@ -206,7 +207,7 @@ func (s *Session) engine(o graph.Observer) *graph.Engine {
 	return &graph.Engine{
 		Store: s.Store, Cache: s.Actions, History: s.History, LogDir: s.Config.Logs(), KeepLog: (&execroot.Runner{Dir: s.Config.Work()}).KeepOther,
 		LockDir: s.Config.Locks(), Jobs: s.Config.Jobs, Memory: s.Config.MemoryMiB << 20,
-		KeepGoing: s.Config.KeepGoing, Distrust: s.distrust, Remote: s.asRemote(), Observer: o, Now: time.Now,
+		KeepGoing: s.Config.KeepGoing, Distrust: s.distrust, Remote: s.asRemote(), Elsewhere: s.maxElsewhere(), Observer: o, Now: time.Now,
 	}
 }
 
@@ -265,6 +266,11 @@ func (s *Session) Build(ctx context.Context, o BuildOptions, want Want) (*Built,
 		return nil, err
 	}
 	defer jobs.Close()
+	if !s.Config.DryRun {
+		if err := s.openRemote(ctx); err != nil {
+			return nil, err
+		}
+	}
 	builder, err := s.Builder(tools, jobs, o)
 	if err != nil {
 		return nil, err
@@ -285,10 +291,7 @@ func (s *Session) perform(ctx context.Context, builder *builder.Builder, roots [
 	shown := ui.New(s.Streams.Err, s.Config.Verbose, s.Config.DumbTerminal, s.ShowsColours(), s.Config.GitHub)
 	recorder := trace.New(listener{shown, s.said}, time.Now)
 	start := time.Now()
-	unshow, err := s.useRemote(ctx, recorder.Notice)
-	if err != nil {
-		return nil, err
-	}
+	unshow := s.showRemote(recorder.Notice)
 	summary, err := s.engine(recorder).Build(ctx, roots)
 	unshow()
 	shown.Close()

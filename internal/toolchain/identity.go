@@ -117,6 +117,19 @@ func (t *Toolchain) lookedAt(found listing) []string {
 	return slices.AppendSeq(looked, maps.Keys(around))
 }
 
+// Files lists what of the toolchain is needed to compile, by slash path in it, with where each file is: all that is in its identity, without
+// the libraries of a distribution.
+func (t *Toolchain) Files() (map[string]string, error) {
+	found, err := t.list()
+	all := map[string]string{}
+	for _, p := range found.files {
+		if strings.HasPrefix(p.path, t.Dir+string(filepath.Separator)) {
+			all[p.name] = p.path
+		}
+	}
+	return all, err
+}
+
 // list finds the parts, sorted by name.
 func (t *Toolchain) list() (listing, error) {
 	var parts []part

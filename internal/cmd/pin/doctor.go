@@ -232,6 +232,18 @@ func remoteCache(ctx context.Context, s *session.Session) (*doctor.Remote, error
 	if set.InstanceName != "" {
 		r.Detail += ", instance " + set.InstanceName
 	}
+	if set.Executor != "" {
+		runs, err := client.Runs()
+		switch {
+		case err != nil:
+			r.Problem = set.Executor + ": " + err.Error()
+			return r, nil
+		case !runs:
+			r.Problem = set.Executor + " runs no steps; they run here"
+			return r, nil
+		}
+		r.Detail += ", workers run steps"
+	}
 	switch {
 	case set.Upload && !can.Update:
 		r.Problem = "it takes no results, and REDOX_REMOTE_UPLOAD_LOCAL_RESULTS asks for uploads"

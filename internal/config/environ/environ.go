@@ -30,6 +30,10 @@ const (
 	RemoteTimeout              = RemotePrefix + "TIMEOUT"
 	RemoteRetries              = RemotePrefix + "RETRIES"
 	RemoteCacheCompression     = RemotePrefix + "CACHE_COMPRESSION"
+	RemoteExecutor             = RemotePrefix + "EXECUTOR"
+	RemoteExecProperties       = RemotePrefix + "EXEC_PROPERTIES"
+	RemoteExecJobs             = RemotePrefix + "EXEC_JOBS"
+	RemoteLocalFallback        = RemotePrefix + "LOCAL_FALLBACK"
 )
 
 // Variable is an environment variable that is read.
@@ -70,6 +74,10 @@ func Variables() []Variable {
 		{RemoteTimeout, "SECONDS", "", "what a call to the remote cache may take, and one second more for each MiB", "5"},
 		{RemoteRetries, "N", "", "how often such a call is tried again that failed for the moment", "3"},
 		{RemoteCacheCompression, "1", "", "1 moves large files as zstd where the server can", "0"},
+		{RemoteExecutor, "ADDRESS", "", "a server whose workers run steps; it is the remote cache as well where none is named", "none"},
+		{RemoteExecProperties, "LINES", "", "what a worker must be, one NAME=VALUE a line", ""},
+		{RemoteExecJobs, "N", "", "steps that workers run at once", "16"},
+		{RemoteLocalFallback, "0", "", "0 makes it an error that no worker runs a step, in place of running it here", "1"},
 		{"REDOX_REMOTE", "MODE", "-remote", "on wants a remote cache, off uses none, readonly uploads nothing", "as it is set"},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
 	"github.com/bazelbuild/remote-apis/build/bazel/semver"
 	"github.com/klauspost/compress/zstd"
@@ -39,6 +40,8 @@ type Faults struct {
 	Corrupt int
 	// CutStreams ends streams of blobs after half of them.
 	CutStreams bool
+	// CutOperations ends the stream of each operation once, after its first message.
+	CutOperations bool
 	// BatchBytes is the limit of a batch that is told and held; 0 tells none and holds gRPC's.
 	BatchBytes int64
 	// Zstd offers compressed streams.
@@ -49,6 +52,9 @@ type Faults struct {
 	Instance string
 	// Latency is how long each call takes at least.
 	Latency time.Duration
+	// Worker does what is to be executed, so many at once; without one nothing is.
+	Worker  Worker
+	Workers int
 }
 
 // Server is a server in memory.
@@ -57,6 +63,8 @@ type Server struct {
 	repb.UnimplementedContentAddressableStorageServer
 	repb.UnimplementedCapabilitiesServer
 	bytestream.UnimplementedByteStreamServer
+	repb.UnimplementedExecutionServer
+	longrunningpb.UnimplementedOperationsServer
 
 	Address string
 	Faults  Faults
@@ -66,6 +74,9 @@ type Server struct {
 	results map[string]*repb.ActionResult
 	calls   map[string]int
 	server  *grpc.Server
+	// executed are the results of what workers did, by action.
+	executed map[string]*repb.ActionResult
+	workers  *workers
 }
 
 // Start runs a server on a socket in a folder of the test's until the test ends.
@@ -84,7 +95,8 @@ func Start(t testing.TB, faults Faults) *Server {
 
 // Serve runs a server on a listener.
 func Serve(l net.Listener, faults Faults, o ...grpc.ServerOption) *Server {
-	s := &Server{Faults: faults, blobs: map[string][]byte{}, results: map[string]*repb.ActionResult{}, calls: map[string]int{}}
+	s := &Server{Faults: faults, blobs: map[string][]byte{}, results: map[string]*repb.ActionResult{}, calls: map[string]int{},
+		executed: map[string]*repb.ActionResult{}, workers: newWorkers(max(faults.Workers, 1))}
 	o = append(o,
 		grpc.ChainUnaryInterceptor(func(ctx context.Context, in any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			if err := s.before(ctx, info.FullMethod); err != nil {
@@ -103,6 +115,8 @@ func Serve(l net.Listener, faults Faults, o ...grpc.ServerOption) *Server {
 	repb.RegisterContentAddressableStorageServer(s.server, s)
 	repb.RegisterCapabilitiesServer(s.server, s)
 	bytestream.RegisterByteStreamServer(s.server, s)
+	repb.RegisterExecutionServer(s.server, s)
+	longrunningpb.RegisterOperationsServer(s.server, s)
 	go func() { _ = s.server.Serve(l) }()
 	return s
 }
@@ -222,7 +236,10 @@ func (s *Server) GetCapabilities(_ context.Context, r *repb.GetCapabilitiesReque
 	if s.Faults.Zstd {
 		cache.SupportedCompressors = []repb.Compressor_Value{repb.Compressor_ZSTD}
 	}
-	return &repb.ServerCapabilities{CacheCapabilities: cache, HighApiVersion: &semver.SemVer{Major: 2, Minor: 3}}, nil
+	return &repb.ServerCapabilities{
+		CacheCapabilities: cache, HighApiVersion: &semver.SemVer{Major: 2, Minor: 3},
+		ExecutionCapabilities: &repb.ExecutionCapabilities{ExecEnabled: s.Faults.Worker != nil, DigestFunction: repb.DigestFunction_SHA256},
+	}, nil
 }
 
 // GetActionResult implements the service ActionCache.

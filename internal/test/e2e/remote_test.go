@@ -31,7 +31,9 @@ func startCASD(t *testing.T, dir string) *casd {
 	// The path of a socket has at most 107 bytes.
 	socket := filepath.Join(filepath.Dir(dir), "s")
 	c := &casd{address: "unix:" + socket, dir: dir}
-	c.cmd = exec.Command(filepath.Join(bin, "buildbox-casd"), "--bind="+c.address, "--quota-high=4G", dir)
+	c.cmd = exec.Command(filepath.Join(bin, "buildbox-casd"), "--bind="+c.address, "--quota-high=4G",
+		"--buildbox-run="+filepath.Join(bin, "buildbox-run"), "--jobs=2", dir)
+	c.cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH")) // with buildbox-fuse in it the inputs of workers are not copied
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	check(t, c.cmd.Start())
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

@@ -40,7 +40,8 @@ var (
 	Damage         = Variable{"REDOX_TEST_DAMAGE", "all", "every damage to every file of a small cache, in place of a sample"}
 	Browser        = Variable{"REDOX_TEST_BROWSER", "FILE", "the page of a report in a headless Chromium"}
 	Screenshots    = Variable{"REDOX_TEST_SCREENSHOTS", "DIR", "pictures of that page are left here"}
-	BuildBox       = Variable{"REDOX_TEST_BUILDBOX", "DIR", "a remote cache: the folder has buildbox-casd"}
+	BuildBox       = Variable{"REDOX_TEST_BUILDBOX", "DIR", "a remote cache and a worker: the folder has buildbox-casd, buildbox-run and buildbox-fuse"}
+	Farm           = Variable{"REDOX_TEST_FARM", "1", "a thousand steps on a hundred simulated workers: two minutes, hardly any work"}
 	Kills          = Variable{"REDOX_TEST_KILLS", "N", "how often the end-to-end tests kill a build (50)"}
 )
 
@@ -48,7 +49,7 @@ var (
 func All() []Variable {
 	return []Variable{
 		E2E, Cranelift, Guest, ToolchainBuild, Repro, Seed, Cache, CargoHome, Pin, Rustc194, Rustc196, Ion, IonSource, RedoxfsSource, RedoxfsTool, RedoxfsHost,
-		LargeImage, Damage, Browser, Screenshots, BuildBox, Kills,
+		LargeImage, Damage, Browser, Screenshots, BuildBox, Farm, Kills,
 	}
 }
 
