@@ -42,8 +42,8 @@ type Tools struct {
 	// Identity is the digest of the toolchain's content and of what was probed.
 	Identity string
 	// BinDir holds rustc and cargo; RustSrc is the folder that has library/.
-	BinDir, RustSrc                                string
-	Rustc, Cargo, LLD, NM, Objcopy, Strip, Archive string
+	BinDir, RustSrc            string
+	Rustc, Cargo, LLD, Archive string
 	// Clang compiles the C in crates. It is not of the toolchain: only what uses it depends on it.
 	Clang Clang
 	// Compiler is what a target spec has to know.
@@ -63,8 +63,8 @@ type Tools struct {
 // Placeholders are the values of the words of package toolenv for a toolchain and a home of cargo.
 func Placeholders(t Tools, home string) map[string]string {
 	return map[string]string{
-		toolenv.Rustc: t.Rustc, toolenv.Cargo: t.Cargo, toolenv.LLD: t.LLD, toolenv.NM: t.NM, toolenv.Objcopy: t.Objcopy,
-		toolenv.Strip: t.Strip, toolenv.Ar: t.Archive, toolenv.Clang: t.Clang.Path, toolenv.RustSrc: t.RustSrc,
+		toolenv.Rustc: t.Rustc, toolenv.Cargo: t.Cargo, toolenv.LLD: t.LLD,
+		toolenv.Ar: t.Archive, toolenv.Clang: t.Clang.Path, toolenv.RustSrc: t.RustSrc,
 		toolenv.BinDir: t.BinDir, toolenv.CargoHome: home,
 	}
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/recipe"
-	"github.com/pannous/redox-clif/internal/staticlib"
 	"github.com/pannous/redox-clif/internal/toolenv"
 )
 
@@ -188,8 +187,12 @@ func (t *step) inPlainFolder(ctx context.Context, job *graph.Job, f func(dir, ou
 	return t.b.store.PutTree(tree)
 }
 
+// toolRunner runs a tool to its end and returns what it wrote to standard output. argv[0] is the tool. Its error has what the tool
+// complained about.
+type toolRunner func(ctx context.Context, argv []string) ([]byte, error)
+
 // runner runs tools that see one plain folder, and logs what they are given.
-func (b *Builder) runner(job *graph.Job, dir string) staticlib.Runner {
+func (b *Builder) runner(job *graph.Job, dir string) toolRunner {
 	return func(ctx context.Context, argv []string) ([]byte, error) {
 		fmt.Fprintf(job.Log, "$ %s\n", process.Quote(argv))
 		// Warnings must not be read as symbols.

@@ -66,10 +66,8 @@ func parse(data []byte) (*file, error) {
 	switch class, order := elf.Class(h.Ident[elf.EI_CLASS]), elf.Data(h.Ident[elf.EI_DATA]); {
 	case class != elf.ELFCLASS64 || order != elf.ELFDATA2LSB:
 		return nil, fmt.Errorf("%s %s: want 64 bits, little-endian", class, order)
-	case elf.Type(h.Type) != elf.ET_EXEC && elf.Type(h.Type) != elf.ET_DYN:
-		return nil, fmt.Errorf("%s: want a linked file", elf.Type(h.Type))
-	case h.Phnum == 0 || h.Shnum == 0 || h.Phnum > maxSegments:
-		return nil, fmt.Errorf("it has %d segments and %d sections: want 1 to %d segments, and sections", h.Phnum, h.Shnum, maxSegments)
+	case h.Shnum == 0 || h.Phnum > maxSegments:
+		return nil, fmt.Errorf("it has %d segments and %d sections: want at most %d segments, and sections", h.Phnum, h.Shnum, maxSegments)
 	}
 	if err := f.parseSegments(); err != nil {
 		return nil, err
@@ -96,7 +94,7 @@ func (f *file) bytes(at, size uint64, what string) ([]byte, error) {
 
 func (f *file) parseSegments() error {
 	h := &f.header
-	if int(h.Phentsize) != binary.Size(elf.Prog64{}) {
+	if h.Phnum > 0 && int(h.Phentsize) != binary.Size(elf.Prog64{}) {
 		return fmt.Errorf("e_phentsize: %d, want %d", h.Phentsize, binary.Size(elf.Prog64{}))
 	}
 	for i := range int(h.Phnum) {
@@ -113,9 +111,13 @@ func (f *file) parseSegments() error {
 		f.segments = append(f.segments, s)
 	}
 	table := uint64(h.Phnum) * uint64(h.Phentsize)
+	tableOffset := h.Phoff
+	if h.Phnum == 0 {
+		tableOffset = 0
+	}
 	f.own = [2]*segment{
 		{index: len(f.segments), Prog64: elf.Prog64{Filesz: uint64(binary.Size(h))}},
-		{index: len(f.segments) + 1, Prog64: elf.Prog64{Off: h.Phoff, Filesz: table, Align: 8}},
+		{index: len(f.segments) + 1, Prog64: elf.Prog64{Off: tableOffset, Filesz: table, Align: 8}},
 	}
 	for _, child := range append(f.own[:], f.segments...) {
 		for _, s := range f.segments {

@@ -2,6 +2,7 @@ package elfedit
 
 import (
 	"debug/elf"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,19 +38,16 @@ func Strip(file []byte, o Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(f.segments) == 0 {
+		return nil, errors.New("it has no segments: want a linked file")
+	}
 	if err := f.remove(o); err != nil {
 		return nil, err
 	}
 	for _, s := range o.Add {
 		f.add(s)
 	}
-	if err := f.tables(); err != nil {
-		return nil, err
-	}
-	if err := f.layout(uint64(len(file))); err != nil {
-		return nil, err
-	}
-	return f.write(), nil
+	return f.encode()
 }
 
 // remove drops sections and symbols.
@@ -76,10 +74,27 @@ func (f *file) remove(o Options) error {
 		}
 	}
 	for _, s := range f.sections {
-		if s.symbols != nil {
-			s.symbols = slices.DeleteFunc(s.symbols, func(y symbol) bool {
-				return y.in != nil && y.in.gone || o.What == Debug && elf.ST_TYPE(y.Info) == elf.STT_FILE
-			})
+		if s.symbols == nil {
+			continue
+		}
+		before := len(s.symbols)
+		s.symbols = slices.DeleteFunc(s.symbols, func(y symbol) bool {
+			return y.in != nil && y.in.gone || o.What == Debug && elf.ST_TYPE(y.Info) == elf.STT_FILE
+		})
+		if len(s.symbols) < before {
+			if err := f.numbered(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// numbered refuses a file in which a section that stays counts the symbols of a table: relocations that a linker was told to leave.
+func (f *file) numbered(symbols *section) error {
+	for _, s := range f.sections {
+		if kind := elf.SectionType(s.Type); s.link == symbols && (kind == elf.SHT_RELA || kind == elf.SHT_REL || kind == elf.SHT_GROUP) {
+			return fmt.Errorf("section %s numbers symbols of which some would go", s.name)
 		}
 	}
 	return nil

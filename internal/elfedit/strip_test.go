@@ -234,7 +234,7 @@ func TestWhatCannotBeStrippedIsAnError(t *testing.T) {
 		"cut":                 {func(b []byte) []byte { return b[:0x180] }, "segment 0: 512 bytes at 0x0"},
 		"cut in the header":   {func(b []byte) []byte { return b[:40] }, "the ELF header"},
 		"32 bits":             {func(b []byte) []byte { b[elf.EI_CLASS] = 1; return b }, "want 64 bits, little-endian"},
-		"an object":           {func(b []byte) []byte { b[16] = byte(elf.ET_REL); return b }, "want a linked file"},
+		"an object":           {func(b []byte) []byte { b[16], b[56] = byte(elf.ET_REL), 0; return b }, "want a linked file"},
 		"no sections":         {func(b []byte) []byte { b[60], b[61] = 0, 0; return b }, "1 segments and 0 sections"},
 		"names nowhere":       {func(b []byte) []byte { b[62] = 99; return b }, "e_shstrndx: 99"},
 		"a giant alignment":   {func(b []byte) []byte { b[64+48+1], b[64+48+7] = 0, 0x40; b[64+16+2] = 0x41; return b }, "would make a file of"},
@@ -277,5 +277,8 @@ func stripAnyhow(t *testing.T, data []byte) {
 		if err == nil && len(out) > 8*len(data)+2*slack {
 			t.Fatalf("%d bytes became %d", len(data), len(out))
 		}
+	}
+	if defined, err := Defined(data); err == nil && len(defined) > 0 {
+		_, _ = Rename(data, map[string]string{defined[0]: "another name"})
 	}
 }

@@ -9,6 +9,17 @@ import (
 	"strings"
 )
 
+// encode returns the file with what was changed in it.
+func (f *file) encode() ([]byte, error) {
+	if err := f.tables(); err != nil {
+		return nil, err
+	}
+	if err := f.layout(uint64(len(f.data))); err != nil {
+		return nil, err
+	}
+	return f.write(), nil
+}
+
 // tables makes the string tables and symbol tables of what is left.
 func (f *file) tables() error {
 	for i, s := range f.sections {
@@ -52,21 +63,12 @@ func (f *file) tables() error {
 
 // writeSymbols puts local symbols first, in the order in which they were.
 func (s *section) writeSymbols(names *stringTable) {
-	local := func(y symbol) bool { return elf.ST_BIND(y.Info) == elf.STB_LOCAL }
-	slices.SortStableFunc(s.symbols, func(a, b symbol) int {
-		switch {
-		case local(a) == local(b):
-			return 0
-		case local(a):
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(s.symbols, localsFirst)
 	s.Info = 1
 	var out bytes.Buffer
 	out.Write(make([]byte, elf.Sym64Size))
 	for _, y := range s.symbols {
-		if local(y) {
+		if y.isLocal() {
 			s.Info++
 		}
 		y.Name = names.at[y.name]
@@ -76,6 +78,18 @@ func (s *section) writeSymbols(names *stringTable) {
 		put(&out, y.Sym64)
 	}
 	s.data, s.Size = out.Bytes(), uint64(out.Len())
+}
+
+func (y *symbol) isLocal() bool { return elf.ST_BIND(y.Info) == elf.STB_LOCAL }
+
+func localsFirst(a, b symbol) int {
+	switch {
+	case a.isLocal() == b.isLocal():
+		return 0
+	case a.isLocal():
+		return -1
+	}
+	return 1
 }
 
 // put appends a structure. The buffer takes whatever it is given.
@@ -139,7 +153,10 @@ func congruent(n, align, r uint64) uint64 { return n + (r-n)&(align-1) }
 // write returns the file that was laid out.
 func (f *file) write() []byte {
 	h := f.header
-	h.Phoff, h.Shoff = f.own[1].at, f.shoff
+	h.Shoff = f.shoff
+	if len(f.segments) > 0 {
+		h.Phoff = f.own[1].at
+	}
 	h.Shnum, h.Shstrndx = uint16(len(f.sections)+1), uint16(f.names.index)
 
 	out := make([]byte, f.shoff+uint64(h.Shnum)*uint64(h.Shentsize))

@@ -15,7 +15,7 @@ const (
 	KindCargo         Kind = "cargo"          // cargo builds packages of the workspace
 	KindRustc         Kind = "rustc"          // rustc makes an object of one file
 	KindLink          Kind = "link"           // rust-lld links the inputs
-	KindArchive       Kind = "archive"        // llvm-ar puts the inputs into a static library
+	KindArchive       Kind = "archive"        // puts the inputs into a static library
 	KindRenameSymbols Kind = "rename-symbols" // keeps the symbols of a C library's Rust out of the way of a program's
 	KindCHeaders      Kind = "c-headers"      // cbindgen makes the C headers of relibc
 	KindCPrograms     Kind = "c-programs"     // clang makes a program of every C file of a folder

@@ -51,7 +51,7 @@ func (s *Session) foldersOf(tools builder.Tools) []string {
 	if tools.BinDir != "" {
 		all = append(all, filepath.Dir(tools.BinDir))
 	}
-	for _, tool := range []string{tools.Rustc, tools.Cargo, tools.LLD, tools.NM, tools.Objcopy, tools.Strip, tools.Archive, tools.Clang.Path} {
+	for _, tool := range []string{tools.Rustc, tools.Cargo, tools.LLD, tools.Archive, tools.Clang.Path} {
 		if real, err := filepath.EvalSymlinks(tool); err == nil && tool != "" {
 			all = append(all, s.installation(filepath.Dir(real)), tool)
 		}

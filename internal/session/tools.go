@@ -53,8 +53,7 @@ func (s *Session) Tools(ctx context.Context) (builder.Tools, error) {
 	problem := t.craneliftProblem()
 	tools := builder.Tools{
 		Name: t.Name(), Identity: t.Caps.Digest(), BinDir: filepath.Dir(t.Rustc), RustSrc: filepath.Dir(t.Library),
-		Rustc: t.Rustc, Cargo: t.Cargo, LLD: t.Lld(), NM: t.Tools["llvm-nm"], Objcopy: t.Tools["llvm-objcopy"],
-		Strip: t.Tools["llvm-strip"], Archive: t.Tools["llvm-ar"], Compiler: t.Caps.Compiler(),
+		Rustc: t.Rustc, Cargo: t.Cargo, LLD: t.Lld(), Archive: t.Tools["llvm-ar"], Compiler: t.Caps.Compiler(),
 		RustcUnstable: t.Caps.RustcUnstableForJSON, CargoJSON: t.Caps.CargoJSONTargetSpec,
 		Cranelift: problem == "", CraneliftProblem: problem,
 		CraneliftLacks: t.craneliftLacks(), Clang: s.clang(ctx),

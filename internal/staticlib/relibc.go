@@ -1,13 +1,12 @@
 package staticlib
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/pannous/redox-clif/internal/elfedit"
 )
 
 // Summary says what Relibc did.
@@ -22,52 +21,60 @@ type Summary struct {
 // that went through Relibc before.
 var ErrNotRust = errors.New("the archive defines no Rust symbol, so it is not a static library as rustc makes it")
 
-// Relibc makes out, a libc.a, of in, the static library rustc made of relibc. in is not changed. scratch is
-// an existing folder for the list of names.
+// Relibc makes a libc.a of the static library rustc made of relibc, which stays as it is.
 //
 // Such a library carries its own core, alloc and global allocator. A program brings the same crates with
 // the same names, and the linker would mix the two: a program's Vec freed by relibc's allocator, or
 // one core's panic in the other's formatter. Under other names both live side by side, and only the
 // C names are shared. Of these the float functions are renamed as well.
-func (t Tools) Relibc(ctx context.Context, in, out, scratch string) (Summary, error) {
-	before, err := t.defined(ctx, in)
+func Relibc(archive []byte) ([]byte, Summary, error) {
+	members, err := Read(archive)
 	if err != nil {
-		return Summary{}, err
+		return nil, Summary{}, err
+	}
+	before, err := defined(members)
+	if err != nil {
+		return nil, Summary{}, err
 	}
 	names := slices.DeleteFunc(slices.Clone(before), func(s string) bool { return !IsRust(s) })
 	if len(names) == 0 {
-		return Summary{}, fmt.Errorf("%s: %w", in, ErrNotRust)
+		return nil, Summary{}, ErrNotRust
 	}
-	list := filepath.Join(scratch, filepath.Base(out)+".redefine")
-	if err := os.WriteFile(list, RedefineFile(Renames(before)), 0o644); err != nil {
-		return Summary{}, fmt.Errorf("writing the list of renamed symbols: %w", err)
+	to := map[string]string{}
+	for _, name := range Renames(before) {
+		to[name] = Prefix + name
 	}
-	if _, err := t.Run(ctx, RenameArgs(t.Objcopy, list, in, out)); err != nil {
-		return Summary{}, err
+	for i, m := range members {
+		if members[i].Data, err = elfedit.Rename(m.Data, to); err != nil {
+			return nil, Summary{}, fmt.Errorf("%s: %w", m.Name, err)
+		}
 	}
-	after, err := t.defined(ctx, out)
+	after, err := defined(members)
 	if err != nil {
-		return Summary{}, err
+		return nil, Summary{}, err
 	}
 	if err := checkRenamed(after); err != nil {
-		return Summary{}, fmt.Errorf("%s: %w", out, err)
+		return nil, Summary{}, err
 	}
-	return Summary{Renamed: len(names), Defined: len(after)}, nil
+	out, err := Write(members)
+	return out, Summary{Renamed: len(names), Defined: len(after)}, err
 }
 
-func (t Tools) defined(ctx context.Context, file string) ([]string, error) {
-	listing, err := t.Run(ctx, ListArgs(t.NM, file))
-	if err != nil {
-		return nil, err
+// defined are the global symbols of all members, sorted and once each.
+func defined(members []Member) ([]string, error) {
+	var names []string
+	for _, m := range members {
+		found, err := elfedit.Defined(m.Data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.Name, err)
+		}
+		names = append(names, found...)
 	}
-	names, err := ParseList(listing)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return names, nil
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
-// checkRenamed refuses a result that still defines what it must not: a tool that passed over the list would go
+// checkRenamed refuses a result that still defines what it must not: it would go
 // unnoticed until a program misbehaves.
 func checkRenamed(defined []string) error {
 	var left []string
@@ -85,5 +92,5 @@ func checkRenamed(defined []string) error {
 		more = fmt.Sprintf(" and %d more", len(left)-shown)
 		left = left[:shown]
 	}
-	return fmt.Errorf("symbols were left that objcopy should have renamed: %s%s", strings.Join(left, ", "), more)
+	return fmt.Errorf("symbols were left that should have other names: %s%s", strings.Join(left, ", "), more)
 }

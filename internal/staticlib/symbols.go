@@ -1,11 +1,8 @@
 package staticlib
 
 import (
-	"bytes"
-	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -13,7 +10,7 @@ import (
 const Prefix = "__relibc_"
 
 // allocatorSymbols are the names under which a compiler before the mangled allocator shims (2025-04)
-// called the global allocator. They are renamed whether they occur or not; objcopy does not mind.
+// called the global allocator. They are renamed whether they occur or not.
 var allocatorSymbols = []string{
 	"__rdl_oom",
 	"__rg_alloc",
@@ -32,8 +29,8 @@ var allocatorSymbols = []string{
 
 // floatFunctions are the C math functions compiler_builtins defines on every platform, each with an f
 // variant for float (rust#142119). The copies in libc.a would stand in the way of a real libm and of the
-// program's own compiler_builtins. relibc's script strips them; objcopy of LLVM refuses that for a
-// function the archive itself calls, and under another name those calls still find it.
+// program's own compiler_builtins. relibc's script strips them; a function that the archive itself
+// calls cannot go, and under another name those calls still find it.
 var floatFunctions = []string{
 	"cbrt", "ceil", "copysign", "fabs", "fdim", "floor", "fma",
 	"fmax", "fmin", "fmod", "rint", "round", "sqrt", "trunc",
@@ -56,35 +53,6 @@ var rustSymbol = regexp.MustCompile(`^(_R[0-9]*[BCIMNXY]|_ZN.*17h[0-9a-f]{16}E|a
 // IsRust says whether a symbol's name was made by rustc, as opposed to a name somebody wrote with no_mangle.
 func IsRust(symbol string) bool { return rustSymbol.MatchString(symbol) }
 
-// ListArgs is the command that lists the defined global symbols of an archive for ParseList.
-func ListArgs(nm, file string) []string {
-	return []string{nm, "--format=posix", "--extern-only", "--defined-only", file}
-}
-
-// ParseList reads the listing of ListArgs: lines of name, type, value and size, and between them a line
-// for every member. The names come back sorted and once each.
-func ParseList(listing []byte) ([]string, error) {
-	var names []string
-	for i, line := range strings.Split(string(listing), "\n") {
-		line = strings.TrimRight(line, " \r")
-		if line == "" || strings.HasSuffix(line, ":") {
-			continue
-		}
-		fields := strings.Fields(line)
-		if len(fields) < 3 || len(fields[1]) != 1 || !isHex(fields[2]) {
-			return nil, fmt.Errorf("line %d of the symbol listing is neither a symbol nor a member: %q", i+1, line)
-		}
-		names = append(names, fields[0])
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
-}
-
-func isHex(s string) bool {
-	_, err := strconv.ParseUint(s, 16, 64)
-	return err == nil
-}
-
 // Renames returns the symbols to be renamed out of those an archive defines: every Rust symbol, which takes
 // in core, alloc and the mangled allocator shims (7___rustc), the float functions, and the unmangled
 // allocator symbols and the labels of redox-rt. Not only core and alloc: any other crate of relibc may be in the program
@@ -99,21 +67,6 @@ func Renames(defined []string) []string {
 	}
 	slices.Sort(renamed)
 	return slices.Compact(renamed)
-}
-
-// RedefineFile is the file of objcopy's --redefine-syms for the symbols: a line "old new" each.
-func RedefineFile(symbols []string) []byte {
-	var b bytes.Buffer
-	for _, s := range symbols {
-		fmt.Fprintf(&b, "%s %s%s\n", s, Prefix, s)
-	}
-	return b.Bytes()
-}
-
-// RenameArgs is the command that copies the archive in to out and renames the symbols listed in the file
-// redefine (RedefineFile) in definitions and references alike.
-func RenameArgs(objcopy, redefine, in, out string) []string {
-	return []string{objcopy, "--redefine-syms=" + redefine, in, out}
 }
 
 func isFloatFunction(symbol string) bool {

@@ -16,9 +16,6 @@ const (
 	Rustc     = "%{rustc}"
 	Cargo     = "%{cargo}"
 	LLD       = "%{rust-lld}"
-	NM        = "%{llvm-nm}"
-	Objcopy   = "%{llvm-objcopy}"
-	Strip     = "%{llvm-strip}"
 	Ar        = "%{llvm-ar}"
 	Clang     = "%{clang}"
 	RustSrc   = "%{rust-src}"      // the folder that has library/
