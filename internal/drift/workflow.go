@@ -23,7 +23,7 @@ func checkWorkflows(_ context.Context, in *inputs, r *Report) error {
 // workflows are the texts of the workflow files, ours and the examples, by slash path.
 func (c *Checkout) workflows() (map[string][]byte, error) {
 	texts := map[string][]byte{}
-	for _, pattern := range []string{".github/workflows/*.yml", ".github/workflows/*.yaml", "examples/*.yml", "examples/*.yaml"} {
+	for _, pattern := range []string{".github/workflows/*.yml", ".github/workflows/*.yaml", ".github/actions/*/action.yml", "examples/*.yml", "examples/*.yaml"} {
 		found, err := globdir.In(c.Root, pattern)
 		if err != nil {
 			return nil, err
