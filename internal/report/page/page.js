@@ -97,7 +97,7 @@
     const width = line.getBoundingClientRect().width;
     for (const e of $$(".bar", line)) {
       const has = e.lastElementChild.tagName === "text", b = bars[+e.dataset.bar];
-      if (has || b.us / data.whole * width < 46) continue;
+      if (has || e.getAttribute("height") < 20 || b.us / data.whole * width < 46) continue;
       const t = document.createElementNS("http://www.w3.org/2000/svg", "text");
       t.setAttribute("x", "7");
       t.setAttribute("y", "16");

@@ -15,23 +15,58 @@ import (
 // Measures of the timeline, in pixels.
 const (
 	laneHeight = 30
-	barHeight  = 24
+	thinHeight = 11 // of a lane in which next to nothing ran
+	laneGap    = 6
+	thinGap    = 3
 	axisHeight = 26
 	// labelled is how many percent of the time a step has to take for its name to be in its bar; what does not fit is cut off.
 	labelled = 1.2
 )
 
+// lane is the row of a worker.
+type lane struct {
+	Name string
+	Thin bool
+	top  int // pixels
+}
+
+// height is that of the lane's bars.
+func (l lane) height() int {
+	if l.Thin {
+		return thinHeight - thinGap
+	}
+	return laneHeight - laneGap
+}
+
+// lanesOf are the rows of the workers from the top. Steps that wait for disks run beside those that compile, many at once and for a moment:
+// lanes that have no others are thin.
+func lanesOf(b *report.Build) (lanes []lane, height int) {
+	busy := make([]int64, b.Workers)
+	for _, one := range b.Bars {
+		busy[one.Worker] += one.Micros
+	}
+	height = axisHeight
+	for w := range b.Workers {
+		l := lane{Name: fmt.Sprint(w + 1), Thin: share(busy[w], b.Micros) < 1, top: height}
+		lanes = append(lanes, l)
+		if height += laneHeight; l.Thin {
+			height += thinHeight - laneHeight
+		}
+	}
+	return lanes, max(height, axisHeight+laneHeight)
+}
+
 // timeline draws the build: time to the right, a lane for each worker.
 func timeline(b *report.Build, colour map[string]int, most int) template.HTML {
 	p := &picture{}
-	height := axisHeight + max(1, b.Workers)*laneHeight
+	lanes, height := lanesOf(b)
 	whole := max(1, b.Micros)
 	p.add(`<svg class="timeline" height="%d" role="img" aria-label="timeline of the build by worker">`, height)
 	axis(p, whole, height)
 	for _, i := range shownBars(b.Bars, most) {
-		bar(p, b, i, whole, colour)
+		bar(p, b, i, whole, colour, lanes)
 	}
-	criticalLine(p, b, whole)
+	criticalLine(p, b, whole, lanes)
 	p.add("</svg>")
 	return p.html()
 }
@@ -90,7 +125,7 @@ func niceStep(whole int64) int64 {
 	return whole / 8
 }
 
-func bar(p *picture, b *report.Build, i int, whole int64, colour map[string]int) {
+func bar(p *picture, b *report.Build, i int, whole int64, colour map[string]int, lanes []lane) {
 	one := b.Bars[i]
 	step := b.Steps[one.Step]
 	class := fmt.Sprintf("bar c%d", colour[step.Recipe])
@@ -105,17 +140,18 @@ func bar(p *picture, b *report.Build, i int, whole int64, colour map[string]int)
 	if step.Critical && one.Micros > 0 {
 		class += " critical"
 	}
-	y := axisHeight + one.Worker*laneHeight
+	l := lanes[one.Worker]
 	p.add(`<svg class="%s" data-step="%d" data-bar="%d" x="%s" y="%d" width="%s" height="%d"><rect width="100%%" height="100%%" rx="3"/>`,
-		class, one.Step, i, pct(share(one.Start, whole)), y, pct(max(0.02, share(one.Micros, whole))), barHeight)
-	if share(one.Micros, whole) >= labelled {
+		class, one.Step, i, pct(share(one.Start, whole)), l.top, pct(max(0.02, share(one.Micros, whole))), l.height())
+	if share(one.Micros, whole) >= labelled && !l.Thin {
 		p.add(`<text x="7" y="16">%s</text>`, escape(step.ID+"  "+micros(one.Micros)))
 	}
 	p.add("</svg>")
 }
 
 // criticalLine connects the bars of the critical path, each end with the next beginning.
-func criticalLine(p *picture, b *report.Build, whole int64) {
+func criticalLine(p *picture, b *report.Build, whole int64, lanes []lane) {
+	middle := func(one *report.Bar) int { l := lanes[one.Worker]; return l.top + l.height()/2 }
 	var before *report.Bar
 	for i := range b.Bars {
 		one := &b.Bars[i]
@@ -123,8 +159,8 @@ func criticalLine(p *picture, b *report.Build, whole int64) {
 			continue
 		}
 		if before != nil && before.Worker != one.Worker {
-			p.add(`<line class="chain" x1="%s" y1="%d" x2="%s" y2="%d"/>`, pct(share(before.Start+before.Micros, whole)), axisHeight+before.Worker*laneHeight+barHeight/2,
-				pct(share(one.Start, whole)), axisHeight+one.Worker*laneHeight+barHeight/2)
+			p.add(`<line class="chain" x1="%s" y1="%d" x2="%s" y2="%d"/>`, pct(share(before.Start+before.Micros, whole)), middle(before),
+				pct(share(one.Start, whole)), middle(one))
 		}
 		before = one
 	}

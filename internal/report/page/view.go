@@ -22,7 +22,7 @@ type view struct {
 	Tiles  []tile
 
 	Timeline template.HTML
-	Lanes    []int
+	Lanes    []lane
 	Left     int // bars of the timeline that are left out
 	Legend   []legend
 	Recipes  []*recipeNode
@@ -87,9 +87,7 @@ func viewOf(r *report.Report, l limits) *view {
 	if b := r.Build; b != nil {
 		v.Timeline = timeline(b, colour, l.bars)
 		v.Left = max(0, len(b.Bars)-l.bars)
-		for i := range b.Workers {
-			v.Lanes = append(v.Lanes, i+1)
-		}
+		v.Lanes, _ = lanesOf(b)
 		v.Recipes = recipesOf(b, colour)
 		v.Graph = recipeGraph(v.Recipes)
 		v.addSteps(b)
