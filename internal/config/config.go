@@ -453,6 +453,11 @@ func (c *Config) Pin() string {
 	return filepath.Join(c.ToolchainDir(), "toolchain.toml")
 }
 
+// HasActivePin tells whether the release set's pin is that of the active one, for which generated files of the checkout are kept.
+func (c *Config) HasActivePin() bool {
+	return c.Pin() == filepath.Join(c.ToolchainDir(), "toolchain.toml")
+}
+
 // PinLock is the file with what was verified of the pin.
 func (c *Config) PinLock() string {
 	if c.SetPinLock != "" {

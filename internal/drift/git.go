@@ -73,3 +73,23 @@ func (g Git) has(ctx context.Context, repo, commit string) bool {
 	_, err := g.Run(ctx, repo, "cat-file", "-e", commit+"^{commit}")
 	return err == nil
 }
+
+// LastOf is the last commit of a day (UTC) or before on the default branch of the repository at url, by the days of the branch's own commits.
+func (g Git) LastOf(ctx context.Context, name, url, day string) (string, error) {
+	g.Env = append(slices.Clone(g.Env), "GIT_NO_LAZY_FETCH=1")
+	repo := filepath.Join(g.Dir, name+".git")
+	if err := os.MkdirAll(g.Dir, 0o755); err != nil {
+		return "", err
+	}
+	if _, err := g.Run(ctx, "", "init", "--quiet", "--bare", repo); err != nil {
+		return "", err
+	}
+	if _, err := g.Run(ctx, repo, "fetch", "--quiet", "--no-tags", "--filter=tree:0", "--", url, "+HEAD:refs/upstream/HEAD"); err != nil {
+		return "", err
+	}
+	commit, err := g.Run(ctx, repo, "rev-list", "-1", "--first-parent", "--before="+day+"T23:59:59Z", "refs/upstream/HEAD")
+	if err == nil && len(commit) != 40 {
+		err = fmt.Errorf("the default branch has no commit of %s or before", day)
+	}
+	return commit, err
+}

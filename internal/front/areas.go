@@ -31,7 +31,7 @@ var areas = []area{
 		[]string{"pkg:info", "pkg:tree", "pkg:fetch", "pkg:upgrade", "pkg:remove", "pkg:keygen", "pkg:publish", "pkg:ls", "pkg:verify", "pkg:extract"}},
 	{"upkeep", "Toolchain, pins and cache",
 		[]string{"toolchain:show", "toolchain:install", "toolchain:build", "drift", "cache:gc"},
-		[]string{"toolchain:pin", "toolchain:lock", "toolchain:pack", "toolchain:unpack", "target:list", "target:spec", "drift:lock", "drift:upstream",
+		[]string{"upgrade", "toolchain:pin", "toolchain:lock", "toolchain:pack", "toolchain:unpack", "target:list", "target:spec", "drift:lock", "drift:upstream",
 			"cache:stats", "cache:verify", "cache:dir"}},
 }
 

@@ -177,6 +177,10 @@ var params = map[string]param{
 	"cache:gc maxsize":            {value: "GIB", text: "what is beyond this size goes (20)"},
 	"cache:gc dryrun":             {text: "say what would go"},
 	"drift all":                   {text: "every release set, not only the active one"},
+	"upgrade names":               {value: "NAMES", text: "recipes, with commas between (all that have a repository)", names: aRecipe, list: true, bare: true},
+	"upgrade to":                  {value: "GOAL", text: "a day (2026-06-05), a commit of the one recipe, or head (head)"},
+	"upgrade dryrun":              {text: "say what would change, and change nothing"},
+	"upgrade nobuild":             {text: "do not build and boot what was upgraded"},
 	"drift strict":                {text: "fail also when something could not be compared"},
 	"doctor network":              {text: "also ask whether the sources can be reached"},
 }

@@ -131,7 +131,9 @@ func difference(wanted, found string) string {
 	var all []string
 	atW, atF := 0, 0
 	for _, k := range append(kept, [2]int{len(w), len(f)}) {
-		if change := changed(strings.Join(w[atW:k[0]], ""), strings.Join(f[atF:k[1]], "")); change != "" {
+		// What is wanted is a part of a line mostly: what stands before and behind it is no difference.
+		outside := atW == k[0] && (atW == 0 || atW > len(w)-1)
+		if change := changed(strings.Join(w[atW:k[0]], ""), strings.Join(f[atF:k[1]], "")); change != "" && !outside {
 			all = append(all, change)
 		}
 		atW, atF = k[0]+1, k[1]+1

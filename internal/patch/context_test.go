@@ -58,7 +58,7 @@ func TestAnEditIsAConflictWithoutItsContext(t *testing.T) {
 		"Windows lines":             {edit + "context = ['''\n        irq: u32,\n        token: &mut Token,\n''']", strings.ReplaceAll(timer, "\n", "\r\n"), "applied", ""},
 		"elsewhere":                 {"[[context]]\nfile = \"b.rs\"\npattern = 'fn trigger\\(irq: u32'\n" + edit, timer, "applied", ""},
 		"elsewhere it changed":      {"[[context]]\nfile = \"b.rs\"\npattern = 'fn trigger\\(irq: u8'\n" + edit, timer, "conflict", `b.rs does not match "fn trigger\\(irq: u8"`},
-		"elsewhere, the difference": {"[[context]]\nfile = \"b.rs\"\npattern = 'fn trigger\\(irq: u8, token: &mut Token\\)'\n" + edit, timer, "conflict", `b.rs:1 (85%): pub fn trigger(irq: u32, token: &mut Token) {} [there is "pub " besides, in place of "u8" there is "u32"`},
+		"elsewhere, the difference": {"[[context]]\nfile = \"b.rs\"\npattern = 'fn trigger\\(irq: u8, token: &mut Token\\)'\n" + edit, timer, "conflict", `b.rs:1 (85%): pub fn trigger(irq: u32, token: &mut Token) {} [in place of "u8" there is "u32"`},
 		"elsewhere it is gone":      {"[[context]]\nfile = \"c.rs\"\npattern = 'fn trigger'\n" + edit, timer, "conflict", "c.rs does not match"},
 	} {
 		tr := tree("a.rs", c.in, "b.rs", "pub fn trigger(irq: u32, token: &mut Token) {}\n")
@@ -109,7 +109,7 @@ func TestDifference(t *testing.T) {
 	for _, c := range [][3]string{
 		{"use std::process;", "use std::arch::asm;", `in place of "process" there is "arch::asm"`},
 		{"for event in queue {", "for _ in queue {", `in place of "event" there is "_"`},
-		{"fn a(x: u8)", "pub fn a(x: u8)", `there is "pub " besides`},
+		{"fn a(x: u8)", "pub fn a(x: u8) {", ""}, {"a(x: u8)", "a(x: u8, y)", `there is ", y" besides`},
 		{"fn a(x: u8, y: u8)", "fn a(x: u8)", `there is no ", y: u8"`},
 		{"same", "same", ""}, {"abc", "xyz", ""}, {"", "", ""},
 	} {

@@ -184,10 +184,7 @@ func (s *Sources) submoduleLines(r *recipe.Recipe, res *source.Resolved, missing
 		return b.String()
 	}
 	fmt.Fprintf(&b, "the source of %s has git submodules that the recipe does not list, so that their folders are empty; in %s this fills them:", r.Name, r.Path)
-	table := []string{"source", "submodules"}
-	if d, ok := r.Sets[r.Release]; ok && d.Source != nil {
-		table = append([]string{"set", r.Release}, table...)
-	}
+	table := append(r.SourceKey(), "submodules")
 	for _, m := range missing {
 		commit := m.commit
 		if commit == "" {

@@ -91,6 +91,9 @@ func (r *Recipe) with(name string, d *Difference) *Recipe {
 	if d.Source != nil || d.Patches != nil {
 		c.Release = name
 	}
+	if d.Source != nil {
+		c.SourceOf = name
+	}
 	if d.Patches != nil {
 		c.PatchesOf = name
 	}
@@ -116,6 +119,14 @@ func (r *Recipe) PatchesKey() []string {
 		return []string{"set", r.PatchesOf, "patches"}
 	}
 	return []string{"patches"}
+}
+
+// SourceKey is where the recipe's file says the source.
+func (r *Recipe) SourceKey() []string {
+	if r.SourceOf != "" {
+		return []string{"set", r.SourceOf, "source"}
+	}
+	return []string{"source"}
 }
 
 // replaces tells whether a file of the recipe has no place in the set, or another one's.

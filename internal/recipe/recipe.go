@@ -80,8 +80,8 @@ type Recipe struct {
 
 	// Release is the release set that the source and the patches are of; "" for those that the file says first.
 	Release string `toml:"-"`
-	// PatchesOf is the release set that has said the patches, "" for the recipe.
-	PatchesOf string `toml:"-"`
+	// SourceOf and PatchesOf are the release sets that have said the source and the patches, "" for the recipe.
+	SourceOf, PatchesOf string `toml:"-"`
 }
 
 // Source says where a source comes from. Everything but `path` is fetched, and held to its digest.

@@ -102,7 +102,7 @@ func (s *Session) placeInitfs(ctx context.Context, image cas.Digest, maybe bool)
 }
 
 // writeSpecs generates the JSON target specs for the compiler in use: into out/ for whoever wants to call
-// rustc by hand, and into targets/ when the compiler is the pinned one, for which those files are kept.
+// rustc by hand, and into targets/ when the compiler is the pinned one of the active release set, for which those files are kept.
 func (s *Session) writeSpecs(t *Toolchain) error {
 	dir := s.Config.Targets()
 	triples, err := targetspec.Triples(os.DirFS(dir))
@@ -121,7 +121,7 @@ func (s *Session) writeSpecs(t *Toolchain) error {
 		if _, err := s.writeIfChanged(filepath.Join(s.Config.Out(), "spec", triple+".json"), text); err != nil {
 			return err
 		}
-		if t.Provider != toolchain.FromRustup {
+		if t.Provider != toolchain.FromRustup || !s.Config.HasActivePin() {
 			continue
 		}
 		wrote, err := s.writeIfChanged(filepath.Join(dir, triple+".json"), text)
