@@ -23,3 +23,10 @@ func Gdb(ctx context.Context, program, img, commands *string, dryRun *bool) erro
 		return cmddebug.GDB(ctx, s, cmddebug.GDBFlags{Program: text(program), Image: text(img), Commands: text(commands)})
 	})
 }
+
+// Shell opens a shell where a step runs.
+func Shell(ctx context.Context, step string, command *string, offline *bool, set, backend, std *string) error {
+	return run(config.Flags{Offline: offline, Set: set, Backend: backend, Std: std}, func(s *session.Session) error {
+		return cmddebug.Shell(ctx, s, step, text(command))
+	})
+}

@@ -15,10 +15,12 @@ import (
 )
 
 // Run starts an image in QEMU, its serial line here.
-func Run(ctx context.Context, img, machine, accel, share *string, memory, port *int, gui, write, dryRun *bool) error {
+func Run(ctx context.Context, img, machine, accel, share, port *string, memory, cpus *int, gui, write, snapshot, dryRun *bool) error {
 	return run(config.Flags{DryRun: dryRun}, func(s *session.Session) error {
 		guest := qemu.GuestOptions{Image: text(img), Profile: text(machine), Accel: text(accel), Memory: number(memory), Writable: isSet(write)}
-		return cmddisk.Run(ctx, s, cmddisk.RunFlags{GuestOptions: guest, Share: text(share), Port: number(port), GUI: isSet(gui)})
+		return cmddisk.Run(ctx, s, cmddisk.RunFlags{
+			GuestOptions: guest, Share: text(share), Ports: list(text(port)), CPUs: number(cpus), GUI: isSet(gui), Snapshot: isSet(snapshot),
+		})
 	})
 }
 

@@ -42,7 +42,9 @@ func (r *Run) Configure() error {
 		r.Machine.Drives[0].Device = r.Test.Device
 	}
 	if r.Test.Network || len(r.Test.Services) > 0 {
-		r.Machine.AddNetwork()
+		if err := r.Machine.AddNetwork(); err != nil {
+			return err
+		}
 	}
 	if len(r.Test.Traces) > 0 {
 		r.Machine.Trace = &qemu.Trace{File: filepath.Join(r.Dir, "trace")}

@@ -192,6 +192,7 @@ type cargoRun struct {
 	spec          []byte      // nil for the host
 	clang         map[string]string
 	commit        string // of the source, "" when it is no git source
+	edited        bool   // the source is under edit
 }
 
 func (c *cargoRun) host() bool { return c.t.s.Target == recipe.TargetHost }
@@ -211,7 +212,7 @@ func (c *cargoRun) check() (needs, error) {
 			return needs{}, err
 		}
 	}
-	n := needs{nodes: []*graph.Node{c.sources, c.vendor}, memory: 2 << 30, typical: 30 * time.Second, local: c.host(), elsewhere: c.mayGo(), provenance: provenance{backend: c.g.backend, recipe: c.t.r, step: c.t.s}}
+	n := needs{nodes: []*graph.Node{c.sources, c.vendor}, memory: 2 << 30, typical: 30 * time.Second, local: c.host() || c.edited, elsewhere: c.mayGo() && !c.edited, provenance: provenance{backend: c.g.backend, recipe: c.t.r, step: c.t.s}}
 	for _, node := range []*graph.Node{c.std, c.sysroot, c.stdCrates} {
 		if node != nil {
 			n.nodes = append(n.nodes, node)
@@ -232,6 +233,9 @@ func (c *cargoRun) checkSources() error {
 		return err
 	}
 	if c.commit, err = b.sources.Commit(r); err != nil {
+		return err
+	}
+	if c.edited, err = b.sources.Edited(r); err != nil {
 		return err
 	}
 	if r.Cargo.Whole || c.t.s.Dir != "" {

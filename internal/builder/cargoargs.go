@@ -63,6 +63,9 @@ func (c *cargoRun) env() map[string]string {
 			env[name] = strings.ReplaceAll(value, commitWord, c.commit)
 		}
 	}
+	if c.edited { // the same source need not give the same bytes, which nobody else gets
+		env["CARGO_INCREMENTAL"] = "1"
+	}
 	if c.t.b.o.DebugInfo && c.mayHaveDebugInfo() {
 		env["CARGO_PROFILE_RELEASE_DEBUG"] = "true"
 	}

@@ -80,6 +80,8 @@ type Config struct {
 	Summary string
 	// DumbTerminal says that the terminal cannot move its cursor.
 	DumbTerminal bool
+	// Term is the kind of the terminal, as TERM has it.
+	Term string
 	// DebugInfo has programs and kernels compiled with debug information, which is not in what is made of them.
 	DebugInfo bool
 	// NoColour asks for text without colours.
@@ -249,7 +251,8 @@ func (c *Config) fromEnvironment(env map[string]string) []error {
 	c.Jobs = int(jobs)
 	c.MemoryMiB, err = number(env, "REDOX_MEMORY", machineMemoryMiB()*3/4)
 	fail(err)
-	c.DumbTerminal = env["TERM"] == "dumb"
+	c.Term = env["TERM"]
+	c.DumbTerminal = c.Term == "dumb"
 	c.NoColour = env["NO_COLOR"] != "" || c.DumbTerminal
 	c.GitHub, c.Summary = env["GITHUB_ACTIONS"] == "true", env["GITHUB_STEP_SUMMARY"]
 	c.NetworkEnv = given(env, environ.Network())

@@ -1,9 +1,11 @@
 package disk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +25,9 @@ type Description struct {
 
 	// Description is one line for lists.
 	Description string `toml:"description"`
+	// Like is the name of another image that this one adds to: it has all that is in that one as well, and the values that it does
+	// not give itself. Its packages, trees, files, folders, links, users and groups come behind.
+	Like string `toml:"like"`
 	// Size is the whole image's in MiB.
 	Size int64 `toml:"size-mib,required"`
 	// EFI is the boot partition's size in MiB, 1 (the default) to 32.
@@ -150,6 +155,22 @@ func Parse(name, path string, text []byte) (*Description, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return d, nil
+}
+
+// Over is the description with what it is like below it.
+func (d *Description) Over(base *Description) *Description {
+	all := *d
+	all.Like = base.Like
+	all.Hostname = cmp.Or(d.Hostname, base.Hostname)
+	all.Boot = Boot{cmp.Or(d.Boot.Loader, base.Boot.Loader), cmp.Or(d.Boot.Kernel, base.Boot.Kernel), cmp.Or(d.Boot.Initfs, base.Boot.Initfs)}
+	all.Packages = slices.Concat(base.Packages, d.Packages)
+	all.Trees = slices.Concat(base.Trees, d.Trees)
+	all.Files = slices.Concat(base.Files, d.Files)
+	all.Dirs = slices.Concat(base.Dirs, d.Dirs)
+	all.Links = slices.Concat(base.Links, d.Links)
+	all.Users = slices.Concat(base.Users, d.Users)
+	all.Groups = slices.Concat(base.Groups, d.Groups)
+	return &all
 }
 
 func (d *Description) layout() layout { return layout{d.Size * mib, d.EFI * mib} }

@@ -26,15 +26,7 @@ func Describe(s *session.Session, f Flags) (*disk.Description, error) {
 	if name == "" {
 		name = DefaultImage
 	}
-	file := filepath.Join(s.Config.Root, "images", name+".toml")
-	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no image %q; there are %s", name, strings.Join(Names(s, "images"), ", "))
-	}
-	if err != nil {
-		return nil, err
-	}
-	d, err := disk.Parse(name, s.Relative(file), text)
+	d, err := described(s, name)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +44,36 @@ func Describe(s *session.Session, f Flags) (*disk.Description, error) {
 		*o.ref = FilePrefix + abs
 	}
 	return d, nil
+}
+
+// described reads a description, and those that it is like.
+func described(s *session.Session, name string) (*disk.Description, error) {
+	d, err := read(s, name)
+	seen := map[string]bool{name: true}
+	for err == nil && d.Like != "" {
+		if seen[d.Like] {
+			return nil, fmt.Errorf("images/%s.toml is like itself: like = %q leads back to it", name, d.Like)
+		}
+		seen[d.Like] = true
+		base, baseErr := read(s, d.Like)
+		if baseErr != nil {
+			return nil, fmt.Errorf("images/%s.toml: like: %w", name, baseErr)
+		}
+		d = d.Over(base)
+	}
+	return d, err
+}
+
+func read(s *session.Session, name string) (*disk.Description, error) {
+	file := filepath.Join(s.Config.Root, "images", name+".toml")
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no image %q; there are %s", name, strings.Join(Names(s, "images"), ", "))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return disk.Parse(name, s.Relative(file), text)
 }
 
 // Names are those of the descriptions in a folder of the checkout.

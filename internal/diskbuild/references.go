@@ -72,6 +72,17 @@ func BuildParts(ctx context.Context, s *session.Session, d *disk.Description, o 
 	return b, b.layOut(ctx, built, names)
 }
 
+// Recipes are those that a description refers to.
+func Recipes(d *disk.Description) []string {
+	var names []string
+	for _, ref := range append(references(d), d.Boot.Initfs) {
+		if name, _, _ := strings.Cut(ref, ":"); name != "" && !strings.HasPrefix(ref, FilePrefix) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 func references(d *disk.Description) []string {
 	refs := []string{d.Boot.Loader, d.Boot.Kernel}
 	for _, t := range d.Trees {

@@ -58,6 +58,9 @@ type Runner struct {
 	Install func(context.Context) error
 	// Notice receives lines about waiting.
 	Notice func(string)
+	// Shell, when set, is called in place of the command of an action, with everything laid out for it and what is run before it done. Nothing
+	// is collected then: Run returns ErrNotRun, or Shell's error.
+	Shell func(context.Context, Prepared) error
 
 	mu   sync.Mutex
 	temp *tempFolder // made by the first use
@@ -148,6 +151,9 @@ type Collect func(ctx context.Context, root string) (*cas.Tree, error)
 // Run lays out the inputs, runs the command and stores what collect picks. It returns the root
 // of the output tree.
 func (r *Runner) Run(ctx context.Context, s Spec, collect Collect) (cas.Digest, error) {
+	if r.Shell != nil { // whatever happens there must not get into what later commands find
+		s.Key, s.State = "", nil
+	}
 	root, done, err := r.open(ctx, s)
 	if err != nil {
 		return cas.Digest{}, err
@@ -175,6 +181,31 @@ func (r *Runner) Run(ctx context.Context, s Spec, collect Collect) (cas.Digest, 
 	return r.Store.PutTree(tree)
 }
 
+// ErrNotRun says that a command was not run, for somebody else had its folder.
+var ErrNotRun = errors.New("the step's command was not run")
+
+// Prepared is a command that is ready to be run.
+type Prepared struct {
+	Dir  string
+	Env  []string
+	Args []string
+	// Confined is the command line for another command in its place, which begins in the same sandbox, with a /tmp of its own.
+	Confined func(args ...string) ([]string, error)
+}
+
+// shell hands a command that is ready to Shell.
+func (r *Runner) shell(ctx context.Context, s Spec, root folder) error {
+	if err := r.NeedTools(ctx); err != nil {
+		return err
+	}
+	c := r.expandCommand(s, root, Command{Args: s.Action.Args, ExtraEnv: s.ExtraEnv})
+	err := r.Shell(ctx, Prepared{c.dir, c.env, c.args, func(args ...string) ([]string, error) { return r.Sandbox.Script(ctx, c.dir, args, c.access) }})
+	if err == nil {
+		err = ErrNotRun
+	}
+	return err
+}
+
 // perform lays the folder out and runs the commands in it.
 func (r *Runner) perform(ctx context.Context, s Spec, root *folder) error {
 	linked, err := r.layOut(ctx, s, root.dir)
@@ -189,10 +220,17 @@ func (r *Runner) perform(ctx context.Context, s Spec, root *folder) error {
 	if err := makeOutputDirs(root.dir, s.Action.Outputs); err != nil {
 		return err
 	}
-	for _, c := range s.commands() {
+	commands := s.commands()
+	if r.Shell != nil {
+		commands = s.Before
+	}
+	for _, c := range commands {
 		if err := r.command(ctx, s, *root, c); err != nil {
 			return err
 		}
+	}
+	if r.Shell != nil {
+		return r.shell(ctx, s, *root)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func TestCompletion(t *testing.T) {
 		"why base/":                        "base/programs",
 		"recipe:log base -step=":           "-step=programs -step=strip.bin.init",
 		"plan he":                          "helix", // "help" comes first or not at all
-		"plan -json de":                    "demo",
+		"plan -json dem":                   "demo",
 		"pkg:publish d -recipes=ki":        "-recipes=kibi",
 		"pkg:publish d -recipes=demo,ki":   "-recipes=demo,kibi",
 		"pkg:create ki":                    "kibi",

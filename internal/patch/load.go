@@ -28,28 +28,28 @@ type Document struct {
 	// ("TestInsertedTextIsNeverTwice"). "build" is the build itself, which does not end without it.
 	Test string `toml:"test"`
 	// Needed is what the source must have for the patch to be wanted: without a match the whole patch is "not needed".
-	Needed *rawCondition `toml:"needed"`
+	Needed *DocumentCondition `toml:"needed"`
 	// Satisfied is what the source has when it needs the patch no more: with a match the whole patch is "satisfied".
-	Satisfied *rawCondition `toml:"satisfied"`
+	Satisfied *DocumentCondition `toml:"satisfied"`
 	// Context is what the edits rely on elsewhere in the source, as the signature of a function that they call: without a match an edit
 	// that would be applied is a conflict.
-	Context []rawCondition `toml:"context"`
+	Context []DocumentCondition `toml:"context"`
 	// Edit has changes of existing files, made in this order.
-	Edit []rawEdit `toml:"edit"`
+	Edit []DocumentEdit `toml:"edit"`
 	// File has whole files of ours. One that is there already with the same bytes is "satisfied".
-	File []rawFile `toml:"file"`
+	File []DocumentFile `toml:"file"`
 }
 
-// rawCondition is a pattern in one file of the source.
-type rawCondition struct {
+// DocumentCondition is a pattern in one file of the source.
+type DocumentCondition struct {
 	// File is a slash path in the source.
 	File string `toml:"file,required"`
 	// Pattern is looked for in the file.
 	Pattern string `toml:"pattern,required"`
 }
 
-// rawEdit is one change of one existing file. It is satisfied when its text stands where the edit would put it.
-type rawEdit struct {
+// DocumentEdit is one change of one existing file. It is satisfied when its text stands where the edit would put it.
+type DocumentEdit struct {
 	// File is a slash path in the source.
 	File string `toml:"file,required"`
 	// Anchor is the text to find, literal or with `regex = true` a pattern: short, and of identifiers.
@@ -73,8 +73,8 @@ type rawEdit struct {
 	Context []string `toml:"context"`
 }
 
-// rawFile is a new file.
-type rawFile struct {
+// DocumentFile is a new file.
+type DocumentFile struct {
 	// Path is a slash path in the source.
 	Path string `toml:"path,required"`
 	// Text is the content.
@@ -181,7 +181,7 @@ func (v *validator) patch(name string, raw *Document, read func(string) ([]byte,
 	return p
 }
 
-func (v *validator) condition(where string, raw *rawCondition) *Condition {
+func (v *validator) condition(where string, raw *DocumentCondition) *Condition {
 	if raw == nil {
 		return nil
 	}
@@ -189,7 +189,7 @@ func (v *validator) condition(where string, raw *rawCondition) *Condition {
 	return &Condition{File: raw.File, Pattern: v.regexp(where, "pattern", raw.Pattern)}
 }
 
-func (v *validator) edit(where string, raw *rawEdit, guarded bool) Edit {
+func (v *validator) edit(where string, raw *DocumentEdit, guarded bool) Edit {
 	e := Edit{
 		File: raw.File, Anchor: unixLines(raw.Anchor), Until: unixLines(raw.Until),
 		Where: raw.Where, Text: unixLines(*raw.Text), Count: 1, Regex: raw.Regex,
@@ -223,7 +223,7 @@ func (v *validator) edit(where string, raw *rawEdit, guarded bool) Edit {
 
 // emptyText: a deletion leaves nothing behind by which a second application
 // could tell "already done" from "the source has changed".
-func (v *validator) emptyText(where string, e *Edit, raw *rawEdit, guarded bool) {
+func (v *validator) emptyText(where string, e *Edit, raw *DocumentEdit, guarded bool) {
 	if e.Text != "" {
 		return
 	}
@@ -234,7 +234,7 @@ func (v *validator) emptyText(where string, e *Edit, raw *rawEdit, guarded bool)
 	}
 }
 
-func (v *validator) newFile(where string, raw *rawFile, read func(string) ([]byte, error)) NewFile {
+func (v *validator) newFile(where string, raw *DocumentFile, read func(string) ([]byte, error)) NewFile {
 	f := NewFile{Path: raw.Path}
 	v.path(where, "path", raw.Path)
 	switch {

@@ -11,6 +11,7 @@ import (
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/patch"
 	"github.com/pannous/redox-clif/internal/patch/castree"
+	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/symlink"
 )
 
@@ -28,6 +29,9 @@ func (s *Sources) Patched(name string) (*graph.Node, error) {
 	}
 	src, err := s.source(r)
 	if err != nil || len(r.Patches) == 0 {
+		return src, err
+	}
+	if edited, err := s.Edited(r); err != nil || edited {
 		return src, err
 	}
 	return s.nodes.Once(name+"/patch", func(n *graph.Node) error {
@@ -48,6 +52,19 @@ func (s *Sources) Patched(name string) (*graph.Node, error) {
 		}
 		return nil
 	})
+}
+
+// Edited tells whether a recipe's source is under edit.
+func (s *Sources) Edited(r *recipe.Recipe) (bool, error) {
+	origin, err := s.Origin(r)
+	if err != nil {
+		return false, err
+	}
+	res, err := s.Resolved(origin)
+	if err != nil {
+		return false, origin.Place(err)
+	}
+	return res.Edited, nil
 }
 
 // series loads patch series. digests are what an action says of them, "NAME=DIGEST" each.

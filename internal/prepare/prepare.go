@@ -190,3 +190,6 @@ func (s *Sources) networkEnv() (own, users []string) {
 	}
 	return own, git.WithSettings(slices.Concat(s.o.NetworkEnv, s.o.Transports), settings...)
 }
+
+// Roots are the exec roots in which sources are made ready, and steps run.
+func (s *Sources) Roots() *execroot.Runner { return s.o.Roots }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -133,25 +134,96 @@ func (m *Machine) UsePrivateVars(dir string) error {
 	return err
 }
 
-// AddNetwork gives the guest a network card on QEMU's user network, behind the host.
-func (m *Machine) AddNetwork() { m.addNetwork("") }
+// Forward is a port of the host's loopback device that leads to one of the guest.
+type Forward struct {
+	UDP         bool
+	Host, Guest int
+}
 
-// AddNetworkWithPort is AddNetwork with a TCP port of the host's loopback device that leads to one of the guest. It is an error when
-// the host's is taken.
-func (m *Machine) AddNetworkWithPort(host, guest int) error {
-	at := fmt.Sprintf("127.0.0.1:%d", host)
-	l, err := net.Listen("tcp", at)
-	if err != nil {
-		return err
+// String is the forward as ParseForward reads it.
+func (f Forward) String() string {
+	text := fmt.Sprintf("%d:%d", f.Host, f.Guest)
+	if f.UDP {
+		text += "/udp"
 	}
-	_ = l.Close() // it only asked whether the port is free
-	m.addNetwork(fmt.Sprintf(",hostfwd=tcp:%s-:%d", at, guest))
+	return text
+}
+
+// ParseForward reads HOST:GUEST, by TCP, or HOST:GUEST/udp. HOST alone leads to the guest's ssh.
+func ParseForward(text string) (Forward, error) {
+	ports, protocol, given := strings.Cut(text, "/")
+	f := Forward{UDP: protocol == "udp"}
+	if given && protocol != "udp" && protocol != "tcp" {
+		return f, fmt.Errorf("%q: %q is neither tcp nor udp", text, protocol)
+	}
+	host, guest, both := strings.Cut(ports, ":")
+	if !both {
+		guest = strconv.Itoa(guestSSH)
+	}
+	for _, port := range []struct {
+		text string
+		to   *int
+	}{{host, &f.Host}, {guest, &f.Guest}} {
+		n, err := strconv.ParseUint(port.text, 10, 16)
+		if err != nil || n == 0 {
+			return f, fmt.Errorf("%q: want HOST:GUEST, two ports from 1 to 65535", text)
+		}
+		*port.to = int(n)
+	}
+	return f, nil
+}
+
+const guestSSH = 22
+
+// AddNetwork gives the guest a network card on QEMU's user network, behind the host, with ports of the host's that lead to it. It is a
+// *TakenError when one of the host's is taken.
+func (m *Machine) AddNetwork(forwards ...Forward) error {
+	options := ""
+	for _, f := range forwards {
+		if err := f.free(); err != nil {
+			return &TakenError{f, err}
+		}
+		options += fmt.Sprintf(",hostfwd=%s:127.0.0.1:%d-:%d", f.protocol(), f.Host, f.Guest)
+	}
+	// The ROM is for booting from the network and comes in a package of its own.
+	m.Extra = append(m.Extra, "-netdev", "user,id=net0"+options, "-device", "virtio-net-pci,netdev=net0,romfile=")
 	return nil
 }
 
-// addNetwork leaves romfile empty: the ROM is for booting from the network and comes in a package of its own.
-func (m *Machine) addNetwork(options string) {
-	m.Extra = append(m.Extra, "-netdev", "user,id=net0"+options, "-device", "virtio-net-pci,netdev=net0,romfile=")
+// TakenError says that a port of the host cannot be led to a guest.
+type TakenError struct {
+	Forward Forward
+	err     error
+}
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("port %d of the host cannot be led to the guest: %v", e.Forward.Host, e.err)
+}
+
+func (e *TakenError) Unwrap() error { return e.err }
+
+func (f Forward) protocol() string {
+	if f.UDP {
+		return "udp"
+	}
+	return "tcp"
+}
+
+// free only asks whether the port is.
+func (f Forward) free() error {
+	at := fmt.Sprintf("127.0.0.1:%d", f.Host)
+	if f.UDP {
+		c, err := net.ListenPacket("udp", at)
+		if err == nil {
+			err = c.Close()
+		}
+		return err
+	}
+	l, err := net.Listen("tcp", at)
+	if err == nil {
+		err = l.Close()
+	}
+	return err
 }
 
 // AddWindow gives the guest a screen, and what is typed into it. Machine virt has no screen of its own, and a UEFI boot loader asks
@@ -182,6 +254,8 @@ type Console struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Apart    bool // signals of the terminal, such as Ctrl-C, do not reach QEMU
+	// Started, if set, is called when QEMU runs.
+	Started func()
 }
 
 // Attach runs the machine with its serial line on a console until it ends by itself or ctx ends it, which is no error: it is how
@@ -200,7 +274,12 @@ func Attach(ctx context.Context, m Machine, c Console, env []string) error {
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
-	err = cmd.Run()
+	if err = cmd.Start(); err == nil {
+		if c.Started != nil {
+			c.Started()
+		}
+		err = cmd.Wait()
+	}
 	if ctx.Err() != nil {
 		return nil
 	}

@@ -93,13 +93,13 @@ func TestPortOfTheHost(t *testing.T) {
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	m := &Machine{}
-	if err := m.AddNetworkWithPort(port, 22); err == nil || len(m.Extra) > 0 {
+	if err := m.AddNetwork(Forward{Host: port, Guest: 22}); err == nil || len(m.Extra) > 0 {
 		t.Errorf("a port that is taken leads to the guest: %v", m.Extra)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.AddNetworkWithPort(port, 22); err != nil || !strings.Contains(strings.Join(m.Extra, " "), "-:22 -device virtio-net-pci") {
+	if err := m.AddNetwork(Forward{Host: port, Guest: 22}); err != nil || !strings.Contains(strings.Join(m.Extra, " "), "-:22 -device virtio-net-pci") {
 		t.Errorf("%v: %v", err, m.Extra)
 	}
 }

@@ -27,6 +27,9 @@ type Machine struct {
 	Trace    *Trace // nil for none
 	// Window shows the guest's screen in QEMU's default display; the serial line stays where it is.
 	Window bool
+	// Mux has the serial line share the terminal with QEMU's monitor, so that keys are the guest's, Ctrl-C among them, but those behind
+	// Ctrl-A: X ends QEMU, C leads to the monitor and back.
+	Mux bool
 
 	Extra []string // arguments passed as they are, last
 }
@@ -86,7 +89,8 @@ func (m Machine) Args() ([]string, error) {
 	if !m.Window {
 		args = append(args, "-nographic")
 	}
-	args = append(args, "-monitor", "none", "-serial", "stdio", "-net", "none", "-no-reboot")
+	args = append(args, m.console()...)
+	args = append(args, "-net", "none", "-no-reboot")
 	if m.Firmware != nil {
 		args = append(args,
 			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+escape(m.Firmware.Code),
@@ -111,6 +115,14 @@ func (m Machine) Args() ([]string, error) {
 		args = append(args, "-D", m.Trace.File)
 	}
 	return append(args, m.Extra...), nil
+}
+
+// console is where the serial line goes.
+func (m Machine) console() []string {
+	if m.Mux {
+		return []string{"-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "chardev=console,mode=readline"}
+	}
+	return []string{"-monitor", "none", "-serial", "stdio"}
 }
 
 func (m Machine) check() error {

@@ -41,6 +41,9 @@ func (s *Session) described() (*description, error) {
 	return d, nil
 }
 
+// Reread has the description read anew when it is asked for next: recipes, overrides, and what is under edit.
+func (s *Session) Reread() { s.description = nil }
+
 func (s *Session) describe() (*description, error) {
 	sets, err := s.ReleaseSets()
 	if err != nil {
@@ -62,7 +65,10 @@ func (s *Session) describe() (*description, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &description{recipes, broken, overrides}, checkOverrides(s.Config, overrides, recipes, broken)
+	if err := checkOverrides(s.Config, overrides, recipes, broken); err != nil {
+		return nil, err
+	}
+	return &description{recipes, broken, overrides}, s.useEdits(overrides)
 }
 
 // Recipes are those of the checkout that can be used. The others are named once, on Err; who needs one of them gets the

@@ -59,7 +59,7 @@ func (s *Session) lookedAtByBuild(built *Built) error {
 	s.looked.Rights(folders...)
 	// That is of the build before; where it was another one, this one would have written it.
 	s.looked.Content(s.TraceFile())
-	s.looked.Content(c.Pin(), c.PinLock(), c.Overrides, c.Recipes(), filepath.Join(c.RustupHome, "toolchains"))
+	s.looked.Content(c.Pin(), c.PinLock(), c.Overrides, c.Recipes(), filepath.Join(c.RustupHome, "toolchains"), s.Edits().Dir)
 	if c.ToolchainName != "" {
 		s.looked.Content(c.Toolchain, s.BuiltToolchains().Link(c.ToolchainName))
 	}

@@ -28,6 +28,7 @@ type Overrides struct {
 	env     map[string]string
 	git     map[string]GitOverride // by normalized URL
 	file    string                 // where it was read, for announcements
+	edits   map[string]string      // the folders of sources under edit
 	// Remote is what the file says of a remote cache; nil when nothing is said. It overrides no source.
 	Remote *remotesetting.Table
 }
@@ -115,6 +116,24 @@ func LoadOverrides(file string, data []byte, env map[string]string, fromHome fun
 		return nil, err
 	}
 	return o, nil
+}
+
+// Edit has a folder take the place of a source and of all its patches: it is under edit there. Another folder in its place is an error.
+func (o *Overrides) Edit(name, dir string) error {
+	by := ""
+	if _, ok := o.env[EnvName(name)]; ok {
+		by = EnvName(name)
+	} else if o.sources[name].Dir != "" {
+		by = o.file
+	}
+	if by != "" {
+		return fmt.Errorf("the source of %s is under edit in %s, and %s has another folder in its place: take that away, or `mage edit %s -drop` ends the edit", name, dir, by, name)
+	}
+	if o.edits == nil {
+		o.edits = map[string]string{}
+	}
+	o.edits[name] = dir
+	return nil
 }
 
 func (s override) problem() string {
@@ -260,6 +279,7 @@ type Resolved struct {
 	FetchURL   string // after mirrors, for Git and Archive
 	Submodules map[string]*Resolved
 	Overridden bool   // this source itself, see AnyOverridden for its submodules
+	Edited     bool   // it is under edit: the patches are in it, and its submodules
 	Announce   string // one line for people when overridden, else empty
 }
 
@@ -270,6 +290,11 @@ func (o *Overrides) Resolve(name string, src Source) (*Resolved, error) {
 		return nil, err
 	}
 	r := &Resolved{Name: name, Source: src}
+	if dir, ok := o.edits[name]; ok {
+		r.Source, r.Overridden, r.Edited = Path(dir), true, true
+		r.Announce = fmt.Sprintf("source %s: %s, which is under edit (`mage edit %s -finish` ends that)", name, dir, name)
+		return r, nil
+	}
 	if err := o.override(r); err != nil {
 		return nil, err
 	}

@@ -161,7 +161,7 @@ func debug(ctx context.Context, s *session.Session, m *qemu.Machine, argv []stri
 	}()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, s.Streams.Binary(), s.Streams.Err
-	err = foreground(cmd)
+	err = process.Foreground(cmd)
 	stop()
 	if guestErr := <-ended; err == nil {
 		err = guestErr

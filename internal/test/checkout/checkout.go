@@ -18,13 +18,14 @@ const root = "../../.."
 // folders are what the compiled targets read of a checkout.
 var folders = []string{"recipes", "targets", "toolchain", "patches", "images"}
 
-// Compile makes one binary of all targets, and beside it front, the tool that runs them; running `go tool mage` for each command would
+// Compile makes one binary of all targets, and beside it front, the tool that runs them, and typed, which reads a command line for the binary; running `go tool mage` for each command would
 // compile each time.
 func Compile(t testing.TB) string {
 	t.Helper()
 	bin := t.TempDir()
 	mage := filepath.Join(bin, "mage")
-	for _, args := range [][]string{{"tool", "mage", "-compile", mage}, {"build", "-o", filepath.Join(bin, "front"), "./internal/tool/targets"}} {
+	for _, args := range [][]string{{"tool", "mage", "-compile", mage}, {"build", "-o", filepath.Join(bin, "front"), "./internal/tool/targets"},
+		{"build", "-o", filepath.Join(bin, "typed"), "./internal/test/checkout/typed"}} {
 		cmd := exec.Command("go", args...)
 		cmd.Dir = root
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -50,4 +51,13 @@ func Install(mage, bin string) error {
 		return err
 	}
 	return errors.Join(os.Symlink(mage, filepath.Join(bin, "mage")), os.Symlink(filepath.Join(filepath.Dir(mage), "front"), filepath.Join(bin, "front")))
+}
+
+// InstallTyped makes the compiled targets the program mage in the folder bin, for lines as people type them.
+func InstallTyped(mage, bin string) error {
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	typed := filepath.Join(filepath.Dir(mage), "typed")
+	return errors.Join(os.Symlink(mage, filepath.Join(bin, "targets")), os.Link(typed, filepath.Join(bin, "mage")))
 }

@@ -53,6 +53,7 @@ func TestABuildOfNothingIsAnsweredUntilSomethingChanges(t *testing.T) {
 		"a target":              touch(filepath.Join(w.checkout, "targets", target+".toml")),
 		"the pin":               touch(filepath.Join(w.checkout, "toolchain/toolchain.toml")),
 		"overrides":             create(overrides),
+		"a source under edit":   func() error { return os.MkdirAll(filepath.Join(w.checkout, "out", "src"), 0o755) },
 		"what was exported":     touch(filepath.Join(w.checkout, "out", target, "demo/root/bin/hello")),
 		"more in the export":    create(filepath.Join(w.checkout, "out", target, "demo/root/bin/more")),
 		"a program of another":  touch(here.bin),

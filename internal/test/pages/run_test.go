@@ -16,7 +16,7 @@ import (
 )
 
 // goAsMage stands in for the go command: the pages have people type `go tool mage`.
-const goAsMage = "#!/bin/sh\n[ \"$1 $2\" = 'tool mage' ] || { echo \"no go here: go $*\" >&2; exit 1; }\nshift 2\nexec mage \"$@\"\n"
+const goAsMage = "#!/bin/sh\n[ \"$1 $2\" = 'tool mage' ] || { echo \"no go here: go $*\" >&2; exit 1; }\nshift 2\nexec \"$(command -v mage)\" \"$@\"\n"
 
 // place is a small checkout where the blocks of a page are run, one after the other.
 type place struct {
@@ -30,7 +30,7 @@ func newPlace(t *testing.T, mage string) *place {
 	work := t.TempDir()
 	c := &place{dir: filepath.Join(work, "redox-clif"), bin: filepath.Join(work, "bin")}
 	// drift looks at the generated targets and at the workflows too.
-	if err := errors.Join(checkout.Copy(c.dir, "magefiles", ".github"), checkout.Install(mage, c.bin)); err != nil {
+	if err := errors.Join(checkout.Copy(c.dir, "magefiles", ".github"), checkout.InstallTyped(mage, c.bin)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(c.bin, "go"), []byte(goAsMage), 0o755); err != nil {

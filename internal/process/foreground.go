@@ -1,4 +1,4 @@
-package debug
+package process
 
 import (
 	"os"
@@ -10,8 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// foreground runs a program with the terminal its own, so that Ctrl-C is for it alone: a debugger stops the guest by it.
-func foreground(cmd *exec.Cmd) error {
+// Foreground runs a program with the terminal its own, so that Ctrl-C is for it alone: a debugger stops its guest by it.
+func Foreground(cmd *exec.Cmd) error {
 	fd := int(os.Stdin.Fd())
 	if !term.IsTerminal(fd) {
 		return cmd.Run()
