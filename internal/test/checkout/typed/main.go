@@ -5,6 +5,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,9 @@ import (
 func main() {
 	err := run(os.Args[1:])
 	fmt.Fprintln(os.Stderr, "Error:", err) // what was started does not come back
+	if usage := (*front.UsageError)(nil); errors.As(err, &usage) {
+		fmt.Fprintln(os.Stderr, "Nothing was run.")
+	}
 	os.Exit(2)
 }
 
