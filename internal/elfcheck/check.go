@@ -20,21 +20,24 @@ type Rule string
 
 // The rules.
 const (
-	RuleFormat    Rule = "format"    // headers or tables that make no sense
-	RuleMachine   Rule = "machine"   // another processor
-	RuleStatic    Rule = "static"    // interpreter or needed libraries
-	RuleExec      Rule = "exec"      // PIE, shared object or object file
-	RuleEntry     Rule = "entry"     // entry not in executable, loaded bytes
-	RuleSegments  Rule = "segments"  // PT_LOADs that cannot be mapped by pages
-	RuleFlat      Rule = "flat"      // not where a flat mapping needs it
-	RuleUndefined Rule = "undefined" // symbols without a definition
-	RuleCRT       Rule = "crt-once"  // CRT objects linked twice or not at all
-	RuleSymbols   Rule = "symbols"   // stripped, though symbols were to be checked
+	RuleFormat   Rule = "format"   // headers or tables that make no sense
+	RuleMachine  Rule = "machine"  // another processor
+	RuleStatic   Rule = "static"   // interpreter or needed libraries
+	RuleExec     Rule = "exec"     // PIE, shared object or object file
+	RuleEntry    Rule = "entry"    // entry not in executable, loaded bytes
+	RuleSegments Rule = "segments" // PT_LOADs that cannot be mapped by pages
+	RuleFlat     Rule = "flat"     // not where a flat mapping needs it
+	// RulePlacement is for sections that do not lie where their segment loads them.
+	RulePlacement   Rule = "placement"
+	RulePermissions Rule = "permissions" // writable and executable
+	RuleUndefined   Rule = "undefined"   // symbols without a definition
+	RuleCRT         Rule = "crt-once"    // CRT objects linked twice or not at all
+	RuleSymbols     Rule = "symbols"     // stripped, though symbols were to be checked
 )
 
 // Version is part of the key of every result that was held to the rules. It is raised when they change: what the
 // old rules let through is then linked and checked again. TestVersion notices a change.
-const Version = "1"
+const Version = "2"
 
 // Finding is one broken rule.
 type Finding struct {
@@ -141,6 +144,8 @@ func Check(r io.ReaderAt, size int64, rules Rules) *Report {
 	c.header()
 	c.static()
 	c.segments()
+	c.placement()
+	c.permissions()
 	c.entry()
 	c.symbols()
 	c.initSections()
@@ -215,8 +220,8 @@ func (c *checker) needed(p elf.Prog64) {
 		case tag == elf.DT_FLAGS_1 && elf.DynFlag1(value)&elf.DF_1_PIE != 0:
 			c.report(RuleExec, "position-independent (DF_1_PIE)")
 		}
-		if len(c.out.Findings) > 100 {
-			return // a crafted table; enough is said
+		if len(c.out.Findings) > maxFindings {
+			return
 		}
 	}
 }

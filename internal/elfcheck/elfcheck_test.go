@@ -27,6 +27,13 @@ type fakeSection struct {
 	kind  elf.SectionType
 	flags elf.SectionFlag
 	data  []byte
+	// loaded is where it is said to be, for one that is loaded.
+	loaded *elf.Section64
+}
+
+// at is a loaded section of the code.
+func at(kind elf.SectionType, addr, off, size uint64) fakeSection {
+	return fakeSection{".got", kind, elf.SHF_ALLOC, nil, &elf.Section64{Addr: addr, Off: off, Size: size}}
 }
 
 type fakeSymbol struct {
@@ -84,6 +91,9 @@ func (f *fake) bytes() []byte {
 	}
 	for _, s := range f.sections {
 		add(s.name, s.kind, s.flags, 0, s.data)
+		if last := &raw[len(raw)-1]; s.loaded != nil {
+			last.Addr, last.Off, last.Size = s.loaded.Addr, s.loaded.Off, s.loaded.Size
+		}
 	}
 	names = append(append(names, ".shstrtab"...), 0)
 	raw = append(raw, elf.Section64{Name: uint32(len(names) - 10), Type: uint32(elf.SHT_STRTAB), Off: uint64(len(body)), Size: uint64(len(names))})
@@ -153,6 +163,25 @@ func TestRules(t *testing.T) {
 		}, []string{"share a page"}},
 		{"bootstrap elsewhere", program, boot, func(f *fake) {}, []string{"flat: PT_LOAD at 0x401000: p_vaddr - p_offset is 0x400000, want 0x2000"}},
 		{"bootstrap with bss", bootstrap, boot, func(f *fake) { f.progs[0].Memsz++ }, []string{"flat: PT_LOAD at 0x3000: 0x1000 bytes in the file, 0x1001 in memory"}},
+		{"section in its place", program, user, func(f *fake) { f.sections = []fakeSection{at(elf.SHT_PROGBITS, progVaddr+0x20, codeOffset+0x20, 8)} }, nil},
+		{"section elsewhere in the file", program, user, func(f *fake) {
+			f.sections = []fakeSection{at(elf.SHT_PROGBITS, progVaddr+0x20, codeOffset+0x40, 8)}
+		}, []string{"placement: section .got lies 0x40 bytes into its segment in the file and 0x20 in memory"}},
+		{"bytes behind the file's part", program, user, func(f *fake) {
+			f.progs[0].Memsz += 0x1000
+			f.sections = []fakeSection{at(elf.SHT_PROGBITS, progVaddr+codeSize, codeOffset+codeSize, 8)}
+		}, []string{"placement: section .got at 0x402000 has bytes behind the end"}},
+		{"zeros behind the file's part", program, user, func(f *fake) {
+			f.progs[0].Memsz += 0x1000
+			f.sections = []fakeSection{at(elf.SHT_NOBITS, progVaddr+codeSize, codeOffset+codeSize, 8)}
+		}, nil},
+		{"section in no segment", program, user, func(f *fake) {
+			f.sections = []fakeSection{at(elf.SHT_PROGBITS, progVaddr-8, codeOffset-8, 8)}
+		}, []string{"placement: section .got at 0x400ff8 is in no loaded segment"}},
+		{"section over the end", program, user, func(f *fake) {
+			f.sections = []fakeSection{at(elf.SHT_PROGBITS, progVaddr+codeSize-4, codeOffset+codeSize-4, 8)}
+		}, []string{"placement: section .got at 0x401ffc has 0x8 bytes, and its segment ends after 0x4"}},
+		{"written and executed", program, user, func(f *fake) { f.progs[0].Flags |= uint32(elf.PF_W) }, []string{"permissions: PT_LOAD at 0x401000 is writable and executable"}},
 		{"undefined", program, user, func(f *fake) {
 			f.symbols = append(f.symbols, fakeSymbol{"open", elf.STB_GLOBAL, elf.STT_NOTYPE, 0, 0}, fakeSymbol{"abs", elf.STB_GLOBAL, elf.STT_NOTYPE, 0, 0})
 		}, []string{"undefined: abs, open"}},
@@ -163,17 +192,17 @@ func TestRules(t *testing.T) {
 		{"stripped is not", program, unstripped, func(f *fake) { f.symbols = nil }, []string{"symbols: stripped"}},
 		{"crt0 twice", program, user, func(f *fake) { f.symbols = append(f.symbols, f.symbols[0]) }, []string{"crt-once: crt0.o is linked 2 times"}},
 		{"init once", program, user, func(f *fake) {
-			f.sections = []fakeSection{{".init", elf.SHT_PROGBITS, 0, append(bytes.Clone(stp), ret...)}}
+			f.sections = []fakeSection{{".init", elf.SHT_PROGBITS, 0, append(bytes.Clone(stp), ret...), nil}}
 		}, nil},
 		{"init twice", program, user, func(f *fake) {
-			f.sections = []fakeSection{{".init", elf.SHT_PROGBITS, 0, bytes.Repeat(append(bytes.Clone(stp), ret...), 2)}}
+			f.sections = []fakeSection{{".init", elf.SHT_PROGBITS, 0, bytes.Repeat(append(bytes.Clone(stp), ret...), 2), nil}}
 		}, []string{"crt-once: .init begins 2 times", "crt-once: .init returns 2 times"}},
 		{"x86 fini twice", program, Program(elf.EM_X86_64), func(f *fake) {
 			f.header.Machine = uint16(elf.EM_X86_64)
-			f.sections = []fakeSection{{".fini", elf.SHT_PROGBITS, 0, bytes.Repeat([]byte{0x55, 0x48, 0x89, 0xe5, 0x5d, 0xc3}, 2)}}
+			f.sections = []fakeSection{{".fini", elf.SHT_PROGBITS, 0, bytes.Repeat([]byte{0x55, 0x48, 0x89, 0xe5, 0x5d, 0xc3}, 2), nil}}
 		}, []string{"crt-once: .fini begins 2", "crt-once: .fini returns 2"}},
 		{"compressed", program, user, func(f *fake) {
-			f.sections = []fakeSection{{".comment", elf.SHT_PROGBITS, elf.SHF_COMPRESSED, []byte("x")}}
+			f.sections = []fakeSection{{".comment", elf.SHT_PROGBITS, elf.SHF_COMPRESSED, []byte("x"), nil}}
 		}, []string{`format: section ".comment" is compressed`}},
 	}
 	for _, tt := range tests {
@@ -206,8 +235,8 @@ func TestReport(t *testing.T) {
 	f.symbols = append(f.symbols, fakeSymbol{"w2", elf.STB_WEAK, 0, 0, 0}, fakeSymbol{"w1", elf.STB_WEAK, 0, 0, 0})
 	note := Note{Name: "redox-clif", Type: 1, Desc: []byte("cranelift")}
 	f.sections = []fakeSection{
-		{".comment", elf.SHT_PROGBITS, 0, []byte("rustc version 1.94.0\x00Linker: LLD 21.1\x00")},
-		{".note.redox-clif", elf.SHT_NOTE, 0, append(Note{Name: "GNU", Type: 3, Desc: []byte{1, 2}}.Encode(), note.Encode()...)},
+		{".comment", elf.SHT_PROGBITS, 0, []byte("rustc version 1.94.0\x00Linker: LLD 21.1\x00"), nil},
+		{".note.redox-clif", elf.SHT_NOTE, 0, append(Note{Name: "GNU", Type: 3, Desc: []byte{1, 2}}.Encode(), note.Encode()...), nil},
 	}
 	b := f.bytes()
 	rep := check(b, Program(elf.EM_AARCH64))
@@ -320,7 +349,7 @@ func TestMachineOf(t *testing.T) {
 // FuzzCheck: no panic, and no allocation the input does not justify.
 func FuzzCheck(f *testing.F) {
 	small := program()
-	small.sections = []fakeSection{{".note.x", elf.SHT_NOTE, 0, Note{Name: "x", Desc: []byte("y")}.Encode()}, {".comment", elf.SHT_PROGBITS, 0, []byte("c\x00")}, {".init", elf.SHT_PROGBITS, 0, make([]byte, 8)}}
+	small.sections = []fakeSection{{".note.x", elf.SHT_NOTE, 0, Note{Name: "x", Desc: []byte("y")}.Encode(), nil}, {".comment", elf.SHT_PROGBITS, 0, []byte("c\x00"), nil}, {".init", elf.SHT_PROGBITS, 0, make([]byte, 8), nil}}
 	f.Add(small.bytes())
 	f.Add(bootstrap().bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
