@@ -130,6 +130,7 @@ title = "The toolchain of %s is the one pin"
 reason = """
 The source names a toolchain of its own. Whoever runs cargo by hand in the patched source would
 compile with another one than the build does."""
+test = "drift"
 
 [needed]
 file = %q
