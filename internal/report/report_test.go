@@ -144,6 +144,11 @@ func TestWhatChangedIsTold(t *testing.T) {
 	if c := collect(t, from).Change; c.Files[1].Backend != "cranelift -> llvm" {
 		t.Errorf("%+v", c.Files)
 	}
+	edit(t, filepath.Join(from.Out, manifest.FileName), `"path": "bin/program-01",`, `"path": "bin/program-01", "link": "elsewhere",`)
+	edit(t, filepath.Join(from.Out, manifest.FileName), `"path": "bin/program-02",`, `"path": "bin/program-02", "unknown": 1,`)
+	if c := collect(t, from).Change; len(c.Files) != 3 || c.Files[2].Path != "bin/program-01" {
+		t.Errorf("%+v", c.Files)
+	}
 }
 
 func TestAManifestThatIsAskedForMustBeThere(t *testing.T) {
@@ -241,6 +246,29 @@ func TestPatchesHaveTheirState(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"randd base 1 applied x because", "lost problem", "other relibc 2 satisfied problem"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A step whose output was lost meanwhile ran twice.
+func TestAStepThatRanTwice(t *testing.T) {
+	from := reporttest.Out(t, 24)
+	put(t, from.Trace, `{"traceEvents": [{"name": "a", "ts": 5, "dur": 2, "args": {"outcome": "ran", "reason": "x"}}, {"name": "a", "ts": 9, "dur": 3, "args": {"outcome": "ran", "reason": "y"}}]}`)
+	if b := collect(t, from).Build; len(b.Steps) != 1 || b.Steps[0].Micros != 5 || len(b.Bars) != 2 || b.Steps[0].Reason != "y" {
+		t.Errorf("%+v", b)
+	}
+}
+
+// A file that is another one by its mode alone has changed.
+func TestAChangedModeIsAChange(t *testing.T) {
+	from := reporttest.Out(t, 24)
+	from.Against = filepath.Join(t.TempDir(), "before.json")
+	text, err := os.ReadFile(filepath.Join(from.Out, manifest.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, from.Against, strings.Replace(string(text), `"mode": "0755"`, `"mode": "0700"`, 1))
+	if c := collect(t, from).Change; len(c.Files) != 1 || c.Same() {
+		t.Errorf("%+v", c.Files)
 	}
 }
 
