@@ -98,6 +98,8 @@ type Config struct {
 	Transports []string
 	// DisplayEnv is what leads a window of QEMU to the user's screen, as NAME=value.
 	DisplayEnv []string
+	// Given tells of each variable of package environ that is set, or whose flag is: "flag" or "environment".
+	Given map[string]string
 	// Path is the user's PATH, used to find rustup, git and QEMU.
 	Path string
 }
@@ -167,7 +169,7 @@ func Load(environ []string, dir string, flags Flags) (*Config, error) {
 		return nil, err
 	}
 	var all *multierror.Error
-	c := &Config{Root: root, SourceDirs: map[string]string{}}
+	c := &Config{Root: root, SourceDirs: map[string]string{}, Given: origins(env, flags)}
 	all = multierror.Append(all, c.fromEnvironment(env)...)
 	all = multierror.Append(all, c.fromFlags(flags)...)
 	if err := all.ErrorOrNil(); err != nil {
@@ -175,6 +177,26 @@ func Load(environ []string, dir string, flags Flags) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// origins tells where the settings come from that are no defaults.
+func origins(env map[string]string, f Flags) map[string]string {
+	given := map[string]string{}
+	for _, v := range environ.Variables() {
+		if env[v.Name] != "" {
+			given[v.Name] = "environment"
+		}
+	}
+	for name, is := range map[string]bool{
+		"REDOX_JOBS": f.Jobs != nil, "REDOX_MEMORY": f.Memory != nil, "REDOX_KEEP_GOING": f.KeepGoing != nil, "REDOX_OFFLINE": f.Offline != nil,
+		"REDOX_SET": f.Set != nil, "REDOX_TARGET": f.Target != nil, "REDOX_BACKEND": f.Backend != nil, "REDOX_STD": f.Std != nil,
+		"REDOX_TOOLCHAIN": f.Toolchain != nil, "REDOX_REMOTE": f.Remote != nil,
+	} {
+		if is {
+			given[name] = "flag"
+		}
+	}
+	return given
 }
 
 // findRoot walks up to the folder that has recipes/ and toolchain/toolchain.toml.

@@ -32,7 +32,7 @@ var areas = []area{
 	{"upkeep", "Toolchain, pins and cache",
 		[]string{"toolchain:show", "toolchain:install", "toolchain:build", "drift", "cache:gc"},
 		[]string{"upgrade", "toolchain:pin", "toolchain:lock", "toolchain:pack", "toolchain:unpack", "target:list", "target:spec", "drift:lock", "drift:upstream",
-			"cache:stats", "cache:verify", "cache:dir"}},
+			"cache:stats", "cache:verify", "cache:dir", "config"}},
 }
 
 func (a area) all() []string { return slices.Concat(a.everyday, a.rest) }

@@ -250,6 +250,26 @@ func (o *Overrides) GitURLs() []string {
 	return urls
 }
 
+// Sources are the names of the sources that the file overrides, in order; SourceText says by what.
+func (o *Overrides) Sources() []string {
+	names := make([]string, 0, len(o.sources))
+	for name := range o.sources {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// SourceText is what the file has in place of a source, for people.
+func (o *Overrides) SourceText(name string) string {
+	by := o.sources[name]
+	text := by.Dir + by.Git
+	if by.Commit != "" {
+		text += " at " + by.Commit
+	}
+	return text
+}
+
 // Unused lists the names of overrides of sources that match none of names: a
 // typo there would silently build the pinned source.
 func (o *Overrides) Unused(names []string) []string {

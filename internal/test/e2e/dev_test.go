@@ -151,3 +151,30 @@ func TestASavedFileBootsAgain(t *testing.T) {
 	check(t, os.WriteFile(file, text, 0o644))
 	w.mustAgree(t)
 }
+
+// TestCtrlCIsTheGuests: at a terminal all keys are the guest's but Ctrl-A, one line says so, and the terminal is afterwards as it was. The disk has no
+// system, so that the guest is the firmware.
+func TestCtrlCIsTheGuests(t *testing.T) {
+	w := setUp(t)
+	if _, err := exec.LookPath("qemu-system-aarch64"); err != nil {
+		t.Skip("QEMU is not installed")
+	}
+	disk := filepath.Join(t.TempDir(), "empty.img")
+	check(t, os.WriteFile(disk, make([]byte, 1<<20), 0o644))
+	x := w.onTerminal(t, "run", "-img="+disk, "-port=none", "-cpus=2", "-snapshot")
+	before, err := term.GetState(int(x.side.Fd()))
+	check(t, err)
+	x.see(t, "Ctrl-C is the guest's, Ctrl-A X ends it", "2 processors", "UEFI")
+	x.typed(t, "\x03\x03")
+	x.typed(t, "\x01c")
+	x.see(t, "(qemu)")
+	x.typed(t, "info status\r")
+	x.see(t, "VM status: running")
+	x.typed(t, "\x01c\x01x")
+	if err := x.end(t); err != nil {
+		t.Errorf("ended with %v:\n%s", err, x.text())
+	}
+	if after, err := term.GetState(int(x.side.Fd())); err != nil || !reflect.DeepEqual(before, after) {
+		t.Errorf("the terminal is another one: %v", err)
+	}
+}
