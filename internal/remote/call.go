@@ -142,8 +142,11 @@ func explain(err error) string {
 	case codes.Unimplemented:
 		return "it is no server of the Remote Execution API (" + text + ")"
 	case codes.Unavailable:
-		if strings.Contains(text, "error reading server preface") {
-			return text + " (does it want TLS, or a client certificate?)"
+		// A server that misses a certificate hangs up; what is met of that depends on who is faster.
+		for _, hungUp := range []string{"error reading server preface", "broken pipe", "connection reset"} {
+			if strings.Contains(text, hungUp) {
+				return text + " (does it want TLS, or a client certificate?)"
+			}
 		}
 		return text
 	}

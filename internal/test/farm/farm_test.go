@@ -30,9 +30,9 @@ const (
 	// A step takes from a second to eight, as compiling a crate does.
 	shortest, longest = time.Second, 8 * time.Second
 	// layers bounds how many steps wait for each other.
-	layers = 20
+	layers = 10
 	// inputs is the size of what each step brings along, in bytes, and made that of what it makes.
-	inputs, made = 20 << 10, 200 << 10
+	inputs, made = 20 << 10, 100 << 10
 )
 
 // simulated is a build whose steps are known.

@@ -41,6 +41,7 @@ var (
 	Browser        = Variable{"REDOX_TEST_BROWSER", "FILE", "the page of a report in a headless Chromium"}
 	Screenshots    = Variable{"REDOX_TEST_SCREENSHOTS", "DIR", "pictures of that page are left here"}
 	BuildBox       = Variable{"REDOX_TEST_BUILDBOX", "DIR", "a remote cache and a worker: the folder has buildbox-casd, buildbox-run and buildbox-fuse"}
+	BuildGrid      = Variable{"REDOX_TEST_BUILDGRID", "DIR", "a remote cache with certificates and tokens: the folder has bgd of BuildGrid 0.4 (`pip install buildgrid` in a virtual environment)"}
 	Farm           = Variable{"REDOX_TEST_FARM", "1", "a thousand steps on a hundred simulated workers: two minutes, hardly any work"}
 	Kills          = Variable{"REDOX_TEST_KILLS", "N", "how often the end-to-end tests kill a build (50)"}
 )
@@ -49,7 +50,7 @@ var (
 func All() []Variable {
 	return []Variable{
 		E2E, Cranelift, Guest, ToolchainBuild, Repro, Seed, Cache, CargoHome, Pin, Rustc194, Rustc196, Ion, IonSource, RedoxfsSource, RedoxfsTool, RedoxfsHost,
-		LargeImage, Damage, Browser, Screenshots, BuildBox, Farm, Kills,
+		LargeImage, Damage, Browser, Screenshots, BuildBox, BuildGrid, Farm, Kills,
 	}
 }
 
