@@ -240,7 +240,7 @@ type Log struct {
 // Cache is what is in the cache.
 type Cache struct {
 	gc.Inventory
-	// HitPercent is how many of the build's steps need not run, of those that are actions; rounded down.
+	// HitPercent is how many of the build's steps did not have to run, rounded down; 0 without a build.
 	HitPercent int `json:"hit_percent"`
 }
 

@@ -200,7 +200,11 @@ func tiles(r *report.Report) []tile {
 		all = append(all, tile{"Patches", fmt.Sprint(n), "in " + plural(len(r.Patches), "series"), "", "#patches", "patches", int64(n)})
 	}
 	if c := r.Cache; c != nil {
-		all = append(all, tile{"Cache", ui.Bytes(c.Size), fmt.Sprintf("%d %% of the steps need not run", c.HitPercent), "", "#cache", "cache", c.Size})
+		t := tile{Label: "Cache", Value: ui.Bytes(c.Size), Note: "of results and downloads", Href: "#cache", Key: "cache", Number: c.Size}
+		if r.Build != nil {
+			t.Note = fmt.Sprintf("%d %% of the steps need not run", c.HitPercent)
+		}
+		all = append(all, t)
 	}
 	return all
 }
