@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
-	"path/filepath"
-	"strings"
 
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/prepare"
@@ -53,7 +50,7 @@ var buildStdFlags = map[recipe.Std][]string{
 
 // Cargo takes the sources of -Zbuild-std from the toolchain, whose libc is the registry's, without our patches. So a step
 // gets sources of its own, with the patched crates in them, and cargo is told by the variable that its own tests use.
-// Cargos from 1.94 to 1.97 know it; checkOwnStd notices one that does not. They lie in what is the sysroot to rustc, as
+// Cargos from 1.94 on know it; checkOwnStd notices one that does not. They lie in what is the sysroot to rustc, as
 // they do in a toolchain: cargo hashes the library's crates by their path from there on, all but those with build scripts.
 // What has no crate of ours in it (core) is built from the toolchain's.
 
@@ -90,16 +87,13 @@ func (b *Builder) stdSource(kind recipe.TargetKind, set recipe.Std) (*graph.Node
 
 // checkOwnStd makes sure that the library that cargo built is the step's own: what a crate was compiled from
 // is in the file that rustc leaves beside it.
-func checkOwnStd(deps string) error {
-	found, err := os.ReadDir(deps)
+func checkOwnStd(release string) error {
+	found, err := cratesIn(release, "core-*.d")
 	if err != nil {
 		return err
 	}
 	for _, file := range found {
-		if !strings.HasPrefix(file.Name(), "core-") || path.Ext(file.Name()) != ".d" {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(deps, file.Name()))
+		text, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}

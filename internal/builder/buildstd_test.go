@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,20 +49,43 @@ func TestCargoStepsThatBuildStdGetItsSources(t *testing.T) {
 
 // A cargo that does not know the variable builds from the toolchain's sources, and nobody would see it.
 func TestStdOfTheToolchainIsNoticed(t *testing.T) {
-	dir := t.TempDir()
-	write := func(from string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, "core-12ab.d"), []byte("/x/core-12ab.d: "+from+"/core/src/lib.rs\n"), 0o644); err != nil {
-			t.Fatal(err)
+	for _, crates := range []string{"deps", "build/core/12ab/out"} { // of older and newer cargos
+		release := t.TempDir()
+		write := func(from string) {
+			t.Helper()
+			file := filepath.Join(release, crates, "core-12ab.d")
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte("/x/core-12ab.d: "+from+"/core/src/lib.rs\n"), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("/root/std/lib/rustlib/src/rust/library")
+		if err := checkOwnStd(release); err != nil {
+			t.Errorf("%s: %v", crates, err)
+		}
+		write("/toolchain/lib/rustlib/src/rust/library")
+		if err := checkOwnStd(release); err == nil || !strings.Contains(err.Error(), "lacks our patches") {
+			t.Errorf("%s: %v", crates, err)
 		}
 	}
-	write("/root/std/lib/rustlib/src/rust/library")
-	if err := checkOwnStd(dir); err != nil {
-		t.Error(err)
-	}
-	write("/toolchain/lib/rustlib/src/rust/library")
-	if err := checkOwnStd(dir); err == nil || !strings.Contains(err.Error(), "lacks our patches") {
-		t.Error(err)
+}
+
+// The crates of the library are found where the cargos of two years leave them, and nothing else is.
+func TestTheLibrarysCratesAreFound(t *testing.T) {
+	for _, crates := range []string{"deps", "build/core/12ab/out"} {
+		b, release := newBuilder(t, nil), t.TempDir()
+		for _, name := range []string{crates + "/libcore-12ab.rlib", crates + "/libcore-12ab.rmeta", "libbeside.rlib", "build/core-34cd/out/libmade.rlib"} {
+			file := filepath.Join(release, name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(name), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tree, err := b.collectRlibs(t.Context(), release, "t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tree.Paths(); !slices.Equal(got, []string{"lib/rustlib/t/lib/libcore-12ab.rlib"}) {
+			t.Errorf("%s: %q", crates, got)
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ type collection struct {
 
 func (c *cargoRun) collect(ctx context.Context, root string) (*cas.Tree, error) {
 	if c.hasOwnStd() {
-		if err := checkOwnStd(filepath.Join(root, "target", c.t.triple, "release/deps")); err != nil {
+		if err := checkOwnStd(filepath.Join(root, "target", c.t.triple, "release")); err != nil {
 			return nil, err
 		}
 	}

@@ -3,7 +3,6 @@ package builder
 import (
 	"context"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/pannous/redox-clif/internal/action"
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/execroot"
+	"github.com/pannous/redox-clif/internal/globdir"
 	"github.com/pannous/redox-clif/internal/graph"
 	"github.com/pannous/redox-clif/internal/prepare"
 	"github.com/pannous/redox-clif/internal/recipe"
@@ -57,7 +57,7 @@ func (b *Builder) std(kind recipe.TargetKind, set recipe.Std, backend recipe.Bac
 		}
 		n.Run = func(ctx context.Context, job *graph.Job) (cas.Digest, error) {
 			return b.run(ctx, job, execroot.Spec{}, func(ctx context.Context, root string) (*cas.Tree, error) {
-				return b.collectRlibs(ctx, filepath.Join(root, "target", triple, "release", "deps"), triple)
+				return b.collectRlibs(ctx, filepath.Join(root, "target", triple, "release"), triple)
 			}, b.stdElsewhere(triple))
 		}
 		return nil
@@ -92,29 +92,25 @@ func (b *Builder) stdAction(triple string, set recipe.Std, spec []byte, backend 
 	args = slices.Concat(args, prepare.StdConfig(), stdPackages[set])
 	return &action.Action{
 		Args: args, Env: env, Inputs: inputs, Salt: b.salt(),
-		Outputs: []string{"target/" + triple + "/release/deps"},
+		Outputs: []string{"target/" + triple + "/release/deps"}, // or what takes its place, see cratesIn; another text would be another key
 	}, nil
 }
 
 // collectRlibs lays the crates out as rustc looks for them in a sysroot.
-func (b *Builder) collectRlibs(ctx context.Context, deps, triple string) (*cas.Tree, error) {
-	// Not by filepath.Glob: the cache may lie in a folder with brackets in its name.
-	found, err := os.ReadDir(deps)
+func (b *Builder) collectRlibs(ctx context.Context, release, triple string) (*cas.Tree, error) {
+	found, err := cratesIn(release, "*.rlib")
 	if err != nil {
 		return nil, err
 	}
 	tree := cas.NewTree()
 	for _, file := range found {
-		if path.Ext(file.Name()) != ".rlib" {
-			continue
-		}
-		d, err := b.store.PutFile(ctx, filepath.Join(deps, file.Name()))
+		d, err := b.store.PutFile(ctx, file)
 		if err != nil {
 			return nil, err
 		}
-		tree.Entries[path.Join("lib/rustlib", triple, "lib", file.Name())] = cas.Entry{Digest: d}
+		tree.Entries[path.Join("lib/rustlib", triple, "lib", filepath.Base(file))] = cas.Entry{Digest: d}
 	}
-	return tree, checkCore(tree, deps)
+	return tree, checkCore(tree, release)
 }
 
 // checkCore makes sure that a library has its first crate.
@@ -123,6 +119,20 @@ func checkCore(tree *cas.Tree, where string) error {
 		return fmt.Errorf("the build of the standard library left no libcore in %s", where)
 	}
 	return nil
+}
+
+// cratesIn are the files of compiled crates whose names match a pattern, in the folder of a profile in cargo's target folder. Cargos up to
+// 1.97 have them all in deps/; later ones (1.101, -Zbuild-dir-new-layout by default) have build/PACKAGE/HASH/out/ for each.
+func cratesIn(release, pattern string) ([]string, error) {
+	var all []string
+	for _, folder := range []string{"deps/", "build/*/*/out/"} {
+		found, err := globdir.In(release, folder+pattern)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
 }
 
 func hasCrate(t *cas.Tree, prefix string) bool {
