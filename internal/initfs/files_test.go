@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -197,5 +198,31 @@ func TestFromDir(t *testing.T) {
 	}
 	if _, err := root.Lookup("a/b"); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A file is looked into where it lies; any other content is read first.
+func TestContentIsLookedInto(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(name, []byte("0123456789"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	file, err := FileContent(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Content{file, Bytes([]byte("0123456789")), section{strings.NewReader("..0123456789.."), 2, 10}} {
+		var got [4]byte
+		err := LookInto(c, func(r io.ReaderAt) error { _, err := r.ReadAt(got[:], 6); return err })
+		if err != nil || string(got[:]) != "6789" {
+			t.Errorf("%T: %q, %v", c, got, err)
+		}
+		if all, err := ReadContent(c); err != nil || string(all) != "0123456789" {
+			t.Errorf("%T: %q, %v", c, all, err)
+		}
+	}
+	wrong := errors.New("wrong")
+	if err := LookInto(file, func(io.ReaderAt) error { return wrong }); !errors.Is(err, wrong) {
+		t.Error(err)
 	}
 }

@@ -78,7 +78,7 @@ func writeFile(ctx context.Context, name string, spec Spec, perm os.FileMode) (S
 		return Summary{}, err
 	}
 	defer pending.Cleanup()
-	sum, err := Write(ctx, pending.File, spec)
+	sum, err := Write(ctx, &reserve.Writer{File: pending.File}, spec)
 	if err != nil {
 		return Summary{}, err
 	}

@@ -1,7 +1,6 @@
 package initfs
 
 import (
-	"bytes"
 	"context"
 	"debug/elf"
 	"errors"
@@ -210,11 +209,8 @@ func Pack(ctx context.Context, s *session.Session, dir, bootstrap, image string,
 
 // checkProgram holds an ELF file to the rules for programs; other files pass.
 func checkProgram(machine elf.Machine, path string, c initfs.Content) error {
-	b, err := initfs.ReadContent(c)
+	err := initfs.LookInto(c, func(r io.ReaderAt) error { return elfcheck.CheckProgram(r, c.Size(), machine) })
 	if err != nil {
-		return err
-	}
-	if err := elfcheck.CheckProgram(bytes.NewReader(b), int64(len(b)), machine); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
