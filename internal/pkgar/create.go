@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"lukechampine.com/blake3"
 
+	"github.com/pannous/redox-clif/internal/reserve"
 	"github.com/pannous/redox-clif/internal/secretkey"
 )
 
@@ -211,6 +212,9 @@ func (w *writer) writeRaw(ctx context.Context) error {
 		end += w.lengths[i]
 	}
 	w.head.DataSize = end
+	if f, ok := w.out.(*os.File); ok {
+		reserve.File(f, w.head.HeadSize()+end)
+	}
 	next := make(chan [2]int)
 	group, ctx := errgroup.WithContext(ctx)
 	for range min(runtime.GOMAXPROCS(0), maxWorkers) {

@@ -142,8 +142,8 @@ func Create(ctx context.Context, s *session.Session, name string, f CreateFlags)
 	opt := pkgar.CreateOptions{Key: key, Arch: packages.Arch(s), NoSync: true}
 	if f.LZMA2 {
 		opt.Packaging = pkgar.LZMA2
+		defer frugal()()
 	}
-	defer frugal()()
 	r, err := pkgar.CreateFile(ctx, out, tree, opt)
 	if err != nil {
 		return fmt.Errorf("%s: nothing was written: %w", s.Relative(out), errs.One(err))
