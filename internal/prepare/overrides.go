@@ -1,10 +1,10 @@
 package prepare
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -156,9 +156,29 @@ func (s *Sources) askedBy(asked gitURLs, in graph.Outputs, n *graph.Node) error 
 	return err
 }
 
-// quotedURL finds the strings of a TOML text that are URLs: those of git dependencies are among them, and as a workspace is
-// looked at for each build, the others need not be told from them.
-var quotedURL = regexp.MustCompile(`["']([^"'\s]+://[^"'\s]+)["']`)
+// quotedURLs are the strings of a TOML text that are URLs: those of git dependencies are among them, and as a workspace is
+// looked at for each build, the others need not be told from them. For the same reason it is no regular expression, which takes ten times as long.
+func quotedURLs(text []byte) []string {
+	const ends = "\"' \t\n\r\f"
+	var urls []string
+	for {
+		at := bytes.Index(text, []byte("://"))
+		if at < 0 {
+			return urls
+		}
+		before, behind := text[:at], text[at+len("://"):]
+		from, size := bytes.LastIndexAny(before, ends), bytes.IndexAny(behind, ends)
+		if size < 0 {
+			return urls
+		}
+		if from >= 0 && from+1 < at && size > 0 && isQuote(before[from]) && isQuote(behind[size]) {
+			urls = append(urls, string(text[from+1:at+len("://")+size]))
+		}
+		text = behind[size:]
+	}
+}
+
+func isQuote(c byte) bool { return c == '"' || c == '\'' }
 
 // gitURLsOf reads the manifests and lock files of a tree, each tree once.
 func (s *Sources) gitURLsOf(root cas.Digest) (gitURLs, error) {
@@ -178,8 +198,7 @@ func (s *Sources) gitURLsOf(root cas.Digest) (gitURLs, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, found := range quotedURL.FindAllSubmatch(text, -1) {
-			whole := string(found[1])
+		for _, whole := range quotedURLs(text) {
 			url := source.NormalizeURL(whole)
 			if named[url] == nil {
 				named[url] = map[string]bool{}

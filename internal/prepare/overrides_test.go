@@ -3,6 +3,7 @@ package prepare
 import (
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -189,6 +190,27 @@ func TestAMemberIsNotTakenForItsWorkspace(t *testing.T) {
 		_, err = ws.Node.Resolve(t.Context(), graph.Outputs{ws.Node.Deps[0]: stored(t, s, files)})
 		if (test.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestURLsInQuotesAreFound(t *testing.T) {
+	for text, want := range map[string][]string{
+		"git = \"https://a/b\"\n":                {"https://a/b"},
+		"git = 'ssh://git@a/b.git'":              {"ssh://git@a/b.git"},
+		"source = \"git+https://a/b?rev=1#abc\"": {"git+https://a/b?rev=1#abc"},
+		"x = \"https://a\" y = \"https://b\"":    {"https://a", "https://b"},
+		"x = \"by way of https://a://b\"":        nil,
+		"x = \"https://a://b\"":                  {"https://a://b"},
+		"# see https://a/b, or \"https://c\"":    {"https://c"},
+		"x = \"://a\"\ny = \"https://\"":         nil,
+		"x = \"https://a\ny":                     nil,
+		"https://a\"":                            nil,
+		"x = \"https://a b\"":                    nil,
+		"":                                       nil,
+	} {
+		if got := quotedURLs([]byte(text)); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }

@@ -182,26 +182,34 @@ func (r *Recipe) notMade(text string) string {
 	if err != nil || p.Recipe != "" || p.Step == "source" || p.Step == "recipe" {
 		return ""
 	}
+	step, ok := r.Step(p.Step)
+	if ok && (p.Path == "" || step.makes(p.Path)) {
+		return ""
+	}
+	near := r.nearOutput(text)
+	switch {
+	case !ok:
+		return fmt.Sprintf("%q: there is no step %q; there are %s%s", text, p.Step, strings.Join(append(stepNames(r), "source", "recipe"), ", "), near)
+	case near != "":
+		return fmt.Sprintf("%q: the step %s makes no %q%s", text, step.Name, p.Path, near)
+	default:
+		return fmt.Sprintf("%q: the step %s makes no %q; it makes %s", text, step.Name, p.Path, strings.Join(step.Outputs(), ", "))
+	}
+}
+
+// nearOutput offers the output of a step that is called much like what was written; "" when none is.
+func (r *Recipe) nearOutput(text string) string {
 	var outputs []string
 	for i := range r.Steps {
 		for _, output := range r.Steps[i].Outputs() {
 			outputs = append(outputs, r.Steps[i].Name+"/"+output)
 		}
 	}
-	near := ""
-	if names := nearest.Names(text, outputs); len(names) > 0 {
-		near = fmt.Sprintf("; did you mean %q?", names[0])
-	}
-	switch step, ok := r.Step(p.Step); {
-	case !ok:
-		return fmt.Sprintf("%q: there is no step %q; there are %s%s", text, p.Step, strings.Join(append(stepNames(r), "source", "recipe"), ", "), near)
-	case p.Path == "" || step.makes(p.Path):
+	names := nearest.Names(text, outputs)
+	if len(names) == 0 {
 		return ""
-	case near != "":
-		return fmt.Sprintf("%q: the step %s makes no %q%s", text, step.Name, p.Path, near)
-	default:
-		return fmt.Sprintf("%q: the step %s makes no %q; it makes %s", text, step.Name, p.Path, strings.Join(step.Outputs(), ", "))
 	}
+	return fmt.Sprintf("; did you mean %q?", names[0])
 }
 
 // checkSteps finds references to steps that are not there or wait for each other, and to what no step makes.
