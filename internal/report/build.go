@@ -30,6 +30,11 @@ func (c *collector) addBuild(context.Context) error {
 	return nil
 }
 
+const (
+	mostWorkers = 1024
+	longest     = int64(1) << 50 // microseconds, 35 years
+)
+
 // buildOf is what the trace alone says.
 func buildOf(file *trace.File) *Build {
 	b := &Build{Roots: []string{}, Steps: []Step{}, Bars: []Bar{}}
@@ -47,6 +52,8 @@ func buildOf(file *trace.File) *Build {
 		}
 	}
 	for _, e := range file.Events {
+		// A file of out/ may be anybody's: what cannot be is moved to where a picture has room for it.
+		e.Ts, e.Dur, e.Tid = min(max(e.Ts, 0), longest), min(max(e.Dur, 0), longest), min(max(e.Tid, 0), mostWorkers-1)
 		i, known := index[e.Name]
 		if !known {
 			i = len(b.Steps)

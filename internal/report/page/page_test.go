@@ -2,7 +2,10 @@ package page
 
 import (
 	"bytes"
+	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +103,32 @@ func TestAReportOfNothingHasAPage(t *testing.T) {
 	}
 	if got := Markdown(r); got != "## redox-clif for t\n\n" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Files of out/ may be damaged, or of somebody else: there is a page of them all the same.
+func TestAPageOfNonsense(t *testing.T) {
+	for _, trace := range []string{
+		`{"traceEvents": [{"name": "a", "ts": -5, "dur": -9, "tid": -1}, {"name": "", "ts": 9000000000000000000, "dur": 9000000000000000000, "tid": 999999999}]}`,
+		`{"build": {"schema": 1, "us": -1, "steps": [{"id": "a/1", "needs": ["b/1", "none"]}, {"id": "b/1", "needs": ["a/1"]}, {"id": "a/1"}, {"id": ""}]}}`,
+		`{"traceEvents": null, "build": {"schema": 1}}`,
+	} {
+		from := reporttest.Out(t, 24)
+		for path, text := range map[string]string{
+			from.Trace: trace, filepath.Join(from.Out, "manifest.json"): `{"image": {"size": -3}, "files": [{"size": -5}, {"path": "x", "size": 9000000000000000000, "backend": "b c"}]}`,
+			filepath.Join(from.Out, "test", "boot-login.xml"): `<testsuite time="NaN"><testcase/></testsuite>`,
+		} {
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := collected(t, from)
+		if _, err := HTML(r); err != nil {
+			t.Errorf("%s: %v", trace, err)
+		}
+		if err := Text(io.Discard, r); err != nil || Markdown(r) == "" {
+			t.Errorf("%s: %v", trace, err)
+		}
 	}
 }
 
