@@ -19,6 +19,8 @@ import (
 type CaptureOptions struct {
 	// Skip is asked with each slash path; a skipped folder is not entered.
 	Skip func(path string, dir bool) bool
+	// Special, when given, is told of devices, sockets and pipes, which are left out; else they are an error. Folders are read side by side.
+	Special func(path string)
 	// Stats, when given, spares hashing files whose inode has not changed.
 	Stats *StatCache
 	// Store says whether file contents go into the store. Without it only
@@ -35,7 +37,7 @@ type CaptureOptions struct {
 	Volatile bool
 }
 
-// Capture reads a folder into a tree. Devices, sockets and pipes are an error.
+// Capture reads a folder into a tree.
 func (s *Store) Capture(ctx context.Context, dir string, opt CaptureOptions) (*Tree, error) {
 	c, err := s.scan(ctx, dir, opt)
 	if err != nil {
@@ -107,7 +109,7 @@ func (c *capture) folder(ctx context.Context, rel string) error {
 	for _, e := range entries {
 		p := path.Join(rel, e.Name())
 		switch {
-		case c.opt.Skip != nil && c.opt.Skip(p, e.IsDir()):
+		case c.opt.leavesOut(p, e.IsDir(), !e.IsDir() && !e.Type().IsRegular() && e.Type()&fs.ModeSymlink == 0):
 			skipped = append(skipped, p)
 		case e.IsDir():
 			dirs = append(dirs, p)
@@ -132,6 +134,18 @@ func (c *capture) folder(ctx context.Context, rel string) error {
 		}
 	}
 	return nil
+}
+
+// leavesOut tells whether an entry of a folder is not in the tree.
+func (o CaptureOptions) leavesOut(p string, folder, special bool) bool {
+	if o.Skip != nil && o.Skip(p, folder) {
+		return true
+	}
+	if o.Special == nil || !special {
+		return false
+	}
+	o.Special(p)
+	return true
 }
 
 // openFolder gives a folder that is to be mended its owner's rights back.

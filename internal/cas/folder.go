@@ -108,7 +108,7 @@ func (p *folderPut) read(ctx context.Context, rel string) (*folderRead, error) {
 	looked := append(make([]string, 0, len(r.names)+1), r.path)
 	for _, n := range r.names {
 		switch {
-		case p.opt.Skip != nil && p.opt.Skip(path.Join(rel, n.name), n.kind == aFolder):
+		case p.opt.leavesOut(path.Join(rel, n.name), n.kind == aFolder, n.kind == aStranger):
 			r.skipped = true
 		case n.kind == aFolder:
 			r.subs = append(r.subs, n.name)

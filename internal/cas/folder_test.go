@@ -242,3 +242,20 @@ func TestWhatWasLookedAtIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// What is no file, folder or link is left out for who wants to be told of it, also from the question whether a folder is empty; else it is an error.
+func TestSpecialFilesAreLeftOutForWhoIsTold(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "a/b"), 0o755), os.WriteFile(filepath.Join(dir, "f"), nil, 0o644), unix.Mkfifo(filepath.Join(dir, "a/b/pipe"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	s := newStore(t)
+	if _, err := s.Capture(t.Context(), dir, CaptureOptions{Store: true}); err == nil || !strings.Contains(err.Error(), "pipe is neither") {
+		t.Errorf("%v", err)
+	}
+	var told []string
+	tree, err := s.Capture(t.Context(), dir, CaptureOptions{Store: true, Special: func(p string) { told = append(told, p) }})
+	if err != nil || len(told) != 1 || told[0] != "a/b/pipe" || len(tree.Entries) != 1 {
+		t.Errorf("%v, %v, %v", tree, told, err)
+	}
+}

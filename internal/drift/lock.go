@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/google/renameio/v2"
@@ -41,7 +40,7 @@ type LockedSource struct {
 
 // LoadLock reads the file and returns its text too, for line numbers. A file that is not there is empty.
 func LoadLock(file string) (*Lock, []byte, error) {
-	text, err := os.ReadFile(file)
+	text, err := tomlfile.Read(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}

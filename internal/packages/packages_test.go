@@ -14,7 +14,7 @@ import (
 )
 
 func TestRepoConfig(t *testing.T) {
-	s := sessiontest.InCheckout(t, map[string]string{"local/x": ""})
+	s := sessiontest.InCheckout(t, map[string]string{"local/x": "", "a,b/x": ""})
 	root := s.Config.Root
 	key := strings.Repeat("0f", 32)
 	tests := map[string]struct {
@@ -24,6 +24,8 @@ func TestRepoConfig(t *testing.T) {
 	}{
 		"default": {want: []pkgrepo.Repo{{URL: DefaultRepository}}},
 		"flag":    {file: "x", flag: "https://a/pkg," + root, want: []pkgrepo.Repo{{URL: "https://a/pkg"}, {URL: root}}},
+		"a comma": {flag: filepath.Join(root, "a,b"), want: []pkgrepo.Repo{{URL: filepath.Join(root, "a,b")}}},
+		"an id":   {file: "[[repository]]\nurl = 'https://a'\nid = '" + key[:32] + "'\n", want: []pkgrepo.Repo{{URL: "https://a", ID: key[:32]}}},
 		"file": {file: "[[repository]]\nname = 'n'\nurl = 'local'\nmirrors = ['https://m']\nkey = '" + key + "'\n",
 			want: []pkgrepo.Repo{{Name: "n", URL: filepath.Join(root, "local"), Mirrors: []string{"https://m"}, Key: keyOf(0x0f)}}},
 		"empty":        {file: "# nothing\n", fails: []string{`key "repository" is missing`}},

@@ -54,7 +54,7 @@ type repository struct {
 // repoConfig is the repositories to ask: those of the flag, else those of the file, else the default.
 func repoConfig(s *session.Session, flag string) ([]pkgrepo.Repo, error) {
 	var list []pkgrepo.Repo
-	for _, url := range splitList(flag) {
+	for _, url := range repositoriesOf(flag) {
 		at, err := location(url, ".")
 		if err != nil {
 			return nil, err
@@ -65,7 +65,7 @@ func repoConfig(s *session.Session, flag string) ([]pkgrepo.Repo, error) {
 		return list, nil
 	}
 	file := filepath.Join(s.Config.Root, RepositoriesFile)
-	text, err := os.ReadFile(file)
+	text, err := tomlfile.Read(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []pkgrepo.Repo{{URL: DefaultRepository}}, nil
 	}
@@ -130,6 +130,14 @@ func location(url, base string) (string, error) {
 		return "", fmt.Errorf("repository %q is neither a URL nor a folder", url)
 	}
 	return at, nil
+}
+
+// repositoriesOf are those of the flag. A folder may have a comma in its name.
+func repositoriesOf(flag string) []string {
+	if info, err := os.Stat(flag); err == nil && info.IsDir() {
+		return []string{flag}
+	}
+	return splitList(flag)
 }
 
 func splitList(text string) []string {

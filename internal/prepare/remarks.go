@@ -43,6 +43,9 @@ func oddities(src string, f *source.Findings) []string {
 		lines = append(lines, fmt.Sprintf("%s: left out: %s: the name or the target of a link is not UTF-8, and neither a tree of the cache nor Redox can hold it; what needs the file has to give it another name",
 			src, some(f.LeftOut)))
 	}
+	if len(f.Special) > 0 {
+		lines = append(lines, fmt.Sprintf("%s: left out: %s: a device, a socket or a pipe is nothing that can be built", src, some(f.Special)))
+	}
 	if len(f.Pointers) > 0 {
 		lines = append(lines, fmt.Sprintf("%s: the content of %s is kept elsewhere by Git LFS, and what is built has only the text that says where; a folder in which `git lfs pull` was done can take the source's place: [source.NAME] dir = \"DIR\" in overrides.toml",
 			src, some(f.Pointers)))
@@ -51,8 +54,8 @@ func oddities(src string, f *source.Findings) []string {
 }
 
 // checkFolder holds a folder that was captured to the rules that fetched sources are held to, and returns what is left of it.
-// leftOut is what was left out already.
-func (s *Sources) checkFolder(dir string, root cas.Digest, leftOut []string) (cas.Digest, error) {
+// found has what was left out already.
+func (s *Sources) checkFolder(dir string, root cas.Digest, found *source.Findings) (cas.Digest, error) {
 	tree, err := s.o.Store.LoadTree(root)
 	if err != nil {
 		return cas.Digest{}, err
@@ -61,17 +64,17 @@ func (s *Sources) checkFolder(dir string, root cas.Digest, leftOut []string) (ca
 	for p, target := range linksOf(tree) {
 		if !source.Nameable(target) {
 			delete(tree.Entries, p)
-			leftOut = append(leftOut, p)
+			found.LeftOut = append(found.LeftOut, p)
 		}
 	}
 	if err := source.CheckLinks(linksOf(tree)); err != nil {
 		return cas.Digest{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	found := &source.Findings{LeftOut: leftOut}
 	if found.Pointers, err = s.pointers(tree); err != nil {
 		return cas.Digest{}, err
 	}
 	slices.Sort(found.LeftOut)
+	slices.Sort(found.Special)
 	for _, line := range oddities(dir, found) {
 		s.notice(line)
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pannous/redox-clif/internal/cas"
 	"github.com/pannous/redox-clif/internal/git"
 	"github.com/pannous/redox-clif/internal/graph"
@@ -316,5 +318,24 @@ func TestAPatchDoesNotLeadOutByWayOfTheSource(t *testing.T) {
 		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("x/a -> %s: %v", target, err)
 		}
+	}
+}
+
+// A socket that an editor left in an override is left out, and said.
+func TestSpecialFilesOfAFolderAreLeftOut(t *testing.T) {
+	var said []string
+	s := newSources(t, func(o *Options) { o.Notice = func(line string) { said = append(said, line) } })
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "f"), "x")
+	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	root, err := s.captureFolder(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := s.o.Store.LoadTree(root)
+	if err != nil || len(tree.Entries) != 1 || len(said) != 1 || !strings.Contains(said[0], `left out: "pipe": a device, a socket or a pipe`) {
+		t.Errorf("%v, %q, %v", tree, said, err)
 	}
 }

@@ -148,16 +148,20 @@ func (s *Sources) sourceLeaf(id string, res *source.Resolved, submodules map[str
 // captureFolder takes a folder of the user's as it is, without what version control and cargo
 // keep there.
 func (s *Sources) captureFolder(ctx context.Context, dir string) (cas.Digest, error) {
-	var mu sync.Mutex // guards leftOut: folders are read side by side
-	var leftOut []string
+	var mu sync.Mutex // guards found: folders are read side by side
+	found := &source.Findings{}
+	note := func(list *[]string, p string) {
+		mu.Lock()
+		defer mu.Unlock()
+		*list = append(*list, p)
+	}
 	root, err := s.o.Store.PutFolder(ctx, dir, cas.CaptureOptions{
 		Stats: s.o.Stats, Store: true, Volatile: true, Trusted: s.firstCapture(dir),
+		Special: func(p string) { note(&found.Special, p) },
 		Skip: func(p string, isDir bool) bool {
 			base := path.Base(p)
 			if !source.Nameable(base) {
-				mu.Lock()
-				leftOut = append(leftOut, p)
-				mu.Unlock()
+				note(&found.LeftOut, p)
 				return true
 			}
 			if base == ".git" || p == recipe.FileName {
@@ -169,7 +173,7 @@ func (s *Sources) captureFolder(ctx context.Context, dir string) (cas.Digest, er
 	if err != nil {
 		return cas.Digest{}, err
 	}
-	return s.checkFolder(dir, root, leftOut)
+	return s.checkFolder(dir, root, found)
 }
 
 // firstCapture tells whether a folder has not been captured by this builder before. The second time it is

@@ -120,7 +120,11 @@ func LoadEach(dir string, releases Releases) (Set, Broken, error) {
 	}
 	set, broken := Set{}, Broken{}
 	for _, e := range entries {
-		if !e.IsDir() {
+		is, err := leadsToFolder(dir, e)
+		if err != nil {
+			broken[e.Name()] = err
+		}
+		if !is {
 			continue
 		}
 		r, err := Load(filepath.Join(dir, e.Name()))
@@ -136,6 +140,19 @@ func LoadEach(dir string, releases Releases) (Set, Broken, error) {
 	for set.breakWrong(broken, releases) {
 	}
 	return set, broken, nil
+}
+
+// leadsToFolder follows a link: recipes may be kept elsewhere.
+func leadsToFolder(dir string, e fs.DirEntry) (bool, error) {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.IsDir(), nil
+	}
+	path := filepath.Join(dir, e.Name())
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, fmt.Errorf("the link %s leads nowhere: mend it, or remove it (%w)", path, err)
+	}
+	return info.IsDir(), nil
 }
 
 // breakUnknown takes out the recipes that say something of a release set that there is not: nothing would ever ask for it.
@@ -189,7 +206,7 @@ func listed(all *multierror.Error) error {
 // Load reads one recipe from its folder.
 func Load(dir string) (*Recipe, error) {
 	path := filepath.Join(dir, FileName)
-	b, err := os.ReadFile(path)
+	b, err := tomlfile.Read(path)
 	if err != nil {
 		return nil, err
 	}

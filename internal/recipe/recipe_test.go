@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -653,5 +654,37 @@ func TestPackagesOfARecipe(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"init", "log-d", "c-side", "tool", "loader", "crt0", "more"}, r.Packages()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Recipes may be kept elsewhere, by a link. One that leads nowhere is said, and so is a recipe's file that does; a link to a file is no recipe.
+func TestRecipesBehindLinks(t *testing.T) {
+	path := "description = \"x\"\n[source]\npath = \".\"\n"
+	dir, elsewhere := writeRecipes(t, map[string]string{"here": path, "cut": path}), writeRecipes(t, map[string]string{"there": path})
+	for name, to := range map[string]string{
+		"there": filepath.Join(elsewhere, "there"), "lost": "nowhere", "round": "round", "text": filepath.Join("here", FileName),
+	} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "cut", FileName)
+	if err := errors.Join(os.Remove(file), os.Symlink("nowhere", file)); err != nil {
+		t.Fatal(err)
+	}
+	set, broken, err := LoadEach(dir, sets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"here", "there"}, set.Names()); diff != "" {
+		t.Error(diff)
+	}
+	for name, want := range map[string]string{"lost": "leads nowhere", "round": "leads nowhere", "cut": "is a link to nowhere, which is not there"} {
+		if broken[name] == nil || !strings.Contains(broken[name].Error(), want) {
+			t.Errorf("%s: %v", name, broken[name])
+		}
+	}
+	if len(broken) != 3 {
+		t.Errorf("%v", broken)
 	}
 }

@@ -30,6 +30,7 @@ var hints = []struct {
 	{regexp.MustCompile(`(?i)no space left on device`), "the disk is full; `mage cache:gc` makes room where it is the cache's, REDOX_CACHE=DIR moves that, and out/ may be a link to another disk"},
 	{regexp.MustCompile("linker `cc` not found"), "build scripts run on this machine and are linked by its C compiler: `" + installCC + "`"},
 	{regexp.MustCompile(`(?i)read-only file system`), "the cache or out/ is on a read-only file system; REDOX_CACHE=DIR moves the cache, and out/ may be a link to where you may write"},
+	{regexp.MustCompile(`^mkdir .*/out: (file exists|not a directory)`), "out in the checkout is a file, or a link that leads nowhere: remove it, or mend the link"},
 	{regexp.MustCompile(`^mkdir \S*/out\b.*permission denied|/out/\S*: permission denied`), "results go to out/ in the checkout, which you may not write; out/ may be a link to where you may"},
 	{regexp.MustCompile(`(opening the cache|locking the step|could not remember).*permission denied`), "you may not write the cache; REDOX_CACHE=DIR moves it"},
 	{regexp.MustCompile(`(?i)custom targets are unstable`), "the Cranelift backend's assembler is not told about JSON targets; its patch series patches/cg_clif mends it"},

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/pannous/redox-clif/internal/errs"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/source"
+	"github.com/pannous/redox-clif/internal/tomlfile"
 )
 
 // description is what the checkout says of what is built: its recipes, and what takes the place of their sources.
@@ -137,7 +137,7 @@ func checkChoices(cfg *config.Config, recipes recipe.Set, broken recipe.Broken) 
 
 // loadOverrides reads the overrides file, if there is one.
 func loadOverrides(cfg *config.Config) (*source.Overrides, error) {
-	text, err := os.ReadFile(cfg.Overrides)
+	text, err := tomlfile.Read(cfg.Overrides)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

@@ -24,6 +24,8 @@ import (
 type Findings struct {
 	// LeftOut are the paths of what is not in the tree: its name, or the target of a link, is not UTF-8.
 	LeftOut []string
+	// Special are the paths of devices, sockets and pipes, which are not in the tree either: only a folder of the user's can have some.
+	Special []string
 	// Pointers are the paths of files whose content Git LFS keeps elsewhere. In their place is the text that says where.
 	Pointers []string
 }

@@ -20,32 +20,50 @@ type Problem struct {
 }
 
 // Error is "file:line:column: message" and below it the source line with a
-// caret under the place.
+// caret under the place; of a long line what is around the place.
 func (p *Problem) Error() string {
 	if p.Line == 0 {
 		return fmt.Sprintf("%s: %s", p.Path, p.Message)
 	}
+	shown, before, width := p.excerpt()
 	return fmt.Sprintf("%s:%d:%d: %s\n    %s\n    %s%s",
-		p.Path, p.Line, p.Column, p.Message, p.Source, p.indent(), strings.Repeat("^", p.Width))
+		p.Path, p.Line, p.Column, p.Message, shown, blank(before), strings.Repeat("^", width))
 }
 
-// indent is the blank text before the caret; tabs stay tabs, so that the caret
-// stands under its place whatever a tab is worth.
-func (p *Problem) indent() string {
-	var blank strings.Builder
-	column := 1
-	for _, char := range p.Source {
-		if column == p.Column {
-			break
-		}
-		if char == '\t' {
-			blank.WriteByte('\t')
-		} else {
-			blank.WriteByte(' ')
-		}
-		column++
+// Of a line longer than longestLine characters an error shows some before the place and some after it.
+const (
+	longestLine = 160
+	shownBefore = 60
+	shownAfter  = 80
+)
+
+// excerpt is what is shown of the line, what of that is before the place, and how much is underlined.
+func (p *Problem) excerpt() (shown, before string, width int) {
+	line := []rune(p.Source)
+	at := min(max(p.Column-1, 0), len(line))
+	if len(line) <= longestLine {
+		return p.Source, string(line[:at]), p.Width
 	}
-	return blank.String()
+	from, to := max(at-shownBefore, 0), min(at+shownAfter, len(line))
+	before, shown = string(line[from:at]), string(line[from:to])
+	if from > 0 {
+		before, shown = "…"+before, "…"+shown
+	}
+	if to < len(line) {
+		shown += "…"
+	}
+	return shown, before, min(p.Width, max(to-at, 1))
+}
+
+// blank is as wide as a text; tabs stay tabs, so that the caret stands under
+// its place whatever a tab is worth.
+func blank(text string) string {
+	return strings.Map(func(char rune) rune {
+		if char == '\t' {
+			return char
+		}
+		return ' '
+	}, text)
 }
 
 // span is a byte range of the document.

@@ -3,10 +3,14 @@ package tomlfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-multierror"
@@ -338,4 +342,47 @@ func FuzzDecode(f *testing.F) {
 		_ = Decode("f", data, new(house))
 		_ = At("f", data, []string{"step", "0"}, "x")
 	})
+}
+
+// A line of a megabyte is not shown whole: what is around the place is, with the caret below it.
+func TestOfALongLineThePlaceIsShown(t *testing.T) {
+	for _, c := range []struct {
+		text, shown string
+	}{
+		{strings.Repeat("a", 1<<20), "…aaaa"},
+		{"a = \"" + strings.Repeat("ü", 1<<20) + "\"\nb = " + strings.Repeat("x", 1<<20), "b = xxx"},
+		{"a = [" + strings.Repeat("1, ", 1000) + "{}" + strings.Repeat(", 1", 1000) + "]", "…"},
+	} {
+		var into struct {
+			A string `toml:"a"`
+		}
+		err := Decode("x.toml", []byte(c.text), &into)
+		if err == nil || len(err.Error()) > 2000 || !strings.Contains(err.Error(), c.shown) {
+			t.Fatalf("%.40q: %d bytes: %.300v", c.text, len(fmt.Sprint(err)), err)
+		}
+		lines := strings.Split(strings.Split(err.Error(), "\n\n")[0], "\n")
+		if caret := strings.IndexByte(lines[2], '^'); caret < 0 || caret > utf8.RuneCountInString(lines[1])+1 {
+			t.Errorf("the caret is not below the line:\n%v", err)
+		}
+	}
+}
+
+func TestAFileThatNeedNotBeThere(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("nowhere", link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("none: %v", err)
+	}
+	if _, err := Read(link); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "is a link to nowhere") {
+		t.Errorf("a link: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "nowhere"), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := Read(link); err != nil || string(text) != "x" {
+		t.Errorf("%q, %v", text, err)
+	}
 }

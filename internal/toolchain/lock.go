@@ -93,7 +93,7 @@ func (d *LockDrift) Error() string {
 
 // LoadLock reads the lock. A file that is not there is an empty lock.
 func LoadLock(path string) (*Lock, error) {
-	data, err := os.ReadFile(path)
+	data, err := tomlfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Lock{}, nil
 	}

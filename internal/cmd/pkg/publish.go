@@ -25,6 +25,7 @@ import (
 	"github.com/pannous/redox-clif/internal/patch"
 	"github.com/pannous/redox-clif/internal/pkgar"
 	"github.com/pannous/redox-clif/internal/pkgrepo"
+	"github.com/pannous/redox-clif/internal/process"
 	"github.com/pannous/redox-clif/internal/recipe"
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/ui"
@@ -266,7 +267,8 @@ func Publish(ctx context.Context, s *session.Session, dir string, f PublishFlags
 	if err := ui.Table(s.Streams.Out, rows); err != nil {
 		return err
 	}
-	s.Say("%s: repository for %s, signed by %v, id %s, index %d; clients take it with -repo=%s", dir, packages.Target(s), key.Public(), done.ID, done.Serial, dir)
+	s.Say("%s: repository for %s, signed by %v, id %s, index %d; clients take it with %s",
+		dir, packages.Target(s), key.Public(), done.ID, done.Serial, process.Quote([]string{"-repo=" + dir}))
 	if len(done.Adopted) > 0 {
 		s.Say("  there was no signed index: it vouches for what was there already, too: %s", packages.JoinNames(done.Adopted))
 	}
