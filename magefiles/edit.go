@@ -7,6 +7,7 @@ import (
 
 	cmddev "github.com/pannous/redox-clif/internal/cmd/dev"
 	cmdedit "github.com/pannous/redox-clif/internal/cmd/edit"
+	cmdide "github.com/pannous/redox-clif/internal/cmd/ide"
 	"github.com/pannous/redox-clif/internal/config"
 	"github.com/pannous/redox-clif/internal/qemu"
 	"github.com/pannous/redox-clif/internal/session"
@@ -27,4 +28,9 @@ func Dev(ctx context.Context, recipe string, name, machine, accel *string, memor
 		options := qemu.GuestOptions{Profile: text(machine), Accel: text(accel), Memory: number(memory)}
 		return cmddev.Run(ctx, s, recipe, cmddev.Flags{GuestOptions: options, Name: text(name), CPUs: number(cpus)})
 	})
+}
+
+// Ide writes what rust-analyzer needs for a source.
+func Ide(ctx context.Context, recipe string, offline *bool, set, std *string) error {
+	return run(config.Flags{Offline: offline, Set: set, Std: std}, func(s *session.Session) error { return cmdide.Make(ctx, s, recipe) })
 }

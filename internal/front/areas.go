@@ -22,7 +22,7 @@ var areas = []area{
 	{"images", "Disk images",
 		[]string{"image", "run", "test:boot", "image:ls"},
 		[]string{"image:cat", "image:inject", "image:rm", "image:grow", "image:diff", "image:bless", "image:snapshots", "image:restore", "image:verify"}},
-	{"debug", "Change and debug", []string{"edit", "dev"}, []string{"gdb", "symbolise", "shell"}},
+	{"debug", "Change and debug", []string{"edit", "dev"}, []string{"ide", "gdb", "symbolise", "shell"}},
 	{"explain", "Explain",
 		[]string{"report", "plan", "why", "graph", "purity"},
 		[]string{"repro", "bench", "test:diff", "test:relibc"}},

@@ -101,6 +101,7 @@ var params = map[string]param{
 	"edit series": {value: "NAME", text: "with -finish: the series of new commits (the recipe's own, or its last)"},
 	"edit form":   {value: "FORM", text: "with -finish: what new commits become (toml where it has words for it, else patch)", oneOf: []string{"toml", "patch"}},
 
+	"ide recipe":  {value: "RECIPE", text: "the recipe whose source is edited", names: aRecipe},
 	"dev recipe":  {value: "RECIPE", text: "the recipe whose source is edited", names: aRecipe},
 	"dev name":    {value: "NAME", text: "the image images/NAME.toml that is booted (pure-rust; the demo for what is in that)", names: anImage},
 	"dev machine": {value: "NAME", text: "the kind of machine", oneOf: []string{"default", "gdb", "nvme", "small", "smp"}},
