@@ -104,6 +104,9 @@ func (c *Checkout) describe(r *recipe.Recipe) Source {
 		src.folder = string(dir)
 	}
 	src.Overridden = now.Overridden
+	if now.Edited { // its patches are commits there, and are held to the source when they are written back
+		src.Series = nil
+	}
 	for at, sub := range now.Submodules {
 		if sub.AnyOverridden() {
 			src.OverriddenBelow = append(src.OverriddenBelow, at)

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -75,6 +76,9 @@ type Session struct {
 
 	// usedToolchain keeps a toolchain of the cache from being collected, see toolchainSources.
 	UsedToolchain *os.File
+
+	// noticed are the notices about sources that were said.
+	noticed *sync.Map
 }
 
 // Open reads the settings and opens the cache. It needs no recipe, no toolchain and no network.
@@ -180,7 +184,14 @@ func (s *Session) PrepareOptions(tools builder.Tools, jobs *process.Jobserver, o
 	if err != nil {
 		return prepare.Options{}, err
 	}
-	notice := func(line string) { s.Say("%s", line) }
+	if s.noticed == nil {
+		s.noticed = &sync.Map{}
+	}
+	notice := func(line string) {
+		if _, again := s.noticed.LoadOrStore(line, true); !again { // a session may build many times
+			s.Say("%s", line)
+		}
+	}
 	return prepare.Options{
 		Recipes: d.recipes, Store: s.Store,
 		Roots: &execroot.Runner{Store: s.Store, Dir: s.Config.Work(), Expand: builder.Placeholders(tools, cargoHome),
