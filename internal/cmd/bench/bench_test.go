@@ -16,6 +16,7 @@ import (
 	"github.com/pannous/redox-clif/internal/session"
 	"github.com/pannous/redox-clif/internal/session/sessiontest"
 	"github.com/pannous/redox-clif/internal/trace"
+	"github.com/pannous/redox-clif/internal/ui"
 )
 
 // What was measured on another day, or earlier on this one, stays as somebody may have written on it.
@@ -62,6 +63,22 @@ func TestANoteIsWrittenBesideThoseThatAreThere(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestTheCriticalPathIsThatOfTheGraph(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("override of a git dependency: object (a folder)\n")
+	if err := ui.WriteJSON(&text, "graph", graph.PlanSummary{Critical: &graph.CriticalPath{TotalMillis: 243993}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := criticalIn(text.String()); err != nil || got != 243993*time.Millisecond {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, wrong := range []string{"", "initfs/image\n├─ initfs\n"} {
+		if got, err := criticalIn(wrong); err == nil {
+			t.Errorf("%q: %v", wrong, got)
+		}
 	}
 }
 

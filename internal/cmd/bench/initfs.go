@@ -123,14 +123,18 @@ func (b *bench) out() string { return filepath.Join(b.checkout(), "out", b.s.Con
 
 // criticalPath is how long the longest chain of steps of the last build from nothing took.
 func (b *bench) criticalPath(ctx context.Context, settings []string) (time.Duration, error) {
-	text, err := b.command(ctx, b.checkout(), settings, b.bin, "graph", "initfs", "-format=json")
+	text, err := b.command(ctx, b.checkout(), settings, b.bin, "graph", "-recipe=initfs", "-format=json")
 	if err != nil {
 		return 0, err
 	}
+	return criticalIn(text)
+}
+
+// criticalIn reads what mage graph printed, with what it said before.
+func criticalIn(text string) (time.Duration, error) {
 	var found struct {
 		Critical graph.CriticalPath `json:"critical_path"`
 	}
-	// What comes before it is said on the other stream.
 	if at := strings.Index(text, "{\n"); at < 0 {
 		return 0, errors.New("mage graph printed no JSON")
 	} else if err := ui.ReadJSON([]byte(text[at:]), "graph", &found); err != nil {
