@@ -66,6 +66,32 @@ func TestASetHasAPinOfItsOwnOrInheritsOne(t *testing.T) {
 	}
 }
 
+// Which set is active is no matter of which one inherits: the files change places, and nothing else.
+func TestASetThatInheritsMayBeTheActiveOne(t *testing.T) {
+	dir := written(t, map[string]string{
+		"toolchain.toml":              "set = \"2026-06\"\ninherits = \"2026-01\"\n[toolchain]\nchannel = \"nightly-2026-05-24\"\n",
+		"sets/2026-01/toolchain.toml": "[toolchain]\nchannel = \"nightly-2026-01-02\"\n",
+		"sets/seed/toolchain.toml":    "inherits = \"2026-01\"\n",
+	})
+	sets, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct {
+		pin, tables, variant string
+		active               bool
+	}{
+		"":        {"toolchain.toml", "2026-01 2026-06", "2026-06", true},
+		"2026-01": {"sets/2026-01/toolchain.toml", "2026-01", "", false},
+		"seed":    {"sets/2026-01/toolchain.toml", "2026-01 seed", "", false},
+	} {
+		s, err := sets.Find(name)
+		if err != nil || s.Pin != filepath.Join(dir, want.pin) || strings.Join(s.Tables, " ") != want.tables || s.Variant != want.variant || s.Active != want.active {
+			t.Errorf("%s: %+v %v", name, s, err)
+		}
+	}
+}
+
 func TestACheckoutMayHaveOneSetWithoutAName(t *testing.T) {
 	sets, err := Load(written(t, map[string]string{"toolchain.toml": "[toolchain]\nchannel = \"nightly-2026-01-02\"\n"}))
 	if err != nil {
