@@ -102,6 +102,12 @@ func (b *Builder) collectRlibs(ctx context.Context, release, triple string) (*ca
 	if err != nil {
 		return nil, err
 	}
+	// Cargos with the newer folders leave only a stub of the metadata in the rlib (-Zembed-metadata=no): the rest is the file beside it.
+	beside, err := globdir.In(release, newerCrates+"*.rmeta")
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, beside...)
 	tree := cas.NewTree()
 	for _, file := range found {
 		d, err := b.store.PutFile(ctx, file)
@@ -121,11 +127,14 @@ func checkCore(tree *cas.Tree, where string) error {
 	return nil
 }
 
+// newerCrates are the folders of cargos that have one for each crate.
+const newerCrates = "build/*/*/out/"
+
 // cratesIn are the files of compiled crates whose names match a pattern, in the folder of a profile in cargo's target folder. Cargos up to
 // 1.97 have them all in deps/; later ones (1.101, -Zbuild-dir-new-layout by default) have build/PACKAGE/HASH/out/ for each.
 func cratesIn(release, pattern string) ([]string, error) {
 	var all []string
-	for _, folder := range []string{"deps/", "build/*/*/out/"} {
+	for _, folder := range []string{"deps/", newerCrates} {
 		found, err := globdir.In(release, folder+pattern)
 		if err != nil {
 			return nil, err
