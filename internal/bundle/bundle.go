@@ -97,7 +97,7 @@ func checkName(name, last string) error {
 	return nil
 }
 
-// DamagedError: a file is no bundle, or not the whole of one.
+// DamagedError says that a file is no bundle, or not the whole of one.
 type DamagedError struct{ Err error }
 
 func (e *DamagedError) Error() string {

@@ -2,7 +2,6 @@ package guest
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -73,7 +72,6 @@ func keepTerminal(f *os.File) (restore func()) {
 func sayCrashes(s *session.Session, said string) {
 	stacks, err := Programs(s).Stacks(strings.NewReader(said), s.SourceFile)
 	if err == nil && len(stacks) > 0 {
-		fmt.Fprintln(s.Streams.Err)
-		s.Say("%s", crash.Text(stacks, "serial line"))
+		s.Say("\n%s", crash.Text(stacks, "serial line"))
 	}
 }

@@ -255,7 +255,7 @@ func TestWhatIsRefused(t *testing.T) {
 var sets = Releases{"2026-01": {"2026-01"}, "2026-06": {"2026-01", "2026-06"}, "seed": {"2026-01", "seed"}, "later": {"2026-01", "seed", "later"}}
 
 func TestASetSaysWhatDiffers(t *testing.T) {
-	r, err := Parse("recipes/x/recipe.toml", []byte("patches = ['a']\n"+good+`args = ["-x"]
+	_, err := Parse("recipes/x/recipe.toml", []byte("patches = ['a']\n"+good+`args = ["-x"]
 [[set.seed.file]]
 from = "source/b"
 to = "bin/p"
@@ -291,7 +291,8 @@ install.bin = []
 bin = ["p/p"]
 etc = ["source/old", "source/kept"]
 `
-	if r, err = Parse("recipes/x/recipe.toml", []byte(text)); err != nil {
+	r, err := Parse("recipes/x/recipe.toml", []byte(text))
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

@@ -144,6 +144,7 @@ func (c *Client) sendWork(ctx context.Context, found *Capabilities, w Work) (*re
 	for _, p := range c.config.Properties {
 		platform.Properties = append(platform.Properties, &repb.Platform_Property{Name: p.Name, Value: p.Value})
 	}
+	//nolint:staticcheck // SA1019: servers of version 2.1 and older read it here, newer ones in the action
 	command := &repb.Command{Arguments: w.Args, WorkingDirectory: w.Dir, OutputPaths: slices.Sorted(slices.Values(w.Outputs)), Platform: platform}
 	for _, name := range slices.Sorted(maps.Keys(w.Env)) {
 		command.EnvironmentVariables = append(command.EnvironmentVariables, &repb.Command_EnvironmentVariable{Name: name, Value: w.Env[name]})
@@ -414,6 +415,7 @@ func (c *Client) outputs(ctx context.Context, r *repb.ActionResult, into *cas.Tr
 		into.Entries[f.GetPath()] = cas.Entry{Digest: d, Executable: f.GetIsExecutable()}
 		c.known.here(d)
 	}
+	//nolint:staticcheck // SA1019: servers of version 2.0 say it there
 	for _, l := range slices.Concat(r.GetOutputSymlinks(), r.GetOutputFileSymlinks(), r.GetOutputDirectorySymlinks()) {
 		if err := checkOutput(l.GetPath()); err != nil {
 			return err

@@ -167,7 +167,7 @@ var (
 	gitPieceName  = regexp.MustCompile(`^git/([A-Za-z0-9_.-]+-[0-9a-f]{16}\.git)/([0-9a-f]{40})/([0-9a-f]{40})$`)
 )
 
-// PieceError: a piece is not what its name says, or has no name that a piece has.
+// PieceError says that a piece is not what its name says, or has no name that a piece has.
 type PieceError struct {
 	Name string
 	Err  error

@@ -277,8 +277,7 @@ func (u Upstream) open(ctx context.Context, name string, at source.Git) (*tree, 
 }
 
 func (t *tree) close() {
-	t.Close()
-	os.RemoveAll(t.dir)
+	_, _ = t.Close(), os.RemoveAll(t.dir) // a scratch folder: what stays of it is removed by the next run
 }
 
 // submodules compares those of the new commit with the recipe's.

@@ -15,7 +15,7 @@ import (
 
 func main() {
 	err := start(os.Args[1:])
-	os.Stderr.WriteString("Error: " + err.Error() + "\n") // what was started does not come back
+	_, _ = os.Stderr.WriteString("Error: " + err.Error() + "\n") // what was started does not come back
 	os.Exit(1)
 }
 
