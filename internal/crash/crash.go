@@ -52,8 +52,8 @@ func (p *Programs) Stacks(log io.Reader, rename func(recipe, file string) string
 
 func (p *Programs) place(s *Stack, a symbolise.Address, rename func(recipe, file string) string) Place {
 	place := Place{Address: fmt.Sprintf("%#x", a.Value)}
-	if one, ok := p.Named(s.Program); ok && s.Program != "" && a.Value < symbolise.KernelAddresses {
-		if _, err := p.open(one); err != nil {
+	if named := p.named(s.Program); len(named) == 1 && a.Value < symbolise.KernelAddresses {
+		if _, err := p.open(named[0]); err != nil {
 			s.Missing = err.Error()
 		}
 	}

@@ -66,6 +66,10 @@ func TestAStackIsToldInFunctionsFilesAndLines(t *testing.T) {
 				"     crash: crash::deep::outer at demo:crash.rs:19\n   1 crash: _start at demo:crash.rs:26\n   2 0x99\n"},
 		{"one that nobody names", exception, []string{"bin/crash"}, "   1 crash: _start at demo:crash.rs:26\n   2 0x99\n"},
 		{"one of two", exception, []string{"bin/crash", "bin/other"}, "   1 crash: _start at demo:crash.rs:26\n       or other: _start\n   2 0x99\n"},
+		{"one whose name the kernel cut", exception + "UNHANDLED EXCEPTION, CPU #0, PID 20, NAME /scheme/initfs/lib/drivers/virti, CONTEXT 0x1\n",
+			[]string{"lib/drivers/virtio-blkd", "lib/drivers/pcid"}, "   1 virtio-blkd: _start at demo:crash.rs:26\n   2 0x99\n"},
+		{"two whose name the kernel cut", exception + "UNHANDLED EXCEPTION, CPU #0, PID 20, NAME /scheme/initfs/lib/drivers/virti, CONTEXT 0x1\n",
+			[]string{"lib/drivers/virtio-blkd", "lib/drivers/pcid", "lib/drivers/virtio-netd"}, "   1 virtio-blkd: _start at demo:crash.rs:26\n       or virtio-netd: _start\n   2 0x99\n"},
 		{"one without symbols", exception + "UNHANDLED EXCEPTION, CPU #0, PID 20, NAME lost, CONTEXT 0x1\n", []string{"bin/crash"},
 			"l:1: stack (lost)\n   0 0x401130\n   1 0x40115c\n   2 0x99\n  symbols are missing: bin/lost of demo: "},
 	} {

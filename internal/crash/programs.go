@@ -113,10 +113,13 @@ func (p *Programs) add(one *Program) {
 // All are the programs.
 func (p *Programs) All() []*Program { return p.all }
 
+// initfsScheme begins the names of programs that the initfs has.
+const initfsScheme = "/scheme/initfs/"
+
 // Named finds a program by its path or by the file's name.
 func (p *Programs) Named(name string) (*Program, bool) {
 	for _, matches := range []func(*Program) bool{
-		func(one *Program) bool { return one.Path == strings.TrimPrefix(name, "/scheme/initfs/") },
+		func(one *Program) bool { return one.Path == strings.TrimPrefix(name, initfsScheme) },
 		func(one *Program) bool { return one.Name() == path.Base(name) },
 		func(one *Program) bool {
 			return strings.ReplaceAll(one.Name(), "-", "_") == strings.ReplaceAll(path.Base(name), "-", "_")
@@ -178,6 +181,27 @@ func (p *Programs) read(one *Program) (*symbolise.Program, error) {
 	return opened, nil
 }
 
+// longestContext is where the kernel cuts the name of a context, in bytes (`ArrayString<32>` of its Context).
+const longestContext = 32
+
+// named are the programs that a log means by a name: the one that is called so, or all whose paths begin with one that the kernel cut.
+func (p *Programs) named(name string) []*Program {
+	if one, ok := p.Named(name); ok && name != "" {
+		return []*Program{one}
+	}
+	if len(name) < longestContext {
+		return nil
+	}
+	begin := strings.TrimPrefix(strings.TrimPrefix(name, initfsScheme), "/")
+	var all []*Program
+	for _, one := range p.all {
+		if strings.HasPrefix(one.Path, begin) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
 // belonging are the programs that an address may be of, given the one that the log names.
 func (p *Programs) belonging(addr uint64, named string) []*Program {
 	if addr >= symbolise.KernelAddresses {
@@ -186,10 +210,8 @@ func (p *Programs) belonging(addr uint64, named string) []*Program {
 		}
 		return nil
 	}
-	var all []*Program
-	if one, ok := p.Named(named); ok && named != "" {
-		all = []*Program{one}
-	} else {
+	all := p.named(named)
+	if len(all) == 0 {
 		all = p.all
 	}
 	var having []*Program
