@@ -18,7 +18,9 @@ func TestWorkersMakeTheSameBytes(t *testing.T) {
 	wants.BuildBox.On(t)
 	w := setUp(t)
 	other := w.another(t)
-	other.env = []string{"REDOX_REMOTE_EXECUTOR=" + w.remote.address}
+	server := startCASD(t, filepath.Join(t.TempDir(), "casd")) // that of the world is killed by the tests of the cache
+	t.Cleanup(server.stop)
+	other.env = []string{"REDOX_REMOTE_EXECUTOR=" + server.address}
 	// It has all results, and nothing that cargo keeps.
 	for _, name := range []string{"actions", "cas"} {
 		copyTree(t, filepath.Join(w.cache, name), filepath.Join(other.cache, name), nil)
