@@ -26,6 +26,17 @@ type remedy struct {
 func remedies(t *testing.T) []remedy {
 	t.Helper()
 	var all []remedy
+	eachNode(t, func(at string, n ast.Node) {
+		for _, words := range called(literalText(n)) {
+			all = append(all, remedy{at, words})
+		}
+	})
+	return all
+}
+
+// eachNode visits the syntax of the product's code. at is where a node stands, "internal/x/y.go:3:7".
+func eachNode(t *testing.T, visit func(at string, n ast.Node)) {
+	t.Helper()
 	for _, folder := range []string{"internal", "magefiles"} {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(file string, e fs.DirEntry, err error) error {
 			switch {
@@ -36,41 +47,55 @@ func remedies(t *testing.T) []remedy {
 			case e.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") || e.Name() == front.MainFile:
 				return nil
 			}
-			found, err := stringsOf(file)
-			for at, text := range found {
-				for _, words := range called(text) {
-					all = append(all, remedy{strings.TrimPrefix(at, root+"/"), words})
-				}
+			set := token.NewFileSet()
+			parsed, err := parser.ParseFile(set, file, nil, 0)
+			if err != nil {
+				return err
 			}
-			return err
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				if n != nil {
+					visit(strings.TrimPrefix(set.Position(n.Pos()).String(), root+"/"), n)
+				}
+				return true
+			})
+			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// literalText is what a string in the code says, "" for any other node.
+func literalText(n ast.Node) string {
+	literal, ok := n.(*ast.BasicLit)
+	if !ok || literal.Kind != token.STRING {
+		return ""
+	}
+	text, _ := strconv.Unquote(literal.Value)
+	return text
+}
+
+// scriptTexts are those of the scripts of testdata.
+func scriptTexts(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, "testdata", "script", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(text))
 	}
 	return all
 }
 
 // ownTests are folders whose texts other tests hold to what there is: package front's are its own subject.
 var ownTests = []string{filepath.Join(root, "internal", "test"), filepath.Join(root, "internal", "front"), filepath.Join(root, "internal", "tool")}
-
-// stringsOf are the string literals of a Go file by their places.
-func stringsOf(file string) (map[string]string, error) {
-	set, found := token.NewFileSet(), map[string]string{}
-	parsed, err := parser.ParseFile(set, file, nil, 0)
-	if err != nil {
-		return nil, err
-	}
-	ast.Inspect(parsed, func(n ast.Node) bool {
-		if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-			text, _ := strconv.Unquote(literal.Value)
-			at := set.Position(literal.Pos())
-			found[at.String()] = text
-		}
-		return true
-	})
-	return found, nil
-}
 
 var (
 	// calls finds `mage` with what follows on its line, up to the next one.
@@ -150,17 +175,9 @@ func TestRemedies(t *testing.T) {
 // typedByTests are the calls of mage in scripts and in blocks that are run.
 func typedByTests(t *testing.T, f *front.Front) [][]string {
 	t.Helper()
-	scripts, err := filepath.Glob(filepath.Join(root, "testdata", "script", "*.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all [][]string
-	for _, file := range scripts {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range regexp.MustCompile(`(?m)^\s*(?:!\s*)?exec .*?\b(?:mage|front) (.*)$`).FindAllStringSubmatch(string(text), -1) {
+	for _, text := range scriptTexts(t) {
+		for _, m := range regexp.MustCompile(`(?m)^\s*(?:!\s*)?exec .*?\b(?:mage|front) (.*)$`).FindAllStringSubmatch(text, -1) {
 			all = append(all, strings.Fields(unquote(m[1])))
 		}
 	}

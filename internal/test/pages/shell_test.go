@@ -2,12 +2,8 @@ package pages
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -69,43 +65,18 @@ func commandOf(list []ast.Expr) string {
 func shellRemedies(t *testing.T) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
-	for _, folder := range []string{"internal", "magefiles"} {
-		err := filepath.WalkDir(filepath.Join(root, folder), func(file string, e fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				return err
-			case e.IsDir() && (e.Name() == "testdata" || slices.Contains(ownTests, file)):
-				return fs.SkipDir
-			case e.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go"):
-				return nil
-			}
-			set := token.NewFileSet()
-			parsed, err := parser.ParseFile(set, file, nil, 0)
-			if err != nil {
-				return err
-			}
-			ast.Inspect(parsed, func(n ast.Node) bool {
-				for _, command := range commandsAt(n) {
-					all[command] = append(all[command], strings.TrimPrefix(set.Position(n.Pos()).String(), root+"/"))
-				}
-				return true
-			})
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+	eachNode(t, func(at string, n ast.Node) {
+		for _, command := range commandsAt(n) {
+			all[command] = append(all[command], at)
 		}
-	}
+	})
 	return all
 }
 
 func commandsAt(n ast.Node) []string {
 	switch n := n.(type) {
 	case *ast.BasicLit:
-		if n.Kind == token.STRING {
-			text, _ := strconv.Unquote(n.Value)
-			return commandsIn(text)
-		}
+		return commandsIn(literalText(n))
 	case *ast.CallExpr:
 		if name, ok := n.Fun.(*ast.SelectorExpr); ok && name.Sel.Name == "Quote" && len(n.Args) == 1 {
 			if list, ok := n.Args[0].(*ast.CompositeLit); ok {
@@ -173,17 +144,9 @@ func TestShellRemedies(t *testing.T) {
 // shellTyped are the beginnings of the commands that scripts take from messages.
 func shellTyped(t *testing.T) map[string]bool {
 	t.Helper()
-	scripts, err := filepath.Glob(filepath.Join(root, "testdata", "script", "*.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	typed := map[string]bool{}
-	for _, file := range scripts {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range regexp.MustCompile(`(?m)^remedy (?:-in=\S+ )?(.*)$`).FindAllStringSubmatch(string(text), -1) {
+	for _, text := range scriptTexts(t) {
+		for _, m := range regexp.MustCompile(`(?m)^remedy (?:-in=\S+ )?(.*)$`).FindAllStringSubmatch(text, -1) {
 			typed[m[1]] = true
 		}
 	}
